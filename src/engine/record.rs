@@ -1,0 +1,223 @@
+//! The records of the journal: what a campaign's state is folded from.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, RuleName, StepId};
+use crate::plan::Reason;
+
+use super::StepResult;
+
+/// The version of the journal format.
+pub const JOURNAL_FORMAT: u32 = 1;
+
+/// One record, durable before anything that follows from it happens.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Record {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Counts from 1 without a gap.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The digest of the record before; of the plan for the first.
+    pub previous: Digest,
+    /// What happened.
+    pub body: RecordBody,
+}
+
+impl Record {
+    /// The digest that the next record names.
+    pub fn digest(&self) -> Digest {
+        // A record holds only strings, numbers and sorted maps: its JSON is canonical and cannot fail.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RecordBody {
+    /// The plan was accepted and the campaign began.
+    CampaignStarted {
+        /// [`JOURNAL_FORMAT`].
+        format: u32,
+        /// The plan's digest.
+        plan: Digest,
+        /// Who started it.
+        operator: String,
+    },
+    /// A controller took the campaign over (first start and every resume), fencing earlier ones.
+    ControllerStarted {
+        /// Counts from 1.
+        fence: u64,
+        /// Who.
+        operator: String,
+    },
+    /// A wave began.
+    WaveStarted {
+        /// Index into the plan's waves.
+        wave: u32,
+    },
+    /// All hosts of a wave have ended; it is watched until then.
+    WaveSoaking {
+        /// Index into the plan's waves.
+        wave: u32,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A wave ended well.
+    WaveEnded {
+        /// Index into the plan's waves.
+        wave: u32,
+    },
+    /// A gate's answer for a host changed.
+    Gate {
+        /// The host.
+        host: HostName,
+        /// The step that waits or may go.
+        step: StepId,
+        /// The gate's answer.
+        verdict: GateVerdict,
+    },
+    /// A step is about to be started.
+    Intent {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Whether it takes something back.
+        undo: bool,
+    },
+    /// A step's result is known, or known to be unknown.
+    Outcome {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What came of it.
+        result: StepResult,
+    },
+    /// An attempt whose result is unknown is looked at again, by asking the host.
+    Probing {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Counts from 1.
+        probe: u32,
+    },
+    /// A host goes back.
+    UndoStarted {
+        /// The host.
+        host: HostName,
+        /// Why.
+        reason: Reason,
+    },
+    /// A host reached one of its final states.
+    HostEnded {
+        /// The host.
+        host: HostName,
+        /// Where it ended.
+        outcome: HostOutcome,
+        /// Why, unless it is fixed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// A disruptive chain ended behind the end of its window.
+    Overrun {
+        /// The host.
+        host: HostName,
+        /// The end of the window.
+        window_end: Timestamp,
+    },
+    /// What runs is finished, nothing new starts.
+    Paused {
+        /// Who: an operator, or `failure_budget`.
+        by: String,
+        /// Why.
+        reason: Reason,
+    },
+    /// Goes on.
+    Resumed {
+        /// Who.
+        by: String,
+    },
+    /// Hosts in the middle go back, nothing new starts.
+    Aborted {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: Reason,
+    },
+    /// The clock went backwards, or leapt.
+    ClockJump {
+        /// The time before.
+        from: Timestamp,
+        /// The time after.
+        to: Timestamp,
+    },
+    /// Every host has ended.
+    CampaignEnded {
+        /// How many hosts ended in which state.
+        outcomes: BTreeMap<HostOutcome, u32>,
+    },
+}
+
+/// A gate's answer.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateVerdict {
+    /// May go.
+    Open,
+    /// Must wait.
+    Waiting {
+        /// Which gate.
+        gate: Gate,
+        /// Why, in words.
+        why: String,
+        /// The earliest time it can change, where known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Can never go in this campaign.
+    Closed {
+        /// Which gate.
+        gate: Gate,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// What can hold a step back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Gate {
+    Wave,
+    Window,
+    DisruptionBudget,
+    FailureBudget,
+    Concurrency,
+    Paused,
+}
+
+/// Something for eyes: durable records are never dropped, progress may be.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A durable record.
+    Record(Record),
+    /// What a running step says of itself.
+    Progress {
+        /// The host.
+        host: HostName,
+        /// The step.
+        step: StepId,
+        /// In words.
+        note: String,
+    },
+}
+
+/// Names of waves for people.
+pub fn wave_name(index: usize, canary: bool) -> Option<RuleName> {
+    if canary && index == 0 {
+        return RuleName::new("canary").ok();
+    }
+    RuleName::new(&format!("wave {}", if canary { index } else { index + 1 })).ok()
+}

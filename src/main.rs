@@ -1,0 +1,6 @@
+//! The `switchback` program: everything is in the library.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    switchback::cli::main()
+}

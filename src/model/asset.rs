@@ -1,0 +1,240 @@
+//! Hosts as the inventory describes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::{GroupName, HostName};
+
+/// How much a host matters.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Importance {
+    /// Can be broken without harm.
+    Test,
+    /// The usual.
+    #[default]
+    General,
+    /// Matters more than others.
+    Important,
+}
+
+impl Importance {
+    /// The name as written in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::General => "general",
+            Self::Important => "important",
+        }
+    }
+}
+
+/// The operating system of a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Os {
+    /// `debian` for Debian, Ubuntu and their kin, `redhat`, `suse`, `alpine`, `windows`.
+    pub family: String,
+    /// `debian`, `ubuntu`, `rocky`, ... (`ID` of os-release).
+    pub name: String,
+    /// `12`, `22.04`, ... (`VERSION_ID` of os-release).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// How to become root on a host.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Become {
+    /// The login user is root, or nothing needs root.
+    #[default]
+    None,
+    /// Through `sudo -n`.
+    Sudo,
+}
+
+/// How to reach a host; what is absent comes from the user's ssh configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Ssh {
+    /// Login user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Private key file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Jump host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jump: Option<String>,
+    /// An ssh_config file of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// A known_hosts file of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_hosts: Option<String>,
+    /// The pinned host key, `TYPE BASE64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
+}
+
+/// What makes backups of a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ProviderSettings {
+    /// A podman container on this machine.
+    Podman {
+        /// The container's name.
+        name: String,
+        /// `CONTAINERS_CONF` to call podman with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        containers_conf: Option<String>,
+    },
+    /// The user's own commands.
+    Exec(ExecProvider),
+    /// A host of the simulator.
+    Simulated,
+}
+
+/// The user's own commands, each an argv whose elements are templates over `host`, `key` and `ref`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct ExecProvider {
+    /// Prints the reference of the backup it made (or found, for the same key) as its last line.
+    pub backup: Vec<String>,
+    /// Puts the host back.
+    pub restore: Vec<String>,
+    /// Exits 0 if the backup is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify_backup: Option<Vec<String>>,
+    /// Deletes the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete: Option<Vec<String>>,
+    /// Makes a clone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clone: Option<Vec<String>>,
+    /// Destroys a clone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroy: Option<Vec<String>>,
+    /// How long each may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<super::TimeSpan>,
+}
+
+/// What moves traffic to and from a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SwitchSettings {
+    /// HAProxy's runtime API over its socket.
+    Haproxy {
+        /// Path of the admin socket on this machine.
+        socket: String,
+        /// Backend.
+        backend: String,
+        /// Server in the backend.
+        server: String,
+    },
+    /// The user's own commands.
+    Command {
+        /// Takes the host out of service.
+        drain: Vec<String>,
+        /// Puts it back.
+        undrain: Vec<String>,
+        /// How long each may take.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout: Option<super::TimeSpan>,
+    },
+    /// A switch of the simulator.
+    Simulated,
+}
+
+/// A server that can be fixed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Host {
+    /// Its name, unique in the inventory.
+    pub name: HostName,
+    /// Where to connect; the name where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Other names scanners may know it by (addresses, FQDN, instance id).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aliases: BTreeSet<String>,
+    /// Groups it belongs to, ancestors included.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<GroupName>,
+    /// Labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Operating system, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<Os>,
+    /// Importance, where the inventory says it; policy decides otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<Importance>,
+    /// Connection.
+    #[serde(default)]
+    pub ssh: Ssh,
+    /// How to become root.
+    #[serde(default, rename = "become")]
+    pub becomes: Become,
+    /// Backups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderSettings>,
+    /// Traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<SwitchSettings>,
+}
+
+impl Host {
+    /// A host of which nothing but the name is known.
+    pub fn named(name: HostName) -> Self {
+        Self {
+            name,
+            address: None,
+            aliases: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            labels: BTreeMap::new(),
+            os: None,
+            importance: None,
+            ssh: Ssh::default(),
+            becomes: Become::None,
+            provider: None,
+            switch: None,
+        }
+    }
+
+    /// Where to connect.
+    pub fn address(&self) -> &str {
+        self.address.as_deref().unwrap_or(self.name.as_str())
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}

@@ -1,0 +1,167 @@
+//! What policy says of a finding, always with the rule that decided and why.
+
+use jiff::Timestamp;
+
+use super::{FindingId, HostName, Importance, Priority, RuleName, Score, TimeSpan};
+
+/// What is to be done with a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionKind {
+    /// Fix it in this plan.
+    Fix,
+    /// Not now: its priority is out of scope.
+    Defer,
+    /// Leave it; the next scan reports it again.
+    Ignore,
+    /// Accepted until an expiry date.
+    Whitelist,
+    /// Does not apply here.
+    NotAffected,
+    /// Nobody offers a fix.
+    NoFixAvailable,
+    /// No playbook can fix it; a person must.
+    Manual,
+}
+
+impl DecisionKind {
+    /// The name as written in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fix => "fix",
+            Self::Defer => "defer",
+            Self::Ignore => "ignore",
+            Self::Whitelist => "whitelist",
+            Self::NotAffected => "not_affected",
+            Self::NoFixAvailable => "no_fix_available",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// A place in a file that people write.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    /// The file as it was named.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// The rule that decided.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct RuleRef {
+    /// Section and name, such as `exceptions/EXC-17`, `scope.fix`, or `default`.
+    pub name: RuleName,
+    /// Where it is written; none for a built-in default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// One factor of a priority score.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ScorePart {
+    /// `cvss`, `exploitation`, `importance`, `age`.
+    pub factor: String,
+    /// The factor's points, 0 to 10.
+    pub points: Score,
+    /// Its share of the whole in ten-thousandths, after normalising.
+    pub weight: u16,
+    /// Where the points come from, for people.
+    pub because: String,
+}
+
+/// A priority with how it came about.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Assessment {
+    /// The weighted score; none for findings with neither score nor severity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
+    /// Its parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ScorePart>,
+    /// The priority.
+    pub priority: Priority,
+    /// The threshold or override that set it.
+    pub rule: RuleRef,
+    /// The host's importance as policy sees it.
+    pub importance: Importance,
+}
+
+/// What policy says of one finding on one host.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Decision {
+    /// The finding.
+    pub finding: FindingId,
+    /// The host it was matched to.
+    pub host: HostName,
+    /// What to do.
+    pub kind: DecisionKind,
+    /// How urgent.
+    pub assessment: Assessment,
+    /// The rule that decided what to do.
+    pub rule: RuleRef,
+    /// Why, in words.
+    pub reason: String,
+    /// When the deadline for its priority passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// When an exception ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// What a host may be in before and after a campaign: where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostOutcome {
+    /// Fixed and verified.
+    Fixed,
+    /// Fixed and verified; policy forbids the reboot that completes it.
+    FixedPendingReboot,
+    /// Nothing was needed any more.
+    NothingToDo,
+    /// Nothing was changed.
+    Untouched,
+    /// Put back from its backup and verified.
+    Restored,
+    /// Traffic is back on the original, which is verified.
+    SwitchedBack,
+    /// An undo failed: a person must look.
+    Stuck,
+}
+
+impl HostOutcome {
+    /// The name as written in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::FixedPendingReboot => "fixed_pending_reboot",
+            Self::NothingToDo => "nothing_to_do",
+            Self::Untouched => "untouched",
+            Self::Restored => "restored",
+            Self::SwitchedBack => "switched_back",
+            Self::Stuck => "stuck",
+        }
+    }
+
+    /// Whether the host reached what the plan wanted.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Fixed | Self::FixedPendingReboot | Self::NothingToDo)
+    }
+}
+
+/// How long a thing takes: the planner's guess, and what the window gate reserves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Expected {
+    /// Usual duration (P95 of history, else the playbook's estimate).
+    pub p95: TimeSpan,
+}

@@ -1,0 +1,25 @@
+//! A fix: what removes one or more findings on one host in one transaction.
+
+use super::{FindingId, PackageName, PackageVersion};
+
+/// One package to be brought to a version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct PackageFix {
+    /// The package.
+    pub name: PackageName,
+    /// The version seen by the scanner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PackageVersion>,
+    /// At least this version; none where the scanner only knows that an update is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<PackageVersion>,
+}
+
+/// Everything one host gets in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Fix {
+    /// Packages, sorted by name.
+    pub packages: Vec<PackageFix>,
+    /// The findings it removes, sorted.
+    pub findings: Vec<FindingId>,
+}

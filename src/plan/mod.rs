@@ -1,0 +1,5 @@
+//! Decisions become an immutable plan; synchronous, deterministic and pure.
+
+mod types;
+
+pub use types::*;

@@ -1,0 +1,327 @@
+//! The plan: an immutable graph of steps and every decision behind it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::model::{
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Interval, Priority, RuleName, StepId,
+    TimeSpan,
+};
+
+/// The version of the plan format. A reader refuses any other.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// An immutable plan; its name is the digest of its canonical JSON.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`PLAN_FORMAT`].
+    pub format: u32,
+    /// The version of the program that made it.
+    pub made_by: String,
+    /// The time all decisions refer to.
+    pub as_of: Timestamp,
+    /// Orders what is otherwise equal.
+    pub seed: u64,
+    /// The version of the time zone data that resolved the windows.
+    pub tzdata: String,
+    /// What went in, by role (`policies`, `inventory`, `reports`, `playbooks`).
+    pub inputs: BTreeMap<String, InputRef>,
+    /// Waves, budgets and limits.
+    pub rollout: Rollout,
+    /// When disruptive steps may start, freezes taken out, by name of the set.
+    pub windows: BTreeMap<RuleName, Vec<PlanWindow>>,
+    /// Hosts that will be touched.
+    pub hosts: BTreeMap<HostName, HostPlan>,
+    /// Texts of scripts.
+    pub scripts: BTreeMap<Digest, String>,
+    /// Why each thing is, is not, or is not yet planned.
+    pub report: PlanReport,
+}
+
+/// An input and what it was.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputRef {
+    /// The paths as given.
+    pub paths: Vec<String>,
+    /// The digest of their content.
+    pub digest: Digest,
+}
+
+/// One interval in which disruptive steps may start.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanWindow {
+    /// The interval, freezes taken out.
+    pub interval: Interval,
+    /// The window of the policy it comes from.
+    pub name: RuleName,
+}
+
+/// Waves, budgets and limits of the campaign.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// In order; the next starts when the one before has ended well and soaked.
+    pub waves: Vec<Wave>,
+    /// How many hosts of a group may be unavailable at once.
+    pub groups: BTreeMap<RuleName, BudgetGroup>,
+    /// The campaign pauses when more than this many hosts have failed.
+    pub failure_budget: u32,
+    /// How many hosts are worked on at once.
+    pub concurrency: u32,
+    /// Added to what the window gate reserves.
+    pub margin: TimeSpan,
+}
+
+/// Hosts that are started before the next wave.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wave {
+    /// `canary`, `wave 1`, ...
+    pub name: RuleName,
+    /// In the order in which they are started.
+    pub hosts: Vec<HostName>,
+    /// How long the wave is watched after its last host has ended.
+    pub soak: TimeSpan,
+}
+
+/// Hosts that share a disruption budget.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetGroup {
+    /// How many of them may be unavailable at once.
+    pub max_unavailable: u32,
+    /// How many hosts of the inventory belong to it, planned or not.
+    pub size: u32,
+}
+
+/// How a host is fixed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Back up, fix in place, restore on failure.
+    InPlace,
+}
+
+/// What is done on one host.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostPlan {
+    /// The host as the inventory had it.
+    pub host: Host,
+    /// Its importance as policy sees it.
+    pub importance: Importance,
+    /// The most urgent priority among its findings.
+    pub priority: Priority,
+    /// How.
+    pub strategy: Strategy,
+    /// What.
+    pub fix: Fix,
+    /// The playbook that says how.
+    pub playbook: RuleName,
+    /// Index into [`Rollout::waves`].
+    pub wave: u32,
+    /// Key into [`Rollout::groups`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<RuleName>,
+    /// Key into [`Plan::windows`]; none means at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<RuleName>,
+    /// The policy does without a backup of this host (`backup.required: false`).
+    #[serde(default)]
+    pub without_backup: bool,
+    /// The steps, each behind all it needs.
+    pub steps: Vec<Step>,
+}
+
+/// What a step is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum StepKind {
+    Preflight,
+    Backup,
+    Drain,
+    Fix,
+    Restart,
+    Reboot,
+    Verify,
+    Undrain,
+    Soak,
+    Restore,
+    VerifyRestored,
+}
+
+impl StepKind {
+    /// The name as written in files and ids.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Backup => "backup",
+            Self::Drain => "drain",
+            Self::Fix => "fix",
+            Self::Restart => "restart",
+            Self::Reboot => "reboot",
+            Self::Verify => "verify",
+            Self::Undrain => "undrain",
+            Self::Soak => "soak",
+            Self::Restore => "restore",
+            Self::VerifyRestored => "verify_restored",
+        }
+    }
+
+    /// Whether it may make the host unavailable, and so waits for a window and a permit.
+    pub const fn is_disruptive(self) -> bool {
+        matches!(self, Self::Drain | Self::Fix | Self::Restart | Self::Reboot | Self::Restore)
+    }
+}
+
+impl std::fmt::Display for StepKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A node of the graph: one action on one host.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// `HOST/KIND`.
+    pub id: StepId,
+    /// What it is for.
+    pub kind: StepKind,
+    /// Steps that must have succeeded before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<StepId>,
+    /// What is done.
+    pub action: Action,
+    /// What takes it back, in order; run when this or a later step fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Step>,
+    /// How long it usually takes; what the window gate counts with.
+    pub expected: TimeSpan,
+    /// When it counts as failed.
+    pub timeout: TimeSpan,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// Read-only commands and probes; all must hold.
+    Check {
+        /// Commands, in order.
+        commands: Vec<Command>,
+        /// Probes, after the commands.
+        probes: Vec<Probe>,
+    },
+    /// Commands that change the host, as detached jobs, in order.
+    Change {
+        /// Commands, in order.
+        commands: Vec<Command>,
+    },
+    /// A proven reboot.
+    Reboot {
+        /// Read-only: success means that a reboot is required, `NOTHING_TO_DO` that it is not. None: always.
+        required: Option<Command>,
+        /// What reboots.
+        command: Command,
+        /// When the host must answer again.
+        back_within: TimeSpan,
+    },
+    /// The provider backs the host up and verifies the backup.
+    Backup {
+        /// How long it is kept.
+        keep: TimeSpan,
+    },
+    /// The provider restores the backup that this step made.
+    Restore {
+        /// The backup step.
+        backup: StepId,
+        /// When the host must answer again.
+        back_within: TimeSpan,
+    },
+    /// The switch takes the host out of service and waits until it is idle.
+    Drain {
+        /// How long to wait for running requests.
+        idle_within: TimeSpan,
+    },
+    /// The switch puts the host back into service.
+    Undrain,
+    /// The host is watched.
+    Soak {
+        /// For how long.
+        span: TimeSpan,
+        /// How often.
+        every: TimeSpan,
+        /// Read-only commands, in order.
+        commands: Vec<Command>,
+        /// Probes.
+        probes: Vec<Probe>,
+    },
+}
+
+/// Something to be asked from the controller.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// For people.
+    pub name: RuleName,
+    /// The URL, rendered.
+    pub url: String,
+    /// The expected status.
+    pub status: u16,
+    /// Text the body must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// How long one try may take.
+    pub timeout: TimeSpan,
+}
+
+/// Why each thing is, is not, or is not yet planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanReport {
+    /// Findings that went in.
+    pub findings: u64,
+    /// How many were decided how; the sum is `findings`.
+    pub decided: BTreeMap<DecisionKind, u64>,
+    /// Every decision, by host and finding.
+    pub decisions: Vec<Decision>,
+    /// Hosts with findings to fix that are not in the plan, with all reasons.
+    pub blocked: BTreeMap<HostName, Vec<Reason>>,
+    /// What a person should know about the plan as a whole.
+    pub notes: Vec<Reason>,
+}
+
+/// A reason, for machines and for people.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Kebab-case, stable.
+    pub code: String,
+    /// In words.
+    pub text: String,
+}
+
+impl Reason {
+    /// A reason.
+    pub fn new(code: &str, text: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), text: text.into() }
+    }
+}
+
+impl Plan {
+    /// A step or undo step by its id.
+    pub fn step(&self, id: &StepId) -> Option<(&HostPlan, &Step)> {
+        let (host, _) = id.as_str().rsplit_once('/')?;
+        let plan = self.hosts.get(host)?;
+        let step = plan.steps.iter().flat_map(|s| std::iter::once(s).chain(&s.undo)).find(|s| &s.id == id)?;
+        Some((plan, step))
+    }
+}

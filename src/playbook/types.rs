@@ -1,0 +1,59 @@
+//! What the planner gives to a playbook and gets from it.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Command, Digest, Fix, Host, TimeSpan};
+
+/// Everything a rendering may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct RenderInput<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// The fix.
+    pub fix: &'a Fix,
+    /// Whether the transaction may remove packages.
+    pub allow_removals: bool,
+}
+
+/// The commands of a fix on one host, rendered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// Read-only checks before anything is touched. They report the facts that later commands name.
+    pub preflight: Vec<Command>,
+    /// The fix.
+    pub fix: Vec<Command>,
+    /// Restart of services that still use what was replaced.
+    pub restart: Vec<Command>,
+    /// The reboot.
+    pub reboot: Option<RenderedReboot>,
+    /// Checks that the fix is there and the host is well.
+    pub verify: Vec<Command>,
+    /// Checks that a restored host is as before.
+    pub verify_restored: Vec<Command>,
+    /// Texts of the scripts that the commands name.
+    pub scripts: BTreeMap<Digest, String>,
+    /// What each part usually takes.
+    pub expected: PhaseTimes,
+}
+
+/// How a host is rebooted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedReboot {
+    /// Read-only: success means required, `NOTHING_TO_DO` not.
+    pub required: Option<Command>,
+    /// What reboots.
+    pub command: Command,
+    /// When the host must answer again.
+    pub back_within: TimeSpan,
+}
+
+/// What each part of a playbook usually takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct PhaseTimes {
+    pub preflight: TimeSpan,
+    pub fix: TimeSpan,
+    pub restart: TimeSpan,
+    pub reboot: TimeSpan,
+    pub verify: TimeSpan,
+}

@@ -1,0 +1,77 @@
+//! What the planner may ask of a checked policy, beyond its decisions.
+
+use crate::model::{RuleName, TimeSpan};
+
+/// A number of hosts, or a share of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// This many.
+    Hosts(u32),
+    /// This many per cent, 0 to 100.
+    Percent(u32),
+}
+
+impl Amount {
+    /// Of `total` hosts, rounded down.
+    pub const fn of(self, total: u32) -> u32 {
+        match self {
+            Self::Hosts(hosts) => hosts,
+            Self::Percent(percent) => ((total as u64 * percent as u64) / 100) as u32,
+        }
+    }
+}
+
+/// Section `backup`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupPolicy {
+    /// Whether a host without a provider is left out of the plan.
+    pub required: bool,
+    /// How old a backup may be that was made before the campaign.
+    pub max_age: TimeSpan,
+    /// How long a backup is kept behind the end of its host.
+    pub keep: TimeSpan,
+}
+
+/// Section `rollout`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolloutPolicy {
+    /// The first wave: this many hosts, watched for this long.
+    pub canary: Option<(u32, TimeSpan)>,
+    /// Cumulative sizes of the waves that follow; empty means one wave.
+    pub waves: Vec<Amount>,
+    /// The label whose value is a service, and how many of its hosts may be unavailable.
+    pub max_unavailable: Option<(String, Amount)>,
+    /// Pauses at this many failed hosts...
+    pub failure_hosts: Option<u32>,
+    /// ... or at this share of the planned hosts, whichever is less.
+    pub failure_percent: Option<u32>,
+    /// Hosts worked on at once.
+    pub concurrency: u32,
+}
+
+/// Section `reboot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RebootPolicy {
+    /// When the host says that it needs one.
+    WhenRequired,
+    /// Not in this campaign; a needed one is reported.
+    Never,
+    /// Behind every fix.
+    Always,
+}
+
+/// One probe of section `verify`, for the hosts that its selector takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbePolicy {
+    /// Its name.
+    pub name: RuleName,
+    /// URL, a template over `host`.
+    pub url: String,
+    /// Expected status.
+    pub status: u16,
+    /// Text that the body must hold.
+    pub contains: Option<String>,
+    /// One try.
+    pub timeout: TimeSpan,
+}

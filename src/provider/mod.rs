@@ -1,0 +1,5 @@
+//! Backups and restores: one file a backend.
+
+mod types;
+
+pub use types::*;

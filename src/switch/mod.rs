@@ -1,0 +1,5 @@
+//! Traffic: one file a backend.
+
+mod types;
+
+pub use types::*;
