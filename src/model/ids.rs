@@ -171,6 +171,11 @@ impl StepId {
         Self(format!("{host}/{step}").into())
     }
 
+    /// The part before the step; host names hold no `/`.
+    pub fn host(&self) -> &str {
+        self.as_str().rsplit_once('/').map_or("", |(host, _)| host)
+    }
+
     /// The part behind the host.
     pub fn step(&self) -> &str {
         self.as_str().rsplit_once('/').map_or(self.as_str(), |(_, step)| step)
