@@ -38,6 +38,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Completions(args) => super::completions::run(args, printer),
         Command::Man(args) => super::man::run(args, printer),
         Command::Debug(args) => super::debug::run(args, printer),
+        Command::Lab(args) => super::lab::run(args, printer),
         _ => Err(CommandError::new(Exit::Failed, "not wired")),
     }
 }

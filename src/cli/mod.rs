@@ -5,6 +5,7 @@ mod completions;
 mod debug;
 mod error;
 mod exit;
+mod lab;
 mod main;
 mod man;
 mod printer;
