@@ -8,7 +8,7 @@ use crate::model::{Finding, HostName, Os, UnitName};
 pub const FORMAT: &str = "switchback.findings/v1";
 
 /// What a scan saw on one host.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct HostScan {
     /// The host.
     pub host: HostName,
@@ -24,7 +24,7 @@ pub struct HostScan {
 }
 
 /// What matters for a fix beyond the findings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct HostFacts {
     /// The running kernel (`uname -r`).
     #[serde(skip_serializing_if = "Option::is_none")]
