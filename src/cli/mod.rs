@@ -9,6 +9,7 @@ mod lab;
 mod main;
 mod man;
 mod printer;
+mod schema;
 
 pub use args::Cli;
 pub use exit::Exit;

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Interval, Priority, RuleName, StepId,
-    TimeSpan,
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Priority, RuleName, StepId, TimeSpan,
 };
+
+pub use crate::model::{PlanWindow, Strategy};
 
 /// The version of the plan format. A reader refuses any other.
 pub const PLAN_FORMAT: u32 = 1;
 
 /// An immutable plan; its name is the digest of its canonical JSON.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// [`PLAN_FORMAT`].
@@ -41,7 +42,7 @@ pub struct Plan {
 }
 
 /// An input and what it was.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputRef {
     /// The paths as given.
@@ -50,18 +51,8 @@ pub struct InputRef {
     pub digest: Digest,
 }
 
-/// One interval in which disruptive steps may start.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanWindow {
-    /// The interval, freezes taken out.
-    pub interval: Interval,
-    /// The window of the policy it comes from.
-    pub name: RuleName,
-}
-
 /// Waves, budgets and limits of the campaign.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
     /// In order; the next starts when the one before has ended well and soaked.
@@ -77,7 +68,7 @@ pub struct Rollout {
 }
 
 /// Hosts that are started before the next wave.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {
     /// `canary`, `wave 1`, ...
@@ -89,7 +80,7 @@ pub struct Wave {
 }
 
 /// Hosts that share a disruption budget.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetGroup {
     /// How many of them may be unavailable at once.
@@ -98,18 +89,8 @@ pub struct BudgetGroup {
     pub size: u32,
 }
 
-/// How a host is fixed.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// Back up, fix in place, restore on failure.
-    InPlace,
-}
-
 /// What is done on one host.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostPlan {
     /// The host as the inventory had it.
@@ -140,7 +121,9 @@ pub struct HostPlan {
 }
 
 /// What a step is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum StepKind {
@@ -188,7 +171,7 @@ impl std::fmt::Display for StepKind {
 }
 
 /// A node of the graph: one action on one host.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// `HOST/KIND`.
@@ -210,7 +193,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
     /// Read-only commands and probes; all must hold.
@@ -267,7 +250,7 @@ pub enum Action {
 }
 
 /// Something to be asked from the controller.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// For people.
@@ -284,7 +267,7 @@ pub struct Probe {
 }
 
 /// Why each thing is, is not, or is not yet planned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanReport {
     /// Findings that went in.
@@ -300,7 +283,7 @@ pub struct PlanReport {
 }
 
 /// A reason, for machines and for people.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// Kebab-case, stable.

@@ -1,1 +1,5 @@
-//! To be filled.
+//! The durable journal.
+
+mod journal;
+
+pub use journal::*;

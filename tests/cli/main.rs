@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod basics;
+mod schema;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
