@@ -90,14 +90,22 @@ impl Lab {
             return Err(LabError::Hosts(options.hosts));
         }
         let _lock = self.folder.lock()?;
-        let state = self.plan(options)?;
-        // From here on, whatever is made is known by the state.
-        self.folder.save(&state)?;
-        let key = self.login_key()?;
         fs::create_dir_all(&self.cache).map_err(LabError::io(&self.cache, "made"))?;
+        // The image belongs to all labs; this one begins with its state.
         let recipe = image::Recipe::new(&machine::archive()?);
         recipe.ensure(&self.cache, say)?;
-        network::ensure(&state.prefix, state.subnet)?;
+        let key = self.login_key()?;
+        let state = {
+            // Two labs that come up together must not choose the same network.
+            let path = self.cache.join("network.lock");
+            let lock = fs::File::create(&path).map_err(LabError::io(&path, "opened"))?;
+            lock.lock().map_err(LabError::io(&path, "locked"))?;
+            let state = self.plan(options)?;
+            // From here on, whatever is made is known by the state.
+            self.folder.save(&state)?;
+            network::ensure(&state.prefix, state.subnet)?;
+            state
+        };
         let runtime = machine::runtime(&self.cache)?;
         hosts::ensure(&state, &self.folder, &recipe.name(), runtime.as_deref(), say)?;
         let host_keys = self.prepare(&state, &key, options.refresh, say)?;

@@ -76,6 +76,8 @@ struct Container {
 #[serde(rename_all = "PascalCase")]
 struct ContainerState {
     running: bool,
+    #[serde(default)]
+    paused: bool,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -166,16 +168,21 @@ impl Recreate {
             before.insert(verb + 1, "--detach".to_owned());
         }
         let has = |before: &[String], long: &str, short: Option<&str>| {
-            before.iter().skip(verb).any(|word| {
-                word == long || word.starts_with(&format!("{long}=")) || Some(word.as_str()) == short
-            })
+            before
+                .iter()
+                .skip(verb)
+                .any(|word| word == long || word.starts_with(&format!("{long}=")) || Some(word.as_str()) == short)
         };
         if !has(&before, "--hostname", Some("-h")) && !container.config.hostname.is_empty() {
             before.push(format!("--hostname={}", container.config.hostname));
         }
         let networks = container.network_settings.networks.as_ref();
-        let addresses: Vec<&str> =
-            networks.into_iter().flatten().map(|(_, network)| network.ip_address.as_str()).filter(|a| !a.is_empty()).collect();
+        let addresses: Vec<&str> = networks
+            .into_iter()
+            .flatten()
+            .map(|(_, network)| network.ip_address.as_str())
+            .filter(|a| !a.is_empty())
+            .collect();
         let fixed = has(&before, "--ip", None) || before.iter().any(|word| word.contains(":ip="));
         match (fixed, addresses.as_slice()) {
             (true, _) | (false, []) => {}
@@ -186,7 +193,9 @@ impl Recreate {
     }
 
     fn to_label(&self) -> String {
-        let json = serde_json::Value::from_iter([("before", &self.before), ("after", &self.after)].map(|(k, v)| (k, v.clone())));
+        let json = serde_json::Value::from_iter(
+            [("before", &self.before), ("after", &self.after)].map(|(k, v)| (k, v.clone())),
+        );
         json.to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -293,9 +302,22 @@ impl Podman {
         Ok(found.into_iter().next())
     }
 
+    /// The container, unfrozen: a commit that was killed leaves it as it stood.
+    async fn awake(&self, target: Target<'_>) -> Result<Option<Container>, String> {
+        let container: Option<Container> = self.inspect(target, "container", target.name).await?;
+        if container.as_ref().is_some_and(|container| container.state.paused) {
+            let answer = self.ask(target, ["unpause", target.name]).await?;
+            if !answer.ok {
+                return Err(format!("container {} is frozen and stays so: {}", target.name, answer.said()));
+            }
+        }
+        Ok(container)
+    }
+
     async fn do_backup(&self, host: &Host, key: &EffectKey) -> Result<BackupRef, ProviderError> {
         let target = target(host)?;
         let reference = reference(target.name, key);
+        let container = self.awake(target).await.map_err(no_effect)?;
         let earlier: Option<Image> = self.inspect(target, "image", &reference).await.map_err(no_effect)?;
         if earlier.is_some_and(|image| image.label(KEY) == Some(&key.0)) {
             return Ok(BackupRef(reference));
@@ -304,11 +326,7 @@ impl Podman {
         if !key.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/".contains(&b)) {
             return Err(no_effect(format!("key {:?} cannot be a label", printable(&key.0, 80))));
         }
-        let container: Container = self
-            .inspect(target, "container", target.name)
-            .await
-            .map_err(no_effect)?
-            .ok_or_else(|| no_effect(format!("there is no container {}", target.name)))?;
+        let container = container.ok_or_else(|| no_effect(format!("there is no container {}", target.name)))?;
         let recreate = Recreate::of(&container)
             .map_err(|why| no_effect(format!("container {} could not be restored: {why}", target.name)))?;
         let change = |name: &str, value: &str| ["--change".to_owned(), format!("LABEL {name}={value}")];
@@ -319,7 +337,8 @@ impl Podman {
         args.extend([target.name.to_owned(), reference.clone()]);
         let answer = self.ask(target, args).await.map_err(ProviderError::Unclear)?;
         if !answer.ok {
-            // The name is given last of all: without success there is none.
+            self.awake(target).await.map_err(ProviderError::Unclear)?;
+            // Of the host nothing was changed; a backup that is there all the same is found by the next try.
             return Err(no_effect(format!("container {} could not be committed: {}", target.name, answer.said())));
         }
         Ok(BackupRef(reference))
@@ -363,7 +382,7 @@ impl Podman {
             .map_err(no_effect)?
             .ok_or_else(|| no_effect(format!("backup {} does not exist", backup.0)))?;
         let (name, old, mark) = (target.name, replaced(target.name, key), short(key));
-        let current: Option<Container> = self.inspect(target, "container", name).await.map_err(no_effect)?;
+        let current = self.awake(target).await.map_err(no_effect)?;
         let is_new = |container: &Container| {
             container.config.labels.as_ref().and_then(|labels| labels.get(RESTORE)) == Some(&mark)
         };
@@ -420,9 +439,11 @@ impl Podman {
             return Err(unclear(format!("backup {} could not be deleted: {}", backup.0, untagged.said())));
         }
         let filter = format!("label={CONTAINER}={}", target.name);
-        let pruned = self.ask(target, ["image", "prune", "--force", "--filter", &filter]).await.map_err(unclear)?;
-        if !pruned.ok {
-            return Err(unclear(format!("backup {} could not be deleted: {}", backup.0, pruned.said())));
+        let nameless = ["images", "--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", &filter];
+        let nameless = self.ask(target, nameless).await.map_err(unclear)?;
+        for id in nameless.stdout.split_whitespace() {
+            // Refused while a host stands on it; the deletion of the next backup tries again.
+            self.ask(target, ["rmi", id]).await.map_err(unclear)?;
         }
         Ok(())
     }
