@@ -1,5 +1,13 @@
-//! Bytes become findings and hosts.
+//! Bytes become findings and hosts: one parser a file.
 
+mod error;
+mod json;
+mod lenient;
 mod native;
+mod reports;
+mod row;
+mod trivy;
 
-pub use native::*;
+pub use error::*;
+pub use native::{FORMAT, HostFacts, HostScan, write_scans};
+pub use reports::*;
