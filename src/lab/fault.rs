@@ -303,25 +303,17 @@ impl Lab {
 
     /// Puts a tiny file system over apt's archives. A host may not mount, so this machine does it in the host's place.
     fn fill_disk(&self, container: &str) -> Result<(), LabError> {
-        const PATH: &str = "/var/cache/apt/archives";
         self.free_disk(container)?;
-        let pid = pid(container)?;
         Tool::new("nsenter", format!("filling the disk of {container}"))
-            .args(["--target", &pid, "--mount", "mount", "-t", "tmpfs", "-o", "size=64k,mode=755"])
-            .args(["switchback-lab-full", PATH])
+            .args(["--target", &pid(container)?, "--mount", "mount", "-t", "tmpfs", "-o", "size=64k,mode=755"])
+            .args([FULL, ARCHIVES])
             .run()?;
+        let fill = "mkdir -p \"$0/partial\"; dd if=/dev/zero of=\"$0/full\" bs=1k 2> /dev/null; test -s \"$0/full\"";
         Tool::new("podman", format!("filling the disk of {container}"))
-            .args([
-                "exec",
-                container,
-                "sh",
-                "-c",
-                "mkdir -p \"$0/partial\" && dd if=/dev/zero of=\"$0/full\" bs=1k 2> /dev/null; test -s \"$0/full\"",
-                PATH,
-            ])
+            .args(["exec", container, "sh", "-c", fill, ARCHIVES])
             .run()?;
         let free = Tool::new("podman", format!("looking at the disk of {container}"))
-            .args(["exec", container, "df", "--output=avail", PATH])
+            .args(["exec", container, "df", "--output=avail", ARCHIVES])
             .run()?;
         let free = free.split_whitespace().next_back().unwrap_or_default();
         hosts::script(container, &["note", Fault::DiskFull.name(), "fired", &format!("{free} KiB left")], 10)?;
@@ -330,17 +322,25 @@ impl Lab {
 
     fn free_disk(&self, container: &str) -> Result<(), LabError> {
         let pid = pid(container)?;
-        // Fails where nothing is mounted, which is as wanted.
-        Tool::new("nsenter", format!("freeing the disk of {container}"))
-            .args(["--target", &pid, "--mount", "umount", "switchback-lab-full"])
-            .ask()
-            .map(drop)
+        let path = format!("/proc/{pid}/mountinfo");
+        let mounts = fs::read_to_string(&path).map_err(LabError::io(path.as_ref(), "read"))?;
+        // Only what is ours is ever unmounted; it may have been planted more than once.
+        for _ in mounts.lines().filter(|line| line.split(' ').any(|word| word == FULL)) {
+            Tool::new("nsenter", format!("freeing the disk of {container}"))
+                .args(["--target", &pid, "--mount", "umount", ARCHIVES])
+                .run()?;
+        }
+        Ok(())
     }
 }
 
+/// Where apt puts what it fetches.
+const ARCHIVES: &str = "/var/cache/apt/archives";
+/// The source by which our mount is known.
+const FULL: &str = "switchback-lab-full";
+
 fn pid(container: &str) -> Result<String, LabError> {
-    let name = container.to_owned();
-    match hosts::inspect(std::slice::from_ref(&name))?.get(container) {
+    match hosts::inspect(&[container.to_owned()])?.get(container) {
         Some(found) if found.running && found.pid != 0 => Ok(found.pid.to_string()),
         _ => Err(LabError::Failed {
             program: "podman".to_owned(),
