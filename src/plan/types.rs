@@ -68,7 +68,7 @@ pub struct Rollout {
     pub waves: Vec<Wave>,
     /// How many hosts of a group may be unavailable at once.
     pub groups: BTreeMap<RuleName, BudgetGroup>,
-    /// The campaign pauses when more than this many hosts have failed.
+    /// The campaign pauses as soon as this many hosts have failed; at least 1.
     pub failure_budget: u32,
     /// How many hosts are worked on at once.
     pub concurrency: u32,
@@ -200,7 +200,8 @@ pub struct Step {
     pub needs: Vec<StepId>,
     /// What is done.
     pub action: Action,
-    /// What takes it back, in order; run when this or a later step fails.
+    /// What takes it back, in order; run when this or a later step fails. Empty for a fix without a backup: nothing
+    /// can take it back, and a failure parks the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<Step>,
     /// How long it usually takes; what the window gate counts with.
