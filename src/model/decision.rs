@@ -159,6 +159,16 @@ impl HostOutcome {
     }
 }
 
+/// How a host is fixed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Back up, fix in place, restore on failure.
+    InPlace,
+}
+
 /// How long a thing takes: the planner's guess, and what the window gate reserves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Expected {

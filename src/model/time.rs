@@ -163,6 +163,16 @@ impl Interval {
     }
 }
 
+/// One interval in which disruptive steps may start.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanWindow {
+    /// The interval, freezes taken out.
+    pub interval: Interval,
+    /// The windows of the policy it comes from.
+    pub name: super::RuleName,
+}
+
 /// Sorts, drops empty intervals and joins those that touch or overlap.
 pub fn union(mut intervals: Vec<Interval>) -> Vec<Interval> {
     intervals.retain(|i| i.start < i.end);

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Interval, Priority, RuleName, StepId,
-    TimeSpan,
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Priority, RuleName, StepId, TimeSpan,
 };
+
+pub use crate::model::{PlanWindow, Strategy};
 
 /// The version of the plan format. A reader refuses any other.
 pub const PLAN_FORMAT: u32 = 1;
@@ -50,16 +51,6 @@ pub struct InputRef {
     pub digest: Digest,
 }
 
-/// One interval in which disruptive steps may start.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanWindow {
-    /// The interval, freezes taken out.
-    pub interval: Interval,
-    /// The window of the policy it comes from.
-    pub name: RuleName,
-}
-
 /// Waves, budgets and limits of the campaign.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,16 +87,6 @@ pub struct BudgetGroup {
     pub max_unavailable: u32,
     /// How many hosts of the inventory belong to it, planned or not.
     pub size: u32,
-}
-
-/// How a host is fixed.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// Back up, fix in place, restore on failure.
-    InPlace,
 }
 
 /// What is done on one host.

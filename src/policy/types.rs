@@ -1,6 +1,8 @@
 //! What the planner may ask of a checked policy, beyond its decisions.
 
-use crate::model::{RuleName, TimeSpan};
+use std::sync::Arc;
+
+use crate::model::{PlanWindow, RuleName, RuleRef, Strategy, TimeSpan};
 
 /// A number of hosts, or a share of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,4 +76,34 @@ pub struct ProbePolicy {
     pub contains: Option<String>,
     /// One try.
     pub timeout: TimeSpan,
+}
+
+/// When disruptive steps on a host may start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WindowSet {
+    /// At any time: no windows are written and no freeze lies ahead.
+    Always,
+    /// Never: windows are written, and none of them is for this host.
+    None {
+        /// In words.
+        why: String,
+    },
+    /// In these intervals.
+    Set {
+        /// A stable name of the windows and freezes that match: hosts with the same name have the same intervals.
+        name: RuleName,
+        /// Sorted, without overlap, freezes taken out. May be empty.
+        intervals: Arc<[PlanWindow]>,
+    },
+}
+
+/// The strategy for a host, with what chose it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrategyChoice {
+    /// The strategy.
+    pub strategy: Strategy,
+    /// The rule.
+    pub rule: RuleRef,
+    /// What a person should know about it.
+    pub note: Option<String>,
 }
