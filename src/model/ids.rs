@@ -212,7 +212,9 @@ mod tests {
 
     #[test]
     fn real_names_are_taken() {
-        for text in ["libstdc++6", "@babel/core", "_NIODataStructures", "org.apache:log4j", "linux-image-6.1.0-13-amd64"] {
+        for text in
+            ["libstdc++6", "@babel/core", "_NIODataStructures", "org.apache:log4j", "linux-image-6.1.0-13-amd64"]
+        {
             assert!(PackageName::new(text).is_ok(), "{text}");
         }
         for text in ["1:9.2p1-2+deb12u3", "2.36-9+deb12u7~bpo1", "v1.2.3", "1!2.0"] {

@@ -124,7 +124,8 @@ fn read_limited(input: impl Read, limit: u64) -> Result<(PlanId, Plan), PlanFile
     if actual.to_string() != named {
         return Err(why_changed(&bytes, named, &actual));
     }
-    let plan: Plan = serde_json::from_slice(body).map_err(|e| PlanFileError::Invalid(printable(&e.to_string(), 300)))?;
+    let plan: Plan =
+        serde_json::from_slice(body).map_err(|e| PlanFileError::Invalid(printable(&e.to_string(), 300)))?;
     if plan.format != PLAN_FORMAT {
         return Err(PlanFileError::Format { found: plan.format.to_string() });
     }
@@ -138,7 +139,8 @@ fn read_limited(input: impl Read, limit: u64) -> Result<(PlanId, Plan), PlanFile
 
 /// The digest as written, and the bytes of the plan.
 fn frame(bytes: &[u8]) -> Result<(&str, &[u8]), PlanFileError> {
-    let cut = |rest: &[u8], part: &str| if part.as_bytes().starts_with(rest) { Some(PlanFileError::Truncated) } else { None };
+    let cut =
+        |rest: &[u8], part: &str| if part.as_bytes().starts_with(rest) { Some(PlanFileError::Truncated) } else { None };
     let changed = || PlanFileError::Changed { named: "another plan".to_owned(), actual: "is damaged".to_owned() };
     let Some(rest) = bytes.strip_prefix(HEAD.as_bytes()) else {
         return Err(cut(bytes, HEAD).unwrap_or(PlanFileError::NotAPlan));
@@ -183,7 +185,7 @@ struct Hash(Sha256);
 
 impl Hash {
     fn finish(self) -> Digest {
-        Digest::from_sha256(self.0.finalize().into())
+        Digest::from(<[u8; 32]>::from(self.0.finalize()))
     }
 }
 

@@ -1,5 +1,16 @@
 //! Decisions become an immutable plan; synchronous, deterministic and pure.
 
+mod draft;
+mod file;
+mod graph;
+mod input;
+mod passes;
+mod planner;
+mod reserve;
 mod types;
 
+pub use file::*;
+pub use graph::*;
+pub use input::*;
+pub use planner::*;
 pub use types::*;

@@ -307,3 +307,17 @@ impl Plan {
         Some((plan, step))
     }
 }
+
+impl Action {
+    /// Every command it may run, in order.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        let (list, single): (&[Command], [Option<&Command>; 2]) = match self {
+            Self::Check { commands, .. } | Self::Change { commands } | Self::Soak { commands, .. } => {
+                (commands, [None, None])
+            }
+            Self::Reboot { required, command, .. } => (&[], [required.as_ref(), Some(command)]),
+            Self::Backup { .. } | Self::Restore { .. } | Self::Drain { .. } | Self::Undrain => (&[], [None, None]),
+        };
+        list.iter().chain(single.into_iter().flatten())
+    }
+}
