@@ -1,5 +1,6 @@
 //! Decisions become an immutable plan; synchronous, deterministic and pure.
 
+mod check;
 mod draft;
 mod file;
 mod graph;
@@ -9,6 +10,7 @@ mod planner;
 mod reserve;
 mod types;
 
+pub use check::*;
 pub use file::*;
 pub use graph::*;
 pub use input::*;
