@@ -2,6 +2,7 @@
 
 mod check;
 mod draft;
+mod explain;
 mod file;
 mod graph;
 mod input;
@@ -11,6 +12,7 @@ mod reserve;
 mod types;
 
 pub use check::*;
+pub use explain::*;
 pub use file::*;
 pub use graph::*;
 pub use input::*;

@@ -3,7 +3,19 @@
 mod campaign;
 mod html;
 mod live;
+mod plan_dot;
+mod plan_explain;
+mod plan_graph;
+mod plan_mermaid;
+mod plan_table;
+mod plan_text;
+mod plan_tree;
 
 pub use campaign::*;
 pub use html::*;
 pub use live::*;
+pub use plan_dot::*;
+pub use plan_explain::*;
+pub use plan_mermaid::*;
+pub use plan_table::*;
+pub use plan_tree::*;
