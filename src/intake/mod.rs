@@ -11,6 +11,5 @@ mod trivy;
 
 pub use apt::{ScanError, parse_scan, scan_script};
 pub use error::*;
-pub use native::*;
 pub use native::{FORMAT, HostFacts, HostScan, write_scans};
 pub use reports::*;
