@@ -5,6 +5,7 @@ mod completions;
 mod debug;
 mod error;
 mod exit;
+mod findings;
 mod lab;
 mod main;
 mod man;

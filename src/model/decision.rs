@@ -173,6 +173,15 @@ pub enum Strategy {
     InPlace,
 }
 
+impl Strategy {
+    /// The name as written in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InPlace => "in_place",
+        }
+    }
+}
+
 /// How long a thing takes: the planner's guess, and what the window gate reserves.
 #[derive(
     Clone,

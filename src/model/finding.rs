@@ -49,6 +49,8 @@ pub enum FixState {
     WillNotFix,
     Deferred,
     EndOfLife,
+    /// Its maintainers say that this package is not vulnerable.
+    NotAffected,
     Unknown,
 }
 

@@ -124,8 +124,8 @@ text_id!(
 text_id!(
     /// The name of a package in its own ecosystem (deb, npm with its scope, Maven `group:artifact`, ...).
     PackageName, "package name", 256,
-    "letters, digits and + . _ - : / @ ~ only, starting with a letter, digit or @",
-    |c, first| c.is_ascii_alphanumeric() || (first && c == '@') || (!first && matches!(c, '+' | '.' | '_' | '-' | ':' | '/' | '@' | '~'))
+    "letters, digits and + . _ - : / @ ~ only, starting with a letter, digit, @ or _",
+    |c, first| c.is_ascii_alphanumeric() || (first && matches!(c, '@' | '_')) || (!first && matches!(c, '+' | '.' | '_' | '-' | ':' | '/' | '@' | '~'))
 );
 text_id!(
     /// A version as its ecosystem writes it.
@@ -217,7 +217,9 @@ mod tests {
 
     #[test]
     fn real_names_are_taken() {
-        for text in ["libstdc++6", "@babel/core", "org.apache:log4j", "linux-image-6.1.0-13-amd64"] {
+        for text in
+            ["libstdc++6", "@babel/core", "_NIODataStructures", "org.apache:log4j", "linux-image-6.1.0-13-amd64"]
+        {
             assert!(PackageName::new(text).is_ok(), "{text}");
         }
         for text in ["1:9.2p1-2+deb12u3", "2.36-9+deb12u7~bpo1", "v1.2.3", "1!2.0"] {

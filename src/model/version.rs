@@ -39,6 +39,13 @@ impl VersionScheme {
             Self::Deb => deb::compare(a, b),
         }
     }
+
+    /// Whether this is a version: `Ok` with what is unusual about one that the ecosystem's own tools would warn of.
+    pub fn validate(self, text: &str) -> Result<Option<&'static str>, InvalidVersion> {
+        match self {
+            Self::Deb => deb::validate(text),
+        }
+    }
 }
 
 mod deb;

@@ -59,7 +59,7 @@ pub struct Rollout {
     pub waves: Vec<Wave>,
     /// How many hosts of a group may be unavailable at once.
     pub groups: BTreeMap<RuleName, BudgetGroup>,
-    /// The campaign pauses when more than this many hosts have failed.
+    /// The campaign pauses as soon as this many hosts have failed; at least 1.
     pub failure_budget: u32,
     /// How many hosts are worked on at once.
     pub concurrency: u32,
@@ -183,7 +183,8 @@ pub struct Step {
     pub needs: Vec<StepId>,
     /// What is done.
     pub action: Action,
-    /// What takes it back, in order; run when this or a later step fails.
+    /// What takes it back, in order; run when this or a later step fails. Empty for a fix without a backup: nothing
+    /// can take it back, and a failure parks the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<Step>,
     /// How long it usually takes; what the window gate counts with.
@@ -306,5 +307,19 @@ impl Plan {
         let plan = self.hosts.get(host)?;
         let step = plan.steps.iter().flat_map(|s| std::iter::once(s).chain(&s.undo)).find(|s| &s.id == id)?;
         Some((plan, step))
+    }
+}
+
+impl Action {
+    /// Every command it may run, in order.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        let (list, single): (&[Command], [Option<&Command>; 2]) = match self {
+            Self::Check { commands, .. } | Self::Change { commands } | Self::Soak { commands, .. } => {
+                (commands, [None, None])
+            }
+            Self::Reboot { required, command, .. } => (&[], [required.as_ref(), Some(command)]),
+            Self::Backup { .. } | Self::Restore { .. } | Self::Drain { .. } | Self::Undrain => (&[], [None, None]),
+        };
+        list.iter().chain(single.into_iter().flatten())
     }
 }

@@ -1,0 +1,92 @@
+//! What the passes work on: a plan in the making.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{BudgetGroup, PlanInput, PlanWindow, Probe, Reason, Step, Strategy, Wave};
+use crate::model::{
+    Decision, DecisionKind, Digest, Finding, Fix, Host, HostName, Importance, Priority, RuleName, RuleRef, TimeSpan,
+};
+use crate::playbook::{Playbook, Rendered};
+
+/// A plan in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub input: &'a PlanInput<'a>,
+    pub margin: TimeSpan,
+    /// Sorted by host and id.
+    pub findings: Vec<&'a Finding>,
+    /// One for each finding, in the same order.
+    pub decisions: Vec<Decision>,
+    /// Hosts with something to fix, those that are blocked included: one report names all that is in their way.
+    pub hosts: BTreeMap<HostName, HostDraft<'a>>,
+    pub scripts: BTreeMap<Digest, String>,
+    pub windows: BTreeMap<RuleName, Vec<PlanWindow>>,
+    pub groups: BTreeMap<RuleName, BudgetGroup>,
+    pub waves: Vec<Wave>,
+    pub failure_budget: u32,
+    pub notes: BTreeSet<Reason>,
+}
+
+/// A host in the making.
+#[derive(Debug)]
+pub(super) struct HostDraft<'a> {
+    pub host: &'a Host,
+    pub importance: Importance,
+    pub priority: Priority,
+    pub strategy: Strategy,
+    /// Indices of the findings to fix.
+    pub findings: Vec<usize>,
+    pub playbook: Option<&'a Playbook>,
+    pub fix: Fix,
+    pub rendered: Option<Rendered>,
+    pub probes: Vec<Probe>,
+    pub without_backup: bool,
+    pub steps: Vec<Step>,
+    pub windows: Option<RuleName>,
+    pub group: Option<RuleName>,
+    pub wave: u32,
+    /// Why it cannot be planned; none means that it is.
+    pub reasons: BTreeSet<Reason>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(input: &'a PlanInput<'a>, margin: TimeSpan) -> Self {
+        Self {
+            input,
+            margin,
+            findings: Vec::new(),
+            decisions: Vec::new(),
+            hosts: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            waves: Vec::new(),
+            failure_budget: 1,
+            notes: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a finding out of the plan.
+    pub fn redecide(&mut self, finding: usize, kind: DecisionKind, rule: RuleRef, reason: String) {
+        let decision = &mut self.decisions[finding];
+        decision.kind = kind;
+        decision.rule = rule;
+        decision.reason = reason;
+    }
+}
+
+impl HostDraft<'_> {
+    pub fn block(&mut self, code: &str, text: impl Into<String>) {
+        self.reasons.insert(Reason::new(code, text));
+    }
+}
+
+/// A few of many names, for people.
+pub(super) fn some_of<T: std::fmt::Display>(names: &[T]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = names.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
+}

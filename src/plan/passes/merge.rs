@@ -1,0 +1,115 @@
+//! Findings of a host become one transaction: each package once, at the highest version that any finding wants.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::playbook::rule;
+use crate::model::{DecisionKind, Finding, Fix, PackageFix, PackageName, PackageVersion, VersionScheme};
+use crate::plan::PlanError;
+use crate::plan::draft::Draft;
+
+pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
+    let mut manual = Vec::new();
+    for host in draft.hosts.values_mut() {
+        let mut packages: BTreeMap<&PackageName, Vec<usize>> = BTreeMap::new();
+        for &finding in &host.findings {
+            packages.entry(&draft.findings[finding].package).or_default().push(finding);
+        }
+        let mut left = BTreeSet::new();
+        for (name, findings) in packages {
+            match merge(findings.iter().map(|&f| draft.findings[f])) {
+                Ok((from, to)) => {
+                    host.fix.packages.push(PackageFix { name: name.clone(), from: from.cloned(), to: to.cloned() });
+                }
+                Err(why) => {
+                    left.extend(findings.iter().copied());
+                    manual.extend(findings.into_iter().map(|f| (f, why.clone())));
+                }
+            }
+        }
+        host.findings.retain(|f| !left.contains(f));
+        let priority = host.findings.iter().map(|&f| draft.decisions[f].assessment.priority).max();
+        host.priority = priority.unwrap_or(host.priority);
+        let ids: BTreeSet<_> = host.findings.iter().map(|&f| draft.findings[f].id.clone()).collect();
+        host.fix = Fix { packages: std::mem::take(&mut host.fix.packages), findings: ids.into_iter().collect() };
+    }
+    for (finding, why) in manual {
+        draft.redecide(finding, DecisionKind::Manual, rule("versions"), why);
+    }
+    draft.hosts.retain(|_, host| !host.findings.is_empty());
+    Ok(())
+}
+
+type FromTo<'a> = (Option<&'a PackageVersion>, Option<&'a PackageVersion>);
+
+/// The version seen and the version wanted; an error, in words, where versions cannot be put in order.
+fn merge<'a>(findings: impl Iterator<Item = &'a Finding>) -> Result<FromTo<'a>, String> {
+    let mut ecosystem: Option<&str> = None;
+    let (mut from, mut to): FromTo<'_> = (None, None);
+    for finding in findings {
+        if *ecosystem.get_or_insert(&finding.ecosystem) != finding.ecosystem {
+            return Err(format!(
+                "package {} was reported in more than one ecosystem: a person must look",
+                finding.package
+            ));
+        }
+        let order = |a: &PackageVersion, b: &PackageVersion| compare(&finding.ecosystem, a, b);
+        if let Some(installed) = &finding.installed {
+            from = Some(pick(from, installed, Ordering::Less, order)?);
+        }
+        if let Some(wanted) = wanted(finding)? {
+            to = Some(pick(to, wanted, Ordering::Greater, order)?);
+        }
+    }
+    Ok((from, to))
+}
+
+/// What this finding wants: the lowest fixed version above the installed one, so that a host stays on its branch;
+/// the highest where none is known to be above.
+fn wanted(finding: &Finding) -> Result<Option<&PackageVersion>, String> {
+    let order = |a: &PackageVersion, b: &PackageVersion| compare(&finding.ecosystem, a, b);
+    let (mut lowest_above, mut highest) = (None, None);
+    for fixed in &finding.fixed {
+        highest = Some(pick(highest, fixed, Ordering::Greater, order)?);
+        let above = match &finding.installed {
+            Some(installed) => order(fixed, installed)? == Ordering::Greater,
+            None => false,
+        };
+        if above {
+            lowest_above = Some(pick(lowest_above, fixed, Ordering::Less, order)?);
+        }
+    }
+    Ok(lowest_above.or(highest))
+}
+
+fn pick<'a>(
+    best: Option<&'a PackageVersion>,
+    next: &'a PackageVersion,
+    better: Ordering,
+    order: impl Fn(&PackageVersion, &PackageVersion) -> Result<Ordering, String>,
+) -> Result<&'a PackageVersion, String> {
+    match best {
+        // Versions that are equal by the rules may be spelled differently: the least spelling is taken.
+        Some(best) => match order(next, best)? {
+            Ordering::Equal => Ok(best.min(next)),
+            found if found == better => Ok(next),
+            _ => Ok(best),
+        },
+        None => Ok(next),
+    }
+}
+
+fn compare(ecosystem: &str, a: &PackageVersion, b: &PackageVersion) -> Result<Ordering, String> {
+    if a == b {
+        return Ok(Ordering::Equal);
+    }
+    match VersionScheme::from_name(ecosystem) {
+        Some(scheme) => {
+            scheme.compare(a.as_str(), b.as_str()).map_err(|e| format!("versions cannot be put in order: {e}"))
+        }
+        None => Err(format!(
+            "versions {a} and {b} cannot be put in order: the order of ecosystem {} is not known",
+            crate::model::printable(ecosystem, 40)
+        )),
+    }
+}

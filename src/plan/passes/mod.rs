@@ -1,0 +1,12 @@
+//! The passes of the planner, one a file; their order is in `planner.rs`.
+
+pub(super) mod backup;
+pub(super) mod budgets;
+pub(super) mod decide;
+pub(super) mod limits;
+pub(super) mod merge;
+pub(super) mod playbook;
+pub(super) mod render;
+pub(super) mod steps;
+pub(super) mod waves;
+pub(super) mod windows;

@@ -1,0 +1,48 @@
+//! Which hosts go first: the canary, then waves of growing size, the hosts that matter least first.
+
+use std::cmp::Reverse;
+
+use crate::model::{HostName, RuleName, TimeSpan};
+use crate::plan::draft::Draft;
+use crate::plan::{PlanError, Wave};
+
+pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
+    let rollout = &draft.input.policy.rollout;
+    let mut hosts: Vec<_> = draft.hosts.iter().filter(|(_, h)| h.reasons.is_empty()).collect();
+    // A name is unique: nothing is left to chance.
+    hosts.sort_by_key(|&(name, host)| (host.importance, Reverse(host.priority), name));
+    let hosts: Vec<HostName> = hosts.into_iter().map(|(name, _)| name.clone()).collect();
+    let total = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+
+    let mut ends: Vec<(String, u32, TimeSpan)> = Vec::new();
+    if let Some((canary, soak)) = rollout.canary {
+        ends.push(("canary".to_owned(), canary, soak));
+    }
+    let sizes = rollout.waves.iter().map(|amount| amount.of(total)).chain([total]);
+    ends.extend(sizes.enumerate().map(|(i, end)| (format!("wave {}", i + 1), end, TimeSpan::ZERO)));
+
+    let mut rest = hosts.as_slice();
+    for (name, end, soak) in ends {
+        if rest.is_empty() {
+            break;
+        }
+        // Sizes count from the first host. A wave has at least one host: small fleets get all their stops too.
+        let started = hosts.len() - rest.len();
+        let size = usize::try_from(end).unwrap_or(usize::MAX).saturating_sub(started).clamp(1, rest.len());
+        let (wave, later) = rest.split_at(size);
+        rest = later;
+        let index = u32::try_from(draft.waves.len()).unwrap_or(u32::MAX);
+        for host in wave {
+            if let Some(host) = draft.hosts.get_mut(host) {
+                host.wave = index;
+            }
+        }
+        draft.waves.push(Wave { name: wave_name(&name), hosts: wave.to_vec(), soak });
+    }
+    Ok(())
+}
+
+fn wave_name(text: &str) -> RuleName {
+    #[expect(clippy::unwrap_used, reason = "a word and a number are short and printable")]
+    RuleName::new(text).unwrap()
+}
