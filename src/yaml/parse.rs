@@ -69,7 +69,8 @@ pub fn parse<T: DeserializeOwned>(source: &Arc<Source>, size: Size, diagnostics:
             Err(error) => {
                 let prune = error.prune.unwrap_or(root.id);
                 // What is missing may well be what was written wrongly: the cause was shown.
-                let echo = matches!(error.code, "missing-key" | "wrong-type") && has_pruned_child(&root, prune, &pruned);
+                let echo =
+                    matches!(error.code, "missing-key" | "wrong-type") && has_pruned_child(&root, prune, &pruned);
                 if !echo {
                     let (offset, length) = error.place.unwrap_or((root.offset, root.length));
                     let mut diagnostic =
