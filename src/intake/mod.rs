@@ -1,1 +1,5 @@
-//! To be filled.
+//! Bytes become findings and hosts.
+
+mod native;
+
+pub use native::*;
