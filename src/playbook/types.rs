@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Command, Digest, Fix, Host, TimeSpan};
+use crate::model::{Command, Digest, Fix, Host, StepId, TimeSpan};
 
 /// Everything a rendering may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -56,4 +56,62 @@ pub struct PhaseTimes {
     pub restart: TimeSpan,
     pub reboot: TimeSpan,
     pub verify: TimeSpan,
+}
+
+/// Why something cannot be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A value that no argument or variable may hold.
+    #[error("value {shown:?} holds a control character")]
+    ControlCharacter {
+        /// The value, made printable.
+        shown: String,
+    },
+    /// A list without elements where words are expected.
+    #[error("a list is empty")]
+    EmptyList,
+    /// Longer than a host would take.
+    #[error("a text of {length} bytes is longer than {limit}")]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A variable of this name cannot be given to a command.
+    #[error(
+        "{shown:?} cannot name a variable of a command: upper-case letters, digits and _ only, and none of the shell's own"
+    )]
+    EnvName {
+        /// The name, made printable.
+        shown: String,
+    },
+    /// The first element of an argv is no program.
+    #[error("{shown:?} is not the name of a program")]
+    Program {
+        /// The element, made printable.
+        shown: String,
+    },
+    /// A step did not report what a later one needs.
+    #[error("step {step} reported no fact {key:?}")]
+    MissingFact {
+        /// The step.
+        step: StepId,
+        /// The key.
+        key: String,
+    },
+    /// A command names a script that is not there, or is not the one it names.
+    #[error("no script has the digest {digest}")]
+    MissingScript {
+        /// The digest.
+        digest: Digest,
+    },
+    /// A template that cannot be rendered with these values.
+    #[error("{place}: {message}")]
+    Template {
+        /// Which template.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
 }
