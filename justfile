@@ -1,0 +1,28 @@
+# Short names for what people do here. `just` lists them.
+
+default:
+    @just --list
+
+# Everything CI runs.
+ci:
+    .ci/run
+
+# Fast checks while working.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+
+# All tests that need no root and no lab.
+test:
+    cargo test
+
+# The real fleet: needs root and podman.
+test-fleet:
+    cargo test --test fleet -- --nocapture
+
+# Licences, sources and duplicate versions.
+deny:
+    cargo deny check bans licenses sources
+
+bench:
+    cargo bench

@@ -1,0 +1,156 @@
+//! Holds the house together: who may use whom, how files begin and how long they are.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms from left to right; a room may use every room of an earlier row and itself, never a neighbour or a later one.
+const ROWS: &[&[&str]] = &[
+    &["model"],
+    &["diagnostic"],
+    &["yaml"],
+    &["intake", "policy", "playbook"],
+    &["plan"],
+    &["engine"],
+    &["store", "transport", "provider", "switch"],
+    &["run", "sim", "lab"],
+    &["report"],
+    &["cli"],
+];
+
+/// Clock, randomness and environment are for those who talk to the world; what decides must be repeatable.
+const MAY_USE_ENV: &[&str] = &["store", "transport", "provider", "switch", "run", "sim", "lab", "cli"];
+
+/// A file that is longer has more than one purpose.
+const MAX_LINES: usize = 800;
+
+fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&src, &mut files);
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let relative = path.strip_prefix(&src).unwrap();
+            let room = relative.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            (room, path, text)
+        })
+        .collect()
+}
+
+fn first_segment(path: &str) -> String {
+    path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// Names behind `crate::`, also in `use crate::{a, b::c}`.
+fn used_rooms(text: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        if let Some(list) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut item = String::new();
+            for c in list.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth > 0 => depth -= 1,
+                    ',' | '}' if depth == 0 => {
+                        rooms.push(first_segment(item.trim_start()));
+                        item.clear();
+                        if c == '}' {
+                            break;
+                        }
+                    }
+                    _ if depth == 0 => item.push(c),
+                    _ => {}
+                }
+            }
+        } else {
+            rooms.push(first_segment(rest));
+        }
+    }
+    rooms
+}
+
+#[test]
+fn data_flows_one_way() {
+    let rank: BTreeMap<&str, usize> =
+        ROWS.iter().enumerate().flat_map(|(i, row)| row.iter().map(move |room| (*room, i))).collect();
+    let mut wrong = Vec::new();
+    let mut edges = 0;
+    for (room, path, text) in sources() {
+        let Some(&own) = rank.get(room.as_str()) else {
+            assert!(matches!(room.as_str(), "lib" | "main" | "env"), "{} belongs to no room", path.display());
+            continue;
+        };
+        for used in used_rooms(&text) {
+            if used == "env" && !MAY_USE_ENV.contains(&room.as_str()) {
+                wrong.push(format!("{} asks env", path.display()));
+            }
+            if let Some(&other) = rank.get(used.as_str()) {
+                edges += 1;
+                if used != room && other >= own {
+                    wrong.push(format!("{} ({room}) uses {used}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(edges > 30, "only {edges} uses were found: does this test still read the sources?");
+    wrong.sort();
+    wrong.dedup();
+    assert!(wrong.is_empty(), "against the allowed direction:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_map_names_every_room() {
+    let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    for room in ROWS.iter().flat_map(|row| row.iter()) {
+        assert!(lib.contains(&format!("pub mod {room};")), "lib.rs does not declare {room}");
+        assert!(
+            lib.contains(&format!("//! - [`{room}`]")) || lib.contains(&format!("//! - [`mod@{room}`]")),
+            "the map does not explain {room}"
+        );
+    }
+}
+
+#[test]
+fn files_say_their_purpose_and_stay_short() {
+    let mut wrong = Vec::new();
+    for (_, path, text) in sources() {
+        if !text.starts_with("//! ") {
+            wrong.push(format!("{} does not open with its purpose", path.display()));
+        }
+        let lines = text.lines().count();
+        if lines > MAX_LINES {
+            wrong.push(format!("{} has {lines} lines", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_yaml_room_names_the_yaml_crate() {
+    for (room, path, text) in sources() {
+        assert!(room == "yaml" || !text.contains("serde_yaml::"), "{} names serde_yaml", path.display());
+    }
+}
+
+#[test]
+fn uses_are_found_in_every_form() {
+    let text = "use crate::model::X; use crate::{plan::{A, B}, run}; fn f() { crate::env::now(); }";
+    assert_eq!(used_rooms(text), ["model", "plan", "run", "env"]);
+}
