@@ -1,0 +1,420 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::model::{CampaignId, HostName, TimeSpan, VulnerabilityId};
+
+/// Policy-as-code remediation for fleets of servers: plan, fix, verify, and go back.
+#[derive(Debug, Parser)]
+#[command(name = "switchback", version, max_term_width = 120, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Start here:\n  switchback demo --simulated     see the main job on a simulated fleet\n  \
+    switchback scan -i inventory.yaml -o findings.json\n  \
+    switchback plan -p policies/ -i inventory.yaml -f findings.json -o plan.json\n  \
+    switchback show plan.json\n  switchback run plan.json\n\nExit codes: docs/reference/exit-codes.md")]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// When to use colour on stderr
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+    /// Say nothing on stderr but errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Folder of the journal
+    #[arg(long, value_name = "DIR", default_value = ".switchback", global = true)]
+    pub state: PathBuf,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Format {
+    Table,
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read scanner reports and print what was found
+    Findings(Findings),
+    /// Ask hosts over SSH for pending security updates
+    Scan(Scan),
+    /// Check policies, playbooks and inventory without planning
+    Check(Check),
+    /// Make a plan from policies, inventory and findings
+    Plan(Plan),
+    /// Show a plan
+    Show(Show),
+    /// Explain why a host or a finding is, or is not, planned
+    Explain(Explain),
+    /// Run a plan
+    Run(Run),
+    /// Go on with a campaign that was paused or whose controller died
+    Resume(Resume),
+    /// Ask a running campaign to start nothing new
+    Pause(Control),
+    /// Ask a running campaign to take back hosts in the middle and end
+    Abort(Control),
+    /// Show where campaigns stand
+    Status(Status),
+    /// Write the report of a campaign
+    Report(Report),
+    /// Bring up a real fleet on this machine to try things on
+    Lab(Lab),
+    /// Run the main job from end to end on a fleet made for it
+    Demo(Demo),
+    /// Print JSON Schemas of the formats
+    Schema(Schema),
+    /// Answer single questions, line by line, for support and for checks against others' tables
+    #[command(subcommand)]
+    Debug(Debug),
+    /// Print shell completions
+    Completions(Completions),
+    /// Write man pages into a folder
+    Man(Man),
+}
+
+/// `findings`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback findings -f trivy.json\n  switchback findings -f web-1=trivy.json --format json")]
+pub struct Findings {
+    /// Scanner report, or HOST=REPORT to say which host it is about
+    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required = true, num_args = 1..)]
+    pub reports: Vec<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `scan`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2")]
+pub struct Scan {
+    /// Inventory: our YAML, or Ansible's INI or YAML
+    #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
+    /// Only these hosts
+    #[arg(long = "host", value_name = "HOST")]
+    pub hosts: Vec<HostName>,
+    /// Write the findings to this file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How many hosts are asked at once
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub concurrency: usize,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback check -p policies/ -i inventory.yaml\n  switchback check --explain unknown-key")]
+pub struct Check {
+    /// Policy files or folders
+    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Inventory
+    #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
+    /// Playbooks beside the shipped ones
+    #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
+    pub playbooks: Vec<PathBuf>,
+    /// Warnings are errors
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Explain a diagnostic code
+    #[arg(long, value_name = "CODE")]
+    pub explain: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback plan -p policies/ -i inventory.yaml -f findings.json -o plan.json\n  \
+    switchback plan -p policies/ -i hosts.ini -f web-1=trivy.json --as-of 2026-11-28T20:00:00Z -o plan.json")]
+pub struct Plan {
+    /// Policy files or folders; the built-in defaults where absent
+    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Inventory
+    #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
+    /// Scanner report, or HOST=REPORT to say which host it is about
+    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required = true, num_args = 1..)]
+    pub reports: Vec<String>,
+    /// Playbooks beside the shipped ones
+    #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
+    pub playbooks: Vec<PathBuf>,
+    /// The time all decisions refer to (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// Orders what is otherwise equal
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// How far ahead windows are looked for
+    #[arg(long, value_name = "SPAN", default_value = "35d")]
+    pub horizon: TimeSpan,
+    /// Write the plan to this file
+    #[arg(short, long, value_name = "PLAN")]
+    pub output: PathBuf,
+    /// How to print the summary
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// How a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanView {
+    /// By wave
+    Table,
+    /// By host, with every step
+    Tree,
+    /// Mermaid flowchart
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// The plan itself
+    Json,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback show plan.json\n  switchback show plan.json --format mermaid > plan.mmd")]
+pub struct Show {
+    /// The plan file
+    pub plan: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = PlanView::Table)]
+    pub format: PlanView,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback explain web-1 --plan plan.json\n  switchback explain web-1 CVE-2026-1234 --plan plan.json")]
+pub struct Explain {
+    /// The host
+    pub host: HostName,
+    /// The vulnerability
+    pub vulnerability: Option<VulnerabilityId>,
+    /// The plan file
+    #[arg(long, value_name = "PLAN", default_value = "plan.json")]
+    pub plan: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RunView {
+    /// `table`: live on a terminal, lines elsewhere; `json`: one event a line on stdout
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+#[command(after_help = "Ctrl-C once pauses the campaign, twice aborts it.\n\nExamples:\n  switchback run plan.json\n  \
+    switchback run plan.json -i inventory.yaml --html report.html")]
+pub struct Run {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Compare the inventory with the plan's from here instead of the recorded path
+    #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
+    /// Compare the policies with the plan's from here instead of the recorded paths
+    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Run the plan without comparing it with its inputs
+    #[arg(long)]
+    pub trust_plan: bool,
+    /// Write the report to this HTML file at the end
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to show it
+    #[command(flatten)]
+    pub view: RunView,
+}
+
+/// `resume`
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The campaign; the only one that has not ended where absent
+    pub campaign: Option<CampaignId>,
+    /// Write the report to this HTML file at the end
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to show it
+    #[command(flatten)]
+    pub view: RunView,
+}
+
+/// `pause`, `abort`
+#[derive(Debug, Args)]
+pub struct Control {
+    /// The campaign; the only one that has not ended where absent
+    pub campaign: Option<CampaignId>,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The campaign; all where absent
+    pub campaign: Option<CampaignId>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ReportFormat {
+    Html,
+    Json,
+}
+
+/// `report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The campaign; the latest where absent
+    pub campaign: Option<CampaignId>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
+    pub format: ReportFormat,
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `lab`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback lab up --hosts 4\n  switchback lab plant lab-2 breaks-nginx\n  switchback lab down")]
+pub struct Lab {
+    /// Folder of the lab's state, keys and inventory
+    #[arg(long, value_name = "DIR", default_value = ".switchback-lab")]
+    pub dir: PathBuf,
+    /// What to do
+    #[command(subcommand)]
+    pub action: LabAction,
+}
+
+/// What to do with the lab.
+#[derive(Debug, Subcommand)]
+pub enum LabAction {
+    /// Bring up real Debian hosts with pending security updates, and write an inventory
+    Up {
+        /// How many
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+        hosts: u32,
+    },
+    /// Remove everything the lab made, except the cached image
+    Down,
+    /// Show the lab's hosts
+    Status {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Break something on purpose
+    Plant {
+        /// The host
+        host: HostName,
+        /// The fault; `list` shows them
+        fault: String,
+    },
+    /// Take a fault back
+    Heal {
+        /// The host
+        host: HostName,
+        /// The fault
+        fault: String,
+    },
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Use the simulated fleet
+    #[arg(long)]
+    pub simulated: bool,
+    /// How many hosts
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub hosts: u32,
+    /// Folder for everything the demo writes
+    #[arg(long, value_name = "DIR", default_value = "switchback-demo")]
+    pub dir: PathBuf,
+    /// Leave the lab's hosts running
+    #[arg(long)]
+    pub keep: bool,
+    /// `json`: events a line and a summary object last, on stdout
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `schema`
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Which; all names where absent
+    pub name: Option<String>,
+}
+
+/// `debug`
+#[derive(Debug, Subcommand)]
+pub enum Debug {
+    /// Order two versions a line (`A<TAB>B`): `{"order": -1|0|1}`
+    VersionOrder {
+        /// `deb`
+        scheme: String,
+    },
+    /// Intervals in which a window of a policy is open: a window as YAML on stdin
+    Windows {
+        /// From here
+        #[arg(long, value_name = "TIME")]
+        from: Timestamp,
+        /// For this long
+        #[arg(long, value_name = "SPAN", default_value = "35d")]
+        horizon: TimeSpan,
+    },
+    /// Expand Ansible host ranges, one a line: `{"hosts": [...]}`
+    Hosts,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder
+    pub dir: PathBuf,
+}
