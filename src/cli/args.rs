@@ -9,7 +9,13 @@ use crate::model::{CampaignId, HostName, TimeSpan, VulnerabilityId};
 
 /// Policy-as-code remediation for fleets of servers: plan, fix, verify, and go back.
 #[derive(Debug, Parser)]
-#[command(name = "switchback", version, max_term_width = 120, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "switchback",
+    version,
+    max_term_width = 120,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Start here:\n  switchback demo --simulated     see the main job on a simulated fleet\n  \
     switchback scan -i inventory.yaml -o findings.json\n  \
     switchback plan -p policies/ -i inventory.yaml -f findings.json -o plan.json\n  \
@@ -39,7 +45,6 @@ pub struct Global {
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Color {
     Auto,
     Always,
@@ -48,7 +53,6 @@ pub enum Color {
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Format {
     Table,
     Json,
@@ -98,7 +102,9 @@ pub enum Command {
 
 /// `findings`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  switchback findings -f trivy.json\n  switchback findings -f web-1=trivy.json --format json")]
+#[command(
+    after_help = "Examples:\n  switchback findings -f trivy.json\n  switchback findings -f web-1=trivy.json --format json"
+)]
 pub struct Findings {
     /// Scanner report, or HOST=REPORT to say which host it is about
     #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required = true, num_args = 1..)]
@@ -110,7 +116,9 @@ pub struct Findings {
 
 /// `scan`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2")]
+#[command(
+    after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2"
+)]
 pub struct Scan {
     /// Inventory: our YAML, or Ansible's INI or YAML
     #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
@@ -131,7 +139,9 @@ pub struct Scan {
 
 /// `check`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  switchback check -p policies/ -i inventory.yaml\n  switchback check --explain unknown-key")]
+#[command(
+    after_help = "Examples:\n  switchback check -p policies/ -i inventory.yaml\n  switchback check --explain unknown-key"
+)]
 pub struct Check {
     /// Policy files or folders
     #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
@@ -204,7 +214,9 @@ pub enum PlanView {
 
 /// `show`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  switchback show plan.json\n  switchback show plan.json --format mermaid > plan.mmd")]
+#[command(
+    after_help = "Examples:\n  switchback show plan.json\n  switchback show plan.json --format mermaid > plan.mmd"
+)]
 pub struct Show {
     /// The plan file
     pub plan: PathBuf,
@@ -215,7 +227,9 @@ pub struct Show {
 
 /// `explain`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  switchback explain web-1 --plan plan.json\n  switchback explain web-1 CVE-2026-1234 --plan plan.json")]
+#[command(
+    after_help = "Examples:\n  switchback explain web-1 --plan plan.json\n  switchback explain web-1 CVE-2026-1234 --plan plan.json"
+)]
 pub struct Explain {
     /// The host
     pub host: HostName,
@@ -239,8 +253,10 @@ pub struct RunView {
 
 /// `run`
 #[derive(Debug, Args)]
-#[command(after_help = "Ctrl-C once pauses the campaign, twice aborts it.\n\nExamples:\n  switchback run plan.json\n  \
-    switchback run plan.json -i inventory.yaml --html report.html")]
+#[command(
+    after_help = "Ctrl-C once pauses the campaign, twice aborts it.\n\nExamples:\n  switchback run plan.json\n  \
+    switchback run plan.json -i inventory.yaml --html report.html"
+)]
 pub struct Run {
     /// The plan file
     pub plan: PathBuf,
@@ -293,7 +309,6 @@ pub struct Status {
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum ReportFormat {
     Html,
     Json,
@@ -314,7 +329,9 @@ pub struct Report {
 
 /// `lab`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  switchback lab up --hosts 4\n  switchback lab plant lab-2 breaks-nginx\n  switchback lab down")]
+#[command(
+    after_help = "Examples:\n  switchback lab up --hosts 4\n  switchback lab plant lab-2 breaks-nginx\n  switchback lab down"
+)]
 pub struct Lab {
     /// Folder of the lab's state, keys and inventory
     #[arg(long, value_name = "DIR", default_value = ".switchback-lab")]

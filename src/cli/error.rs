@@ -44,7 +44,10 @@ impl CommandError {
     pub fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
         let errors = diagnostics.iter().filter(|d| d.level == crate::diagnostic::Level::Error).count();
         let plural = if errors == 1 { "error" } else { "errors" };
-        Self { diagnostics, ..Self::new(Exit::InvalidInput, format!("{errors} {plural} in the input; nothing was done")) }
+        Self {
+            diagnostics,
+            ..Self::new(Exit::InvalidInput, format!("{errors} {plural} in the input; nothing was done"))
+        }
     }
 
     /// With a code.

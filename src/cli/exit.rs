@@ -34,7 +34,11 @@ impl Exit {
         (Self::Failed, "failed", "failed for a reason outside the input: I/O, journal, connection"),
         (Self::Usage, "usage", "the command line is wrong"),
         (Self::InvalidInput, "invalid-input", "a policy, inventory, report or playbook is wrong; nothing was done"),
-        (Self::PlanRefused, "plan-refused", "the plan file was changed, is stale, or breaks an invariant; nothing was done"),
+        (
+            Self::PlanRefused,
+            "plan-refused",
+            "the plan file was changed, is stale, or breaks an invariant; nothing was done",
+        ),
         (Self::WentBack, "went-back", "the campaign ended; some hosts went back or were left untouched"),
         (Self::Stuck, "stuck", "the campaign ended; some hosts need a person"),
         (Self::Paused, "paused", "the campaign is paused; `switchback resume` goes on"),

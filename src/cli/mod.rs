@@ -1,8 +1,14 @@
 //! Arguments, exit codes, one file a subcommand.
 
-use std::process::ExitCode;
+mod args;
+mod completions;
+mod debug;
+mod error;
+mod exit;
+mod main;
+mod man;
+mod printer;
 
-/// Runs the program.
-pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
-}
+pub use args::Cli;
+pub use exit::Exit;
+pub use main::main;

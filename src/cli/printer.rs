@@ -39,9 +39,9 @@ impl Printer {
     /// Data. A reader that has gone away is no error.
     pub fn data(self, text: &str) -> Result<(), CommandError> {
         let mut out = io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| {
-            if text.ends_with('\n') || text.is_empty() { Ok(()) } else { out.write_all(b"\n") }
-        });
+        let written = out
+            .write_all(text.as_bytes())
+            .and_then(|()| if text.ends_with('\n') || text.is_empty() { Ok(()) } else { out.write_all(b"\n") });
         match written.and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(CommandError::caused(Exit::Failed, "cannot write to stdout", &error))
@@ -75,7 +75,9 @@ impl Printer {
     pub fn error(self, error: &CommandError) {
         let mut err = io::stderr().lock();
         if !error.diagnostics.is_empty() {
-            let _ = write!(err, "{}", crate::diagnostic::render_text(&error.diagnostics, self.color));
+            for diagnostic in &error.diagnostics {
+                let _ = writeln!(err, "{diagnostic}");
+            }
         }
         let _ = writeln!(err, "{}", error.to_text());
     }

@@ -1,0 +1,56 @@
+//! From the command line to an exit code.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use super::args::{Cli, Command};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::printer::Printer;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Nobody can be told when this fails.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    log_to_stderr();
+    let printer = Printer::new(&cli.global);
+    match run(&cli, printer) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            printer.error(&error);
+            error.exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
+    match &cli.command {
+        Command::Completions(args) => super::completions::run(args, printer),
+        Command::Man(args) => super::man::run(args, printer),
+        Command::Debug(args) => super::debug::run(args, printer),
+        _ => Err(CommandError::new(Exit::Failed, "not wired")),
+    }
+}
+
+/// What the program says of itself, for those who ask with `SWITCHBACK_LOG`.
+fn log_to_stderr() {
+    let Some(filter) = crate::env::var("SWITCHBACK_LOG") else { return };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .finish();
+    if tracing::subscriber::set_global_default(subscriber).is_err() {
+        let _ = writeln!(std::io::stderr(), "warning: a log subscriber is set already");
+    }
+}
