@@ -27,8 +27,8 @@ const BOOT_MS: i64 = 25_000;
 const SWITCH_MS: i64 = 3_000;
 /// The key of the fact under which a backup step reports its backup.
 pub(super) const BACKUP_FACT: &str = "backup";
-/// The key of the fact by which a verify step says that a reboot is still to come.
-pub(super) const REBOOT_FACT: &str = "reboot_required";
+/// The key of the fact by which a verify step says that only a reboot is missing.
+pub(super) const REBOOT_FACT: &str = "reboot_pending";
 
 pub(super) fn later(time: Timestamp, milliseconds: i64) -> Timestamp {
     time.checked_add(SignedDuration::from_millis(milliseconds)).unwrap_or(Timestamp::MAX)

@@ -193,8 +193,7 @@ fn verify(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
     if host.disk.reboot_required && has_step(StepKind::Reboot) {
         return failed("old-kernel", format!("{name} still runs the old kernel"));
     }
-    let reboot = if host.disk.reboot_required { "yes" } else { "no" };
-    let facts = BTreeMap::from([(REBOOT_FACT.to_owned(), reboot.to_owned())]);
+    let facts = BTreeMap::from([(REBOOT_FACT.to_owned(), host.disk.reboot_required.to_string())]);
     StepResult::Succeeded { facts, note: None }
 }
 
