@@ -3,6 +3,7 @@
 mod act;
 mod campaign;
 mod effect;
+mod executor;
 mod fault;
 mod fleet;
 mod host;
@@ -11,6 +12,7 @@ mod rng;
 mod world;
 
 pub use campaign::*;
+pub use executor::*;
 pub use fault::*;
 pub use fleet::*;
 pub use host::*;

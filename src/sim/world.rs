@@ -196,13 +196,14 @@ impl SimWorld {
 
     /// Soaks may end early.
     pub fn cancel_soaks(&mut self, now: Timestamp) {
-        let soaks: Vec<CallId> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| call.step.kind == StepKind::Soak && call.phase != Phase::Answering)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in soaks {
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.cancel_soak(now, id);
+        }
+    }
+
+    /// This call may end early, if it is a soak.
+    pub fn cancel_soak(&mut self, now: Timestamp, id: CallId) {
+        if self.calls.get(&id).is_some_and(|call| call.step.kind == StepKind::Soak) {
             self.answer(now, id, super::act::succeeded("watching ended early"));
         }
     }
