@@ -236,6 +236,8 @@ impl Policy {
                 ExceptionKind::Ignore => DecisionKind::Ignore,
             };
             (kind, exception.rule.clone(), exception.reason.clone())
+        } else if finding.fix_state == FixState::NotAffected {
+            (DecisionKind::NotAffected, rule("default", None), no_fix(finding.fix_state).to_owned())
         } else if !fix_available(finding) {
             (DecisionKind::NoFixAvailable, rule("default", None), no_fix(finding.fix_state).to_owned())
         } else if self.scope.0.contains(&priority) {
@@ -384,6 +386,7 @@ const fn no_fix(state: FixState) -> &'static str {
         FixState::WillNotFix => "its maintainers will not fix it",
         FixState::EndOfLife => "the system it belongs to is no longer maintained",
         FixState::Deferred => "its maintainers deferred the fix",
+        FixState::NotAffected => "its maintainers say that this package is not vulnerable",
         FixState::Unknown => "the report names no version that fixes it",
         FixState::NotFixed | FixState::Fixed => "its maintainers offer no fix",
     }

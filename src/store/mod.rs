@@ -2,10 +2,12 @@
 
 mod journal;
 mod memory;
+mod signals;
 mod sqlite;
 mod writer;
 
 pub use journal::*;
 pub use memory::*;
+pub use signals::*;
 pub use sqlite::*;
 pub use writer::*;
