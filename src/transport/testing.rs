@@ -40,9 +40,11 @@ impl Sshd {
         let config = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
              StrictModes no\nPermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 200\nMaxSessions 10\n\
-             KexAlgorithms curve25519-sha256\n",
+             KexAlgorithms curve25519-sha256\nSetEnv HOME={}\n",
             path("host_key"),
             path("authorized_keys"),
+            // Not the home of whoever runs the tests: what a login shell reads there can take longer than a test.
+            dir.display(),
         );
         fs::write(dir.join("sshd_config"), config).unwrap();
         let log = fs::File::create(dir.join("log")).unwrap();
