@@ -254,7 +254,7 @@ async fn a_host_never_reached_heard_nothing() {
     let transport = SshTransport::new(SshLimits::default()).unwrap();
     let job = place.counting(1, "true");
     let soon = Instant::now() + Duration::from_secs(2);
-    let wrong = std::mem::replace(&mut host.ssh.host_key, Some(sshd.public_key("other_key.pub")));
+    let wrong = host.ssh.host_key.replace(sshd.public_key("other_key.pub"));
     let end = drive(&place.spool, &transport, &host, &job, Call::StartOrAttach, soon, &|_| {}).await;
     assert!(matches!(end, JobEnd::NeverSent(super::super::TransportError::HostKey { .. })), "{end:?}");
     host.ssh.host_key = wrong;
@@ -278,7 +278,6 @@ async fn random_kills_lose_nothing_and_repeat_nothing() {
         move || kill_at_random(&folder, &stop)
     });
     let padding = format!("# {}\n", "p".repeat(200_000));
-    let begun = Instant::now();
     for generation in 1..=JOBS {
         let job = place.counting(generation, &format!("sleep 0.1; echo {generation}\n{padding}"));
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -290,7 +289,6 @@ async fn random_kills_lose_nothing_and_repeat_nothing() {
     stop.store(true, Ordering::Relaxed);
     let kills = killer.join().unwrap();
     assert!(kills >= JOBS as usize / 4, "only {kills} kills: the test proves nothing");
-    println!("{JOBS} jobs, {kills} kills, {:?}", begun.elapsed());
 }
 
 /// Kills every master there is at random moments, on average often enough to hit most jobs. Returns how many.
