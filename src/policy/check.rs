@@ -121,16 +121,18 @@ impl Check<'_> {
     fn priority(&mut self, source: &Arc<Source>, raw: PriorityRaw) {
         if let Some((weights, at)) = self.scalar("priority.weights", source, raw.weights) {
             let each = [&weights.cvss, &weights.exploitation, &weights.importance, &weights.age];
-            for weight in each {
-                if !(0.0..=1000.0).contains(&weight.value) {
-                    self.error("invalid-weight", source, weight, "a weight lies between 0 and 1000");
-                }
+            let wrong: Vec<_> = each.into_iter().filter(|weight| !(0.0..=1000.0).contains(&weight.value)).collect();
+            for weight in &wrong {
+                self.error("invalid-weight", source, weight, "a weight lies between 0 and 1000");
             }
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
             let millionths = each.map(|weight| (weight.value.clamp(0.0, 1000.0) * 1e6).round() as u64);
             match score::normalise(millionths) {
                 Some(weights) => self.policy.scoring.weights = weights,
-                None => self.push(Diagnostic::error("invalid-weight", "all weights are zero").at(at)),
+                None if wrong.is_empty() => {
+                    self.push(Diagnostic::error("invalid-weight", "all weights are zero").at(at))
+                }
+                None => {}
             }
         }
         if let Some((age, at)) = self.scalar("priority.age_full_at", source, raw.age_full_at) {
@@ -140,26 +142,32 @@ impl Check<'_> {
             self.policy.scoring.age_full_at = age;
         }
         if let Some((points, at)) = self.scalar("priority.importance_points", source, raw.importance_points) {
-            let read = [&points.important, &points.general, &points.test].map(|number| self.score(source, number));
-            if read[0] < read[1] || read[1] < read[2] {
-                self.push(
-                    Diagnostic::error("points-out-of-order", "a more important host has fewer points")
-                        .at(at)
-                        .help("important >= general >= test"),
-                );
+            if let Some([important, general, test]) =
+                self.scores(source, [&points.important, &points.general, &points.test])
+            {
+                if important < general || general < test {
+                    self.push(
+                        Diagnostic::error("points-out-of-order", "a more important host has fewer points")
+                            .at(at)
+                            .help("important >= general >= test"),
+                    );
+                }
+                [self.policy.scoring.important, self.policy.scoring.general, self.policy.scoring.test] =
+                    [important, general, test];
             }
-            [self.policy.scoring.important, self.policy.scoring.general, self.policy.scoring.test] = read;
         }
         if let Some((thresholds, at)) = self.scalar("priority.thresholds", source, raw.thresholds) {
-            let read =
-                [&thresholds.critical, &thresholds.high, &thresholds.medium].map(|number| self.score(source, number));
-            if read[0] <= read[1] || read[1] <= read[2] {
-                let message = "the thresholds are out of order: some priority can never be reached";
-                let help = "critical > high > medium";
-                self.push(Diagnostic::error("thresholds-out-of-order", message).at(at.clone()).help(help));
+            let each = [&thresholds.critical, &thresholds.high, &thresholds.medium];
+            if let Some([critical, high, medium]) = self.scores(source, each) {
+                if critical <= high || high <= medium {
+                    let message = "the thresholds are out of order: some priority can never be reached";
+                    let help = "critical > high > medium";
+                    self.push(Diagnostic::error("thresholds-out-of-order", message).at(at.clone()).help(help));
+                }
+                [self.policy.scoring.critical, self.policy.scoring.high, self.policy.scoring.medium] =
+                    [critical, high, medium];
+                self.policy.thresholds_at = Some(at.place());
             }
-            [self.policy.scoring.critical, self.policy.scoring.high, self.policy.scoring.medium] = read;
-            self.policy.thresholds_at = Some(at.place());
         }
         if let Some((unscored, at)) = self.scalar("priority.unscored", source, raw.unscored) {
             self.policy.unscored = (unscored, rule("priority.unscored", Some(&at)));
@@ -470,11 +478,15 @@ impl Check<'_> {
         }
     }
 
-    fn score(&mut self, source: &Arc<Source>, number: &Spanned<f64>) -> Score {
-        Score::try_from(number.value).unwrap_or_else(|error| {
-            self.error("invalid-score", source, number, error.to_string());
-            Score::default()
-        })
+    fn scores(&mut self, source: &Arc<Source>, numbers: [&Spanned<f64>; 3]) -> Option<[Score; 3]> {
+        let read = numbers.map(|number| {
+            let score = Score::try_from(number.value);
+            if let Err(error) = &score {
+                self.error("invalid-score", source, number, error.to_string());
+            }
+            score.ok()
+        });
+        Some([read[0]?, read[1]?, read[2]?])
     }
 
     fn amount(&mut self, source: &Arc<Source>, text: &Spanned<String>) -> Option<Amount> {

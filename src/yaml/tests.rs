@@ -66,6 +66,8 @@ fn values_keep_their_text_and_their_place() {
     assert_eq!(doc.list.0[0].value, "one");
     assert_eq!(doc.labels["on"], "no");
     assert_eq!(doc.labels["tier"], "1");
+    let doc = read("count: 7\nshare: 0.5\nenabled: true").unwrap();
+    assert_eq!((doc.count, doc.share, doc.enabled), (Some(7), Some(0.5), Some(true)));
     assert_eq!(doc.steps[1], Step::Run { argv: vec!["012".into(), "a".into()] });
     assert_eq!(doc.steps[0], Step::Stop);
     assert_eq!(read("list: [a, b]").unwrap().list.0.len(), 2);
