@@ -275,7 +275,7 @@ fn a_controller_killed_at_any_record_makes_no_difference() {
 fn random_campaigns_killed_at_any_record_keep_the_invariants() {
     let total = std::cell::RefCell::new(0_u64);
     let mut runner = TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
-    let ran = runner.run(&(plan(1..8), luck(), 1..400_usize), |(spec, luck, kill_at)| {
+    let ran = runner.run(&(plan(1..8), luck(), 1..80_usize), |(spec, luck, kill_at)| {
         let mut world = World::new(spec.build(), luck.fate());
         world.kill_at = Some(kill_at);
         if !world.start() || world.run(None) == Stop::Killed {
