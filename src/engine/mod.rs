@@ -13,6 +13,9 @@ mod seam;
 mod settle;
 mod status;
 
+#[cfg(test)]
+mod tests;
+
 pub use campaign::{CANARY_FAILED, CampaignMachine, FAILURE_BUDGET};
 pub use clock::Clock;
 pub use gate::{EARLY, MAX_BACKUP_AGE, reserve};
