@@ -7,8 +7,7 @@ use super::LabError;
 use super::tool::Tool;
 
 /// What would make the lab possible on a Debian machine.
-const INSTALL: &str =
-    "apt-get install --yes podman runc mmdebstrap openssh-client iproute2 iptables nftables util-linux";
+const INSTALL: &str = "apt-get install --yes podman runc containernetworking-plugins mmdebstrap gpg openssh-client iproute2 iptables nftables";
 /// The bit of CAP_SYS_RESOURCE in the capability sets of /proc/self/status.
 const CAP_SYS_RESOURCE: u32 = 24;
 
@@ -45,13 +44,17 @@ pub(crate) fn requirements() -> Result<(), MissingRequirement> {
     if program("runc").is_none() && (hybrid_cgroups() || program("crun").is_none()) {
         return Err(MissingRequirement::program("runc"));
     }
-    Tool::new("podman", "asking whether it works")
-        .args(["info", "--format", "{{.Host.OCIRuntime.Name}}"])
+    let backend = Tool::new("podman", "asking whether it works")
+        .args(["info", "--format", "{{.Host.NetworkBackend}}"])
         .run()
         .map_err(|error| MissingRequirement {
             what: format!("podman does not work: {error}"),
             help: INSTALL.to_owned(),
         })?;
+    let plugins = ["/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin"];
+    if backend.trim() == "cni" && !plugins.iter().any(|dir| Path::new(dir).join("bridge").exists()) {
+        return Err(MissingRequirement::program("containernetworking-plugins"));
+    }
     Ok(())
 }
 

@@ -3,12 +3,15 @@
 //! A host comes back as it was made: the very command that made it is kept with every backup, and is run again with the
 //! backup for an image. Volumes are mounted again, not put back.
 
+mod recreate;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
+use self::recreate::{Container, Recreate};
 use super::{BackupRef, Capabilities, Consistency, EffectKey, Provider, ProviderError};
 use crate::engine::BoxFuture;
 use crate::model::{Digest, Host, ProviderSettings, TimeSpan, printable};
@@ -60,56 +63,6 @@ impl Answer {
     }
 }
 
-/// What podman tells of a container.
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Container {
-    image: String,
-    image_name: String,
-    state: ContainerState,
-    config: ContainerConfig,
-    host_config: HostConfig,
-    network_settings: NetworkSettings,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ContainerState {
-    running: bool,
-    #[serde(default)]
-    paused: bool,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ContainerConfig {
-    hostname: String,
-    #[serde(default)]
-    labels: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    create_command: Option<Vec<String>>,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HostConfig {
-    auto_remove: bool,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct NetworkSettings {
-    #[serde(default)]
-    networks: Option<BTreeMap<String, Network>>,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Network {
-    #[serde(rename = "IPAddress", default)]
-    ip_address: String,
-}
-
 /// What podman tells of an image.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -122,105 +75,6 @@ impl Image {
     fn label(&self, name: &str) -> Option<&str> {
         self.labels.as_ref()?.get(name).map(String::as_str)
     }
-}
-
-/// How a container is made again: everything in front of the image and everything behind it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Recreate {
-    before: Vec<String>,
-    after: Vec<String>,
-}
-
-impl Recreate {
-    /// From the command that made the container. What podman chose for itself then (address, host name) is written
-    /// down now, or the host would come back as somebody else.
-    fn of(container: &Container) -> Result<Self, String> {
-        let command = container.config.create_command.as_deref().unwrap_or_default();
-        let verb = command.iter().position(|word| word == "run" || word == "create");
-        let (Some(verb), false) = (verb, container.host_config.auto_remove) else {
-            return Err(if container.host_config.auto_remove {
-                "it was made with --rm: stopping it would delete it".to_owned()
-            } else {
-                "podman does not know the command that made it".to_owned()
-            });
-        };
-        let image = command
-            .iter()
-            .skip(verb + 1)
-            .position(|word| names(word, container))
-            .map(|at| verb + 1 + at)
-            .ok_or("its image is not to be found in the command that made it")?;
-        // The first word is podman itself; a label of an earlier restore goes, its own is added later.
-        let mut before: Vec<String> = Vec::new();
-        let mut words = command[1..image].iter().peekable();
-        while let Some(word) = words.next() {
-            let earlier = |text: &str| text.starts_with(RESTORE);
-            if word == "--label" && words.peek().is_some_and(|next| earlier(next)) {
-                words.next();
-            } else if word.strip_prefix("--label=").is_some_and(earlier) || word == "--replace" {
-                // `--replace` would remove what stands in the way: here that is an error to be seen.
-            } else {
-                before.push(word.clone());
-            }
-        }
-        let verb = verb - 1;
-        if before[verb] == "run" && !before.iter().any(|word| word == "--detach" || word == "-d") {
-            before.insert(verb + 1, "--detach".to_owned());
-        }
-        let has = |before: &[String], long: &str, short: Option<&str>| {
-            before
-                .iter()
-                .skip(verb)
-                .any(|word| word == long || word.starts_with(&format!("{long}=")) || Some(word.as_str()) == short)
-        };
-        if !has(&before, "--hostname", Some("-h")) && !container.config.hostname.is_empty() {
-            before.push(format!("--hostname={}", container.config.hostname));
-        }
-        let networks = container.network_settings.networks.as_ref();
-        let addresses: Vec<&str> = networks
-            .into_iter()
-            .flatten()
-            .map(|(_, network)| network.ip_address.as_str())
-            .filter(|a| !a.is_empty())
-            .collect();
-        let fixed = has(&before, "--ip", None) || before.iter().any(|word| word.contains(":ip="));
-        match (fixed, addresses.as_slice()) {
-            (true, _) | (false, []) => {}
-            (false, [address]) => before.push(format!("--ip={address}")),
-            (false, _) => return Err("it has several addresses that were not fixed when it was made".to_owned()),
-        }
-        Ok(Self { before, after: command[image + 1..].to_vec() })
-    }
-
-    fn to_label(&self) -> String {
-        let json = serde_json::Value::from_iter(
-            [("before", &self.before), ("after", &self.after)].map(|(k, v)| (k, v.clone())),
-        );
-        json.to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    fn from_label(text: &str) -> Option<Self> {
-        let bytes: Option<Vec<u8>> = (0..text.len())
-            .step_by(2)
-            .map(|at| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()))
-            .collect();
-        serde_json::from_slice(&bytes?).ok()
-    }
-
-    /// The arguments that make the container from this image.
-    fn args(&self, image: &str, restore: &str) -> Vec<String> {
-        let label = format!("--label={RESTORE}={restore}");
-        self.before.iter().cloned().chain([label, image.to_owned()]).chain(self.after.iter().cloned()).collect()
-    }
-}
-
-/// Whether the word of the command line names the container's image: podman writes names in full, people do not.
-fn names(word: &str, container: &Container) -> bool {
-    let name = container.image_name.as_str();
-    let short = name.strip_suffix(":latest").unwrap_or(name);
-    let is = |full: &str| full == word || full.strip_suffix(word).is_some_and(|front| front.ends_with('/'));
-    !word.starts_with('-') && !word.is_empty() && (is(name) || is(short))
-        || (word.len() >= 12 && container.image.starts_with(word.trim_start_matches("sha256:")))
 }
 
 /// The name of the backup with this key.
@@ -518,5 +372,4 @@ impl Provider for Podman {
 }
 
 #[cfg(test)]
-#[path = "podman_tests.rs"]
 mod tests;

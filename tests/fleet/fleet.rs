@@ -19,8 +19,8 @@ pub(crate) fn possible() -> bool {
     let Err(missing) = Lab::requirements() else { return true };
     let test = std::thread::current().name().unwrap_or("?").to_owned();
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {missing} (help: {})", missing.help);
-    let required = std::env::var_os("SWITCHBACK_REQUIRE_FLEET").is_some_and(|value| value == "1");
-    assert!(!required, "SWITCHBACK_REQUIRE_FLEET=1 and {missing}");
+    let required = switchback::env::var("SWITCHBACK_FLEET").is_some_and(|value| value == "required");
+    assert!(!required, "SWITCHBACK_FLEET=required and {missing}");
     false
 }
 
@@ -113,7 +113,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         // For looking at what went wrong; the next run clears it.
-        if std::env::var_os("SWITCHBACK_KEEP_LAB").is_none() {
+        if switchback::env::var("SWITCHBACK_KEEP_LAB").is_none() {
             let down = self.lab.down();
             assert!(std::thread::panicking() || down.is_ok(), "{down:?}");
         }

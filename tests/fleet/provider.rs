@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use switchback::lab::{Fault, Trigger};
 use switchback::provider::{BackupRef, EffectKey, Podman, Provider as _, ProviderError};
 
 use crate::fleet::{Fleet, eventually};
@@ -105,6 +106,15 @@ async fn a_host_comes_back_as_it_was() {
     assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "before");
     podman.restore(&host, &backup, &key("restore-3")).await.unwrap();
     assert_eq!(identity(&fleet), was);
+
+    // A host that nobody reaches any more, and one that is broken beyond booting to sshd, come back all the same.
+    for fault in [Fault::Cut { seconds: None }, Fault::SshGone] {
+        fleet.lab.plant("web-1", fault, Trigger::Now).unwrap();
+        assert!(!fleet.answers("web-1"), "{fault:?}");
+        podman.restore(&host, &backup, &key(fault.name())).await.unwrap();
+        assert_eq!(identity(&fleet), was, "{fault:?}");
+        assert!(fleet.lab.fired("web-1", fault).unwrap(), "the evidence of {fault:?} did not survive the restore");
+    }
 
     // Deleting twice is as good as once, also while the host stands on the backup's layers.
     for backup in [&backup, &second, &backup] {

@@ -1,0 +1,154 @@
+//! How a container is made again: the command that made it, with another image.
+
+use std::collections::BTreeMap;
+
+use super::RESTORE;
+
+/// What podman tells of a container.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Container {
+    pub(super) image: String,
+    pub(super) image_name: String,
+    pub(super) state: ContainerState,
+    pub(super) config: ContainerConfig,
+    pub(super) host_config: HostConfig,
+    pub(super) network_settings: NetworkSettings,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ContainerState {
+    pub(super) running: bool,
+    #[serde(default)]
+    pub(super) paused: bool,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ContainerConfig {
+    pub(super) hostname: String,
+    #[serde(default)]
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub(super) create_command: Option<Vec<String>>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct HostConfig {
+    pub(super) auto_remove: bool,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct NetworkSettings {
+    #[serde(default)]
+    pub(super) networks: Option<BTreeMap<String, Network>>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Network {
+    #[serde(rename = "IPAddress", default)]
+    pub(super) ip_address: String,
+}
+
+/// How a container is made again: everything in front of the image and everything behind it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Recreate {
+    pub(super) before: Vec<String>,
+    pub(super) after: Vec<String>,
+}
+
+impl Recreate {
+    /// From the command that made the container. What podman chose for itself then (address, host name) is written
+    /// down now, or the host would come back as somebody else.
+    pub(super) fn of(container: &Container) -> Result<Self, String> {
+        let command = container.config.create_command.as_deref().unwrap_or_default();
+        let verb = command.iter().position(|word| word == "run" || word == "create");
+        let (Some(verb), false) = (verb, container.host_config.auto_remove) else {
+            return Err(if container.host_config.auto_remove {
+                "it was made with --rm: stopping it would delete it".to_owned()
+            } else {
+                "podman does not know the command that made it".to_owned()
+            });
+        };
+        let image = command
+            .iter()
+            .skip(verb + 1)
+            .position(|word| names(word, container))
+            .map(|at| verb + 1 + at)
+            .ok_or("its image is not to be found in the command that made it")?;
+        // The first word is podman itself; a label of an earlier restore goes, its own is added later.
+        let mut before: Vec<String> = Vec::new();
+        let mut words = command[1..image].iter().peekable();
+        while let Some(word) = words.next() {
+            let earlier = |text: &str| text.starts_with(RESTORE);
+            if word == "--label" && words.peek().is_some_and(|next| earlier(next)) {
+                words.next();
+            } else if word.strip_prefix("--label=").is_some_and(earlier) || word == "--replace" {
+                // `--replace` would remove what stands in the way: here that is an error to be seen.
+            } else {
+                before.push(word.clone());
+            }
+        }
+        let verb = verb - 1;
+        if before[verb] == "run" && !before.iter().any(|word| word == "--detach" || word == "-d") {
+            before.insert(verb + 1, "--detach".to_owned());
+        }
+        let has = |before: &[String], long: &str, short: Option<&str>| {
+            before
+                .iter()
+                .skip(verb)
+                .any(|word| word == long || word.starts_with(&format!("{long}=")) || Some(word.as_str()) == short)
+        };
+        if !has(&before, "--hostname", Some("-h")) && !container.config.hostname.is_empty() {
+            before.push(format!("--hostname={}", container.config.hostname));
+        }
+        let networks = container.network_settings.networks.as_ref();
+        let addresses: Vec<&str> = networks
+            .into_iter()
+            .flatten()
+            .map(|(_, network)| network.ip_address.as_str())
+            .filter(|a| !a.is_empty())
+            .collect();
+        let fixed = has(&before, "--ip", None) || before.iter().any(|word| word.contains(":ip="));
+        match (fixed, addresses.as_slice()) {
+            (true, _) | (false, []) => {}
+            (false, [address]) => before.push(format!("--ip={address}")),
+            (false, _) => return Err("it has several addresses that were not fixed when it was made".to_owned()),
+        }
+        Ok(Self { before, after: command[image + 1..].to_vec() })
+    }
+
+    pub(super) fn to_label(&self) -> String {
+        let json = serde_json::Value::from_iter(
+            [("before", &self.before), ("after", &self.after)].map(|(k, v)| (k, v.clone())),
+        );
+        json.to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(super) fn from_label(text: &str) -> Option<Self> {
+        let bytes: Option<Vec<u8>> = (0..text.len())
+            .step_by(2)
+            .map(|at| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()))
+            .collect();
+        serde_json::from_slice(&bytes?).ok()
+    }
+
+    /// The arguments that make the container from this image.
+    pub(super) fn args(&self, image: &str, restore: &str) -> Vec<String> {
+        let label = format!("--label={RESTORE}={restore}");
+        self.before.iter().cloned().chain([label, image.to_owned()]).chain(self.after.iter().cloned()).collect()
+    }
+}
+
+/// Whether the word of the command line names the container's image: podman writes names in full, people do not.
+fn names(word: &str, container: &Container) -> bool {
+    let name = container.image_name.as_str();
+    let short = name.strip_suffix(":latest").unwrap_or(name);
+    let is = |full: &str| full == word || full.strip_suffix(word).is_some_and(|front| front.ends_with('/'));
+    !word.starts_with('-') && !word.is_empty() && (is(name) || is(short))
+        || (word.len() >= 12 && container.image.starts_with(word.trim_start_matches("sha256:")))
+}
