@@ -261,7 +261,7 @@ impl Driver {
                 Effect::Append(body) => {
                     let record = self.chain.push(now, body);
                     self.trace(&record.digest().to_string());
-                    self.monitor.recorded(&record);
+                    self.monitor.recorded(&self.world, &record);
                     let seq = record.seq;
                     self.records.push(record);
                     if self.disturb(now, seq) {
@@ -301,7 +301,9 @@ impl Driver {
                 }
                 Disturbance::TakeOver { .. } => {
                     // Its calls stay open. When they are answered, it cannot append any more, and stops.
-                    self.calls.clear();
+                    for call in std::mem::take(&mut self.calls).into_keys() {
+                        self.world.overtake(call);
+                    }
                     self.replace(now);
                     gone = true;
                 }
@@ -343,19 +345,14 @@ impl Driver {
             self.campaign.as_ref().map_or_else(|| (Phase::New, BTreeMap::new()), |c| (c.phase(), c.outcomes()));
         match Campaign::fold(Arc::clone(&self.plan), self.digest, self.id.clone(), &self.records) {
             Ok(folded) => {
-                let same = self.campaign.as_ref().is_some_and(|live| {
-                    live.phase() == folded.phase()
-                        && live.outcomes() == folded.outcomes()
-                        && self.plan.hosts.keys().all(|host| live.facts(host) == folded.facts(host))
-                });
-                if !same && self.campaign.is_some() {
+                if self.campaign.as_ref().is_some_and(|live| *live != folded) {
                     self.monitor.complain(now, Invariant::Fold, "the state is not the fold of the journal");
                 }
             }
             Err(error) => self.monitor.complain(now, Invariant::Fold, format!("the journal does not fold: {error}")),
         }
         if phase == Phase::Ended {
-            self.monitor.finish(now, &self.world, &outcomes);
+            self.monitor.finish(now, &outcomes);
         } else if phase != Phase::Paused {
             self.monitor.complain(now, Invariant::Progress, format!("the campaign stands still in {phase:?}"));
         }

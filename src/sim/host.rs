@@ -181,10 +181,12 @@ impl SimHost {
 
     /// Whether its users are served by it, with nothing going on that may change that.
     pub fn available(&self) -> bool {
-        self.traffic == Traffic::InService
-            && self.serves()
-            && self.busy.is_empty()
-            && !matches!(self.network, Network::CutOff | Network::Isolated)
+        self.traffic == Traffic::InService && self.serves() && self.busy.is_empty()
+    }
+
+    /// Whether its network is gone for good.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self.network, Network::CutOff | Network::Isolated)
     }
 
     /// Whether its service would answer.

@@ -64,13 +64,16 @@ pub(super) struct Monitor {
     before: BTreeMap<HostName, Disk>,
     pub violations: Vec<Violation>,
     intents: BTreeSet<AttemptId>,
-    probed: BTreeSet<AttemptId>,
+    /// Attempts that somebody looked at again, or that are known to have failed.
+    asked: BTreeSet<AttemptId>,
     started: BTreeSet<AttemptId>,
     effects: BTreeMap<(HostName, StepKind), u32>,
     running: BTreeMap<AttemptId, StepKind>,
     begun: BTreeSet<StepId>,
     succeeded: BTreeSet<StepId>,
     ended: BTreeMap<HostName, HostOutcome>,
+    /// Hosts whose service broke when nobody watched them any more.
+    broke_late: BTreeSet<HostName>,
     failed: u32,
     excused: u32,
 }
@@ -85,13 +88,14 @@ impl Monitor {
             before: world.hosts().map(|host| (host.host.name.clone(), host.disk.clone())).collect(),
             violations: Vec::new(),
             intents: BTreeSet::new(),
-            probed: BTreeSet::new(),
+            asked: BTreeSet::new(),
             started: BTreeSet::new(),
             effects: BTreeMap::new(),
             running: BTreeMap::new(),
             begun: BTreeSet::new(),
             succeeded: BTreeSet::new(),
             ended: BTreeMap::new(),
+            broke_late: BTreeSet::new(),
             failed: 0,
             excused: 0,
         }
@@ -104,7 +108,7 @@ impl Monitor {
     }
 
     /// A record became durable.
-    pub fn recorded(&mut self, record: &Record) {
+    pub fn recorded(&mut self, world: &SimWorld, record: &Record) {
         match &record.body {
             RecordBody::Intent { attempt, .. } => {
                 if !self.intents.insert(attempt.clone()) {
@@ -114,6 +118,10 @@ impl Monitor {
             RecordBody::HostEnded { host, outcome, .. } => {
                 if self.ended.insert(host.clone(), *outcome).is_some() {
                     self.complain(record.at, Invariant::Outcome, format!("{host} ended twice"));
+                }
+                let plan = Arc::clone(&self.plan);
+                if let Some(what) = plan.hosts.get(host).and_then(|plan| self.untrue(world, plan, *outcome)) {
+                    self.complain(record.at, Invariant::Outcome, format!("{host} ends as {outcome:?}, but {what}"));
                 }
                 if matches!(outcome, HostOutcome::Restored | HostOutcome::SwitchedBack | HostOutcome::Stuck) {
                     self.failed += 1;
@@ -129,9 +137,18 @@ impl Monitor {
     pub fn saw(&mut self, at: Timestamp, world: &SimWorld, observation: &Observation) {
         match observation {
             Observation::Begun { attempt, kind, mode } => self.begun(at, world, attempt, *kind, *mode),
-            Observation::Answered { attempt, result, .. } => {
-                if matches!(result, StepResult::Succeeded { .. }) {
+            Observation::Answered { attempt, result, .. } => match result {
+                StepResult::Succeeded { .. } => {
                     self.succeeded.insert(attempt.step.clone());
+                }
+                StepResult::Failed { .. } => {
+                    self.asked.insert(attempt.clone());
+                }
+                _ => {}
+            },
+            Observation::ServiceBroke { host } => {
+                if self.succeeded.contains(&StepId::of(host, StepKind::Soak.as_str())) {
+                    self.broke_late.insert(host.clone());
                 }
             }
             Observation::EffectStarted { attempt, kind } => self.effect(at, world, attempt, *kind),
@@ -146,8 +163,11 @@ impl Monitor {
     pub fn budgets(&mut self, at: Timestamp, world: &SimWorld) {
         let mut down: BTreeMap<_, Vec<&HostName>> = BTreeMap::new();
         for (name, host) in &self.plan.hosts {
+            let in_chain = || host.steps.iter().any(|s| s.kind.is_disruptive() && self.begun.contains(&s.id));
+            let is_down = |sim: &super::SimHost| !sim.available() || (sim.is_cut_off() && in_chain());
             if let Some(group) = &host.group
-                && world.host(name).is_some_and(|host| !host.available())
+                && !self.broke_late.contains(name)
+                && world.host(name).is_some_and(is_down)
             {
                 down.entry(group).or_default().push(name);
             }
@@ -172,7 +192,7 @@ impl Monitor {
             self.complain(at, Invariant::RunOnce, format!("{attempt} was started twice"));
         }
         if mode == Mode::Attach {
-            self.probed.insert(attempt.clone());
+            self.asked.insert(attempt.clone());
         }
         if let Some(other) = world.open_calls().find(|a| *a != attempt && a.step.host() == name.as_str()) {
             self.complain(at, Invariant::RunOnce, format!("{attempt} began while {other} was under way"));
@@ -209,7 +229,7 @@ impl Monitor {
         }
         let later_undone = host.steps[at_step + 1..]
             .iter()
-            .filter(|later| self.begun.contains(&later.id))
+            .filter(|later| self.effects.contains_key(&(host.host.name.clone(), later.kind)))
             .all(|later| later.undo.iter().all(|undo| self.succeeded.contains(&undo.id)));
         if !later_undone {
             self.complain(at, Invariant::Order, format!("{} began before later steps were taken back", step.id));
@@ -227,7 +247,7 @@ impl Monitor {
         let other = self.running.keys().find(|other| other.step.host() == name.as_str() && *other != attempt).cloned();
         if let Some(other) = other
             // Going back while a job may still run is right only when asking for it led nowhere.
-            && !(kind == StepKind::Restore && self.probed.contains(&other))
+            && !(kind == StepKind::Restore && self.asked.contains(&other))
         {
             self.complain(at, Invariant::RunOnce, format!("{attempt} took effect while {other} still ran"));
         }
@@ -244,11 +264,10 @@ impl Monitor {
     pub fn finish(
         &mut self,
         at: Timestamp,
-        world: &SimWorld,
         outcomes: &BTreeMap<HostName, (HostOutcome, Option<Reason>)>,
     ) {
         let plan = Arc::clone(&self.plan);
-        for (name, host) in &plan.hosts {
+        for name in plan.hosts.keys() {
             let Some((outcome, reason)) = outcomes.get(name) else {
                 self.complain(at, Invariant::Outcome, format!("{name} has no outcome"));
                 continue;
@@ -258,9 +277,6 @@ impl Monitor {
             }
             if !outcome.is_success() && reason.is_none() {
                 self.complain(at, Invariant::Outcome, format!("{name} is {outcome:?} without a reason"));
-            }
-            if let Some(what) = self.untrue(world, host, *outcome) {
-                self.complain(at, Invariant::Outcome, format!("{name} is said to be {outcome:?}, but {what}"));
             }
         }
         if let Some(name) = outcomes.keys().find(|name| !plan.hosts.contains_key(*name)) {
@@ -279,7 +295,7 @@ impl Monitor {
         if host.traffic != Traffic::InService {
             return Some("it is out of service".to_owned());
         }
-        if !host.serves() {
+        if !host.serves() && !self.broke_late.contains(name) {
             return Some(format!("its service is down (power {:?})", host.power));
         }
         let running = self.running.keys().find(|attempt| attempt.step.host() == name.as_str());

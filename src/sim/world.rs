@@ -61,6 +61,8 @@ pub(super) struct Call {
     pub facts: Arc<BTreeMap<(crate::model::StepId, String), String>>,
     pub began: Timestamp,
     pub phase: Phase,
+    /// Its controller was overtaken and will do nothing with the answer.
+    pub overtaken: bool,
 }
 
 /// What will happen in the world.
@@ -157,9 +159,9 @@ impl SimWorld {
         self.queue.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Calls that were made and not answered.
+    /// Calls of the controller in charge that are not answered.
     pub fn open_calls(&self) -> impl Iterator<Item = &AttemptId> {
-        self.calls.values().map(|call| &call.attempt)
+        self.calls.values().filter(|call| !call.overtaken).map(|call| &call.attempt)
     }
 
     /// A controller asks for this attempt; the answer comes out of [`Self::advance`].
@@ -182,6 +184,7 @@ impl SimWorld {
             facts: Arc::clone(&request.facts),
             began: now,
             phase: Phase::Connecting,
+            overtaken: false,
         };
         self.calls.insert(id, call);
         self.at(super::act::later(now, super::act::LATENCY_MS), Happening::Arrives(id));
@@ -192,6 +195,13 @@ impl SimWorld {
     /// The controller that made this call is gone; what it started goes on.
     pub fn forget(&mut self, call: CallId) {
         self.calls.remove(&call);
+    }
+
+    /// The controller that made this call was overtaken by another: the call goes on, its answer changes nothing.
+    pub fn overtake(&mut self, call: CallId) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.overtaken = true;
+        }
     }
 
     /// Soaks may end early.

@@ -2,6 +2,8 @@
 //!
 //! A file of its own beside the journal: whoever asks needs neither the claim on the campaign nor the writer's lock.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rusqlite::{Connection, params};
@@ -31,6 +33,9 @@ impl SignalBox {
         let file = dir.join("signals.db");
         let path = file.display().to_string();
         let io = |error: rusqlite::Error| StoreError::Io { what: format!("open {path}"), why: error.to_string() };
+        // SQLite gives its side files the mode of this one.
+        let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&file);
+        made.map_err(|error| StoreError::Io { what: format!("open {path}"), why: error.to_string() })?;
         let connection = Connection::open(&file).map_err(io)?;
         connection.busy_timeout(BUSY).map_err(io)?;
         // Rare and small: the rollback journal, synced at every commit, is the plainest durable mode.
