@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::lab::{Fault, Prefix, Subnet};
 use crate::model::{CampaignId, HostName, TimeSpan, VulnerabilityId};
 
 /// Policy-as-code remediation for fleets of servers: plan, fix, verify, and go back.
@@ -329,12 +330,11 @@ pub struct Report {
 
 /// `lab`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  switchback lab up --hosts 4\n  switchback lab plant lab-2 breaks-nginx\n  switchback lab down"
-)]
+#[command(after_help = "Examples:\n  switchback lab up --hosts 4\n  switchback lab plant web-2 nginx-broken\n  \
+    switchback lab plant web-3 cut --for 20s --during-fix\n  switchback lab down")]
 pub struct Lab {
     /// Folder of the lab's state, keys and inventory
-    #[arg(long, value_name = "DIR", default_value = ".switchback-lab")]
+    #[arg(long, value_name = "DIR", default_value = ".switchback-lab", global = true)]
     pub dir: PathBuf,
     /// What to do
     #[command(subcommand)]
@@ -349,9 +349,22 @@ pub enum LabAction {
         /// How many
         #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
         hosts: u32,
+        /// What names of its containers and its network start with; labs with different prefixes do not meet
+        #[arg(long, default_value = "switchback-lab")]
+        prefix: Prefix,
+        /// Its network, such as 10.77.3.0/24; a free one where absent
+        #[arg(long, value_name = "NETWORK")]
+        network: Option<Subnet>,
     },
     /// Remove everything the lab made, except the cached image
-    Down,
+    Down {
+        /// Remove whatever carries this prefix, also where the lab's folder is lost
+        #[arg(long)]
+        prefix: Option<Prefix>,
+        /// Remove the cached image too
+        #[arg(long)]
+        image: bool,
+    },
     /// Show the lab's hosts
     Status {
         /// How to print
@@ -362,15 +375,31 @@ pub enum LabAction {
     Plant {
         /// The host
         host: HostName,
-        /// The fault; `list` shows them
+        /// The fault
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(Fault::NAMES))]
         fault: String,
+        /// How long it lasts, or how late it comes
+        #[arg(long = "for", value_name = "SPAN")]
+        span: Option<TimeSpan>,
+        /// Let it happen in the middle of the next fix
+        #[arg(long)]
+        during_fix: bool,
     },
     /// Take a fault back
     Heal {
         /// The host
         host: HostName,
         /// The fault
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(Fault::NAMES))]
         fault: String,
+    },
+    /// Show which planted faults really happened on a host
+    Evidence {
+        /// The host
+        host: HostName,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
     },
 }
 

@@ -64,4 +64,13 @@ mod tests {
             assert_eq!(*exit as usize, i);
         }
     }
+
+    #[test]
+    fn the_documentation_has_the_table() {
+        let doc = include_str!("../../docs/reference/exit-codes.md");
+        for (exit, name, meaning) in Exit::TABLE {
+            let row = format!("| {} | {name} | {meaning} |", exit as u8);
+            assert!(doc.contains(&row), "missing: {row}");
+        }
+    }
 }

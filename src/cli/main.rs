@@ -37,7 +37,10 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
     match &cli.command {
         Command::Completions(args) => super::completions::run(args, printer),
         Command::Man(args) => super::man::run(args, printer),
+        Command::Findings(args) => super::findings::run(args, printer),
+        Command::Schema(args) => super::schema::run(args, printer),
         Command::Debug(args) => super::debug::run(args, printer),
+        Command::Lab(args) => super::lab::run(args, printer),
         _ => Err(CommandError::new(Exit::Failed, "not wired")),
     }
 }

@@ -13,7 +13,7 @@ use super::StepResult;
 pub const JOURNAL_FORMAT: u32 = 1;
 
 /// One record, durable before anything that follows from it happens.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Record {
     /// The campaign.
     pub campaign: CampaignId,
@@ -35,8 +35,63 @@ impl Record {
     }
 }
 
+/// The end of a journal, to which the next record is chained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    campaign: CampaignId,
+    seq: u64,
+    previous: Digest,
+}
+
+impl Chain {
+    /// The chain of a campaign without records; its first record names the plan.
+    pub fn new(campaign: CampaignId, plan: Digest) -> Self {
+        Self { campaign, seq: 0, previous: plan }
+    }
+
+    /// The chain that ends with this record.
+    pub fn after(record: &Record) -> Self {
+        Self { campaign: record.campaign.clone(), seq: record.seq, previous: record.digest() }
+    }
+
+    /// The next record.
+    pub fn push(&mut self, at: Timestamp, body: RecordBody) -> Record {
+        let record = Record {
+            campaign: self.campaign.clone(),
+            seq: self.seq.saturating_add(1),
+            at,
+            previous: self.previous,
+            body,
+        };
+        self.seq = record.seq;
+        self.previous = record.digest();
+        record
+    }
+
+    /// Takes a record in that somebody else chained; says why when it is not the next.
+    pub fn follow(&mut self, record: &Record) -> Result<(), String> {
+        if record.campaign != self.campaign {
+            return Err(format!("it belongs to campaign {}", record.campaign));
+        }
+        if Some(record.seq) != self.seq.checked_add(1) {
+            return Err(format!("it has number {} and {} was due", record.seq, self.seq.saturating_add(1)));
+        }
+        if record.previous != self.previous {
+            return Err("it does not name the digest of the record before".to_owned());
+        }
+        self.seq = record.seq;
+        self.previous = record.digest();
+        Ok(())
+    }
+
+    /// The number of the last record; 0 before the first.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RecordBody {
     /// The plan was accepted and the campaign began.
@@ -159,8 +214,47 @@ pub enum RecordBody {
     },
 }
 
+impl RecordBody {
+    /// The name of the kind, as in files.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::CampaignStarted { .. } => "campaign_started",
+            Self::ControllerStarted { .. } => "controller_started",
+            Self::WaveStarted { .. } => "wave_started",
+            Self::WaveSoaking { .. } => "wave_soaking",
+            Self::WaveEnded { .. } => "wave_ended",
+            Self::Gate { .. } => "gate",
+            Self::Intent { .. } => "intent",
+            Self::Outcome { .. } => "outcome",
+            Self::Probing { .. } => "probing",
+            Self::UndoStarted { .. } => "undo_started",
+            Self::HostEnded { .. } => "host_ended",
+            Self::Overrun { .. } => "overrun",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
+            Self::Aborted { .. } => "aborted",
+            Self::ClockJump { .. } => "clock_jump",
+            Self::CampaignEnded { .. } => "campaign_ended",
+        }
+    }
+
+    /// The name of the host it is about, if it is about one.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Gate { host, .. }
+            | Self::UndoStarted { host, .. }
+            | Self::HostEnded { host, .. }
+            | Self::Overrun { host, .. } => Some(host.as_str()),
+            Self::Intent { attempt, .. } | Self::Outcome { attempt, .. } | Self::Probing { attempt, .. } => {
+                Some(attempt.step.host())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A gate's answer.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateVerdict {
     /// May go.
@@ -185,7 +279,9 @@ pub enum GateVerdict {
 }
 
 /// What can hold a step back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Gate {
@@ -198,7 +294,7 @@ pub enum Gate {
 }
 
 /// Something for eyes: durable records are never dropped, progress may be.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A durable record.

@@ -16,7 +16,7 @@ use super::{Event, RecordBody};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What came of one attempt of a step.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum StepResult {
     /// Done.
@@ -51,7 +51,9 @@ pub enum StepResult {
 }
 
 /// Whether a failed step may have changed something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Effected {
     /// It is known that nothing was changed.
@@ -61,7 +63,7 @@ pub enum Effected {
 }
 
 /// Whether an attempt may be started or only be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// First start: its intent was journaled just now.
@@ -127,7 +129,7 @@ pub enum Input {
 }
 
 /// What a person may ask of a running campaign.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "signal", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Signal {
@@ -159,7 +161,7 @@ pub enum Effect {
 }
 
 /// A campaign from outside.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct CampaignStatus {
     /// The campaign.
     pub campaign: CampaignId,
@@ -174,7 +176,7 @@ pub struct CampaignStatus {
 }
 
 /// Where a campaign stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Phase {

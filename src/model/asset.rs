@@ -43,7 +43,7 @@ impl Importance {
 }
 
 /// The operating system of a host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Os {
     /// `debian` for Debian, Ubuntu and their kin, `redhat`, `suse`, `alpine`, `windows`.
     pub family: String,
@@ -78,7 +78,9 @@ pub enum Become {
 }
 
 /// How to reach a host; what is absent comes from the user's ssh configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct Ssh {
     /// Login user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,7 +106,7 @@ pub struct Ssh {
 }
 
 /// What makes backups of a host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ProviderSettings {
     /// A podman container on this machine.
@@ -122,7 +124,9 @@ pub enum ProviderSettings {
 }
 
 /// The user's own commands, each an argv whose elements are templates over `host`, `key` and `ref`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct ExecProvider {
     /// Prints the reference of the backup it made (or found, for the same key) as its last line.
     pub backup: Vec<String>,
@@ -146,7 +150,7 @@ pub struct ExecProvider {
 }
 
 /// What moves traffic to and from a host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SwitchSettings {
     /// HAProxy's runtime API over its socket.
@@ -173,7 +177,7 @@ pub enum SwitchSettings {
 }
 
 /// A server that can be fixed.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Host {
     /// Its name, unique in the inventory.
     pub name: HostName,

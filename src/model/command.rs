@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Digest, StepId, TimeSpan};
 
 /// What a command runs. Texts of scripts live once in the plan, by digest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Program {
     /// A static script of ours; values travel in `argv` and `env`.
@@ -25,7 +25,7 @@ pub enum Program {
 }
 
 /// A value that an earlier step of the same host reports.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct FactRef {
     /// The step.
     pub step: StepId,
@@ -34,7 +34,7 @@ pub struct FactRef {
 }
 
 /// One command on one host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Command {
     /// For people.
     pub name: String,

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::{FindingId, HostName, Importance, Priority, RuleName, Score, TimeSpan};
 
 /// What is to be done with a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionKind {
     /// Fix it in this plan.
@@ -40,7 +42,7 @@ impl DecisionKind {
 }
 
 /// A place in a file that people write.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Place {
     /// The file as it was named.
     pub file: String,
@@ -57,7 +59,7 @@ impl std::fmt::Display for Place {
 }
 
 /// The rule that decided.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct RuleRef {
     /// Section and name, such as `exceptions/EXC-17`, `scope.fix`, or `default`.
     pub name: RuleName,
@@ -67,7 +69,7 @@ pub struct RuleRef {
 }
 
 /// One factor of a priority score.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct ScorePart {
     /// `cvss`, `exploitation`, `importance`, `age`.
     pub factor: String,
@@ -80,7 +82,7 @@ pub struct ScorePart {
 }
 
 /// A priority with how it came about.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Assessment {
     /// The weighted score; none for findings with neither score nor severity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +99,7 @@ pub struct Assessment {
 }
 
 /// What policy says of one finding on one host.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Decision {
     /// The finding.
     pub finding: FindingId,
@@ -120,7 +122,9 @@ pub struct Decision {
 }
 
 /// What a host may be in before and after a campaign: where it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum HostOutcome {
     /// Fixed and verified.
@@ -179,7 +183,19 @@ impl Strategy {
 }
 
 /// How long a thing takes: the planner's guess, and what the window gate reserves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Expected {
     /// Usual duration (P95 of history, else the playbook's estimate).
     pub p95: TimeSpan,

@@ -3,7 +3,7 @@
 use super::{FindingId, PackageName, PackageVersion};
 
 /// One package to be brought to a version.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct PackageFix {
     /// The package.
     pub name: PackageName,
@@ -16,7 +16,7 @@ pub struct PackageFix {
 }
 
 /// Everything one host gets in one transaction.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Fix {
     /// Packages, sorted by name.
     pub packages: Vec<PackageFix>,

@@ -36,7 +36,7 @@ pub fn is_unprintable(c: char) -> bool {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $rule:literal, |$c:ident, $first:ident| $ok:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(std::sync::Arc<str>);
 
@@ -171,6 +171,11 @@ impl StepId {
         Self(format!("{host}/{step}").into())
     }
 
+    /// The part before the step; host names hold no `/`.
+    pub fn host(&self) -> &str {
+        self.as_str().rsplit_once('/').map_or("", |(host, _)| host)
+    }
+
     /// The part behind the host.
     pub fn step(&self) -> &str {
         self.as_str().rsplit_once('/').map_or(self.as_str(), |(_, step)| step)
@@ -178,7 +183,7 @@ impl StepId {
 }
 
 /// One try of one step: `campaign/host/step/generation`. The generation changes only when an operator asks for a retry.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct AttemptId {
     /// The campaign.
     pub campaign: CampaignId,

@@ -3,7 +3,19 @@
 use std::fmt;
 
 /// A score from 0.00 to 10.00 in hundredths (CVSS, weighted priority score and its factors).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Score(u16);
 
@@ -52,9 +64,28 @@ impl fmt::Display for Score {
 }
 
 /// A probability from 0 to 1 in hundred-thousandths (EPSS).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Probability(u32);
+
+impl Probability {
+    /// In hundred-thousandths.
+    pub const fn hundred_thousandths(self) -> u32 {
+        self.0
+    }
+}
 
 impl TryFrom<f64> for Probability {
     type Error = &'static str;
@@ -75,7 +106,9 @@ impl From<Probability> for f64 {
 }
 
 /// What the scanner or the distribution called the severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Severity {
@@ -121,7 +154,7 @@ impl fmt::Display for Priority {
 }
 
 /// A CVSS score as one source gave it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Cvss {
     /// Who scored (`nvd`, `redhat`, ...).
     pub source: String,

@@ -5,7 +5,20 @@ use std::fmt;
 use jiff::Timestamp;
 
 /// A length of time in whole seconds, written `90d`, `4h30m`, `45s`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct TimeSpan(u64);
 
@@ -143,7 +156,9 @@ impl From<TimeSpan> for String {
 }
 
 /// A half-open interval `[start, end)` in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct Interval {
     /// The first instant inside.
     pub start: Timestamp,
@@ -164,7 +179,7 @@ impl Interval {
 }
 
 /// One interval in which disruptive steps may start.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanWindow {
     /// The interval, freezes taken out.

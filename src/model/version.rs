@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 
 /// Whose rules order the versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum VersionScheme {
     /// Debian and Ubuntu (dpkg).
@@ -35,6 +37,13 @@ impl VersionScheme {
     pub fn compare(self, a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
         match self {
             Self::Deb => deb::compare(a, b),
+        }
+    }
+
+    /// Whether this is a version: `Ok` with what is unusual about one that the ecosystem's own tools would warn of.
+    pub fn validate(self, text: &str) -> Result<Option<&'static str>, InvalidVersion> {
+        match self {
+            Self::Deb => deb::validate(text),
         }
     }
 }

@@ -14,7 +14,7 @@ pub use crate::model::{PlanWindow, Strategy};
 pub const PLAN_FORMAT: u32 = 1;
 
 /// An immutable plan; its name is the digest of its canonical JSON.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// [`PLAN_FORMAT`].
@@ -42,7 +42,7 @@ pub struct Plan {
 }
 
 /// An input and what it was.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputRef {
     /// The paths as given.
@@ -52,7 +52,7 @@ pub struct InputRef {
 }
 
 /// Waves, budgets and limits of the campaign.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
     /// In order; the next starts when the one before has ended well and soaked.
@@ -68,7 +68,7 @@ pub struct Rollout {
 }
 
 /// Hosts that are started before the next wave.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {
     /// `canary`, `wave 1`, ...
@@ -80,7 +80,7 @@ pub struct Wave {
 }
 
 /// Hosts that share a disruption budget.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetGroup {
     /// How many of them may be unavailable at once.
@@ -90,7 +90,7 @@ pub struct BudgetGroup {
 }
 
 /// What is done on one host.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostPlan {
     /// The host as the inventory had it.
@@ -121,7 +121,9 @@ pub struct HostPlan {
 }
 
 /// What a step is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum StepKind {
@@ -169,7 +171,7 @@ impl std::fmt::Display for StepKind {
 }
 
 /// A node of the graph: one action on one host.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// `HOST/KIND`.
@@ -193,7 +195,7 @@ pub struct Step {
 
 /// What a step does.
 #[expect(clippy::large_enum_variant, reason = "a reboot is one of ten steps; boxes would be in everybody's way")]
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
     /// Read-only commands and probes; all must hold.
@@ -250,7 +252,7 @@ pub enum Action {
 }
 
 /// Something to be asked from the controller.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// For people.
@@ -267,7 +269,7 @@ pub struct Probe {
 }
 
 /// Why each thing is, is not, or is not yet planned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanReport {
     /// Findings that went in.
@@ -283,7 +285,7 @@ pub struct PlanReport {
 }
 
 /// A reason, for machines and for people.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// Kebab-case, stable.

@@ -1,8 +1,16 @@
 //! Findings and hosts become decisions: raw (as written) -> check (validated) -> decide.
 
 mod bundle;
+mod check;
+mod compare;
 mod decide;
+mod glob;
+mod raw;
+mod schedule;
+mod score;
+mod selector;
 mod types;
+mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;

@@ -1,5 +1,7 @@
 //! Backups and restores: one file a backend.
 
+mod podman;
 mod types;
 
+pub use podman::Podman;
 pub use types::*;

@@ -9,7 +9,7 @@ use crate::model::{CampaignId, Digest, HostName, HostOutcome, StepId, TimeSpan};
 use crate::plan::{Plan, Reason, StepKind};
 
 /// A campaign as seen from its journal.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct CampaignReport {
     /// The campaign.
     pub campaign: CampaignId,
@@ -35,7 +35,7 @@ pub struct CampaignReport {
 }
 
 /// Findings of the planned hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct FindingCounts {
     /// Before the campaign.
     pub before: u64,
@@ -44,7 +44,7 @@ pub struct FindingCounts {
 }
 
 /// What happened to the campaign as a whole.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Operation {
     /// When.
     pub at: Timestamp,
@@ -53,7 +53,7 @@ pub struct Operation {
 }
 
 /// What became of one host.
-#[derive(Clone, Debug, Default, serde::Serialize)]
+#[derive(Clone, Debug, Default, serde::Serialize, schemars::JsonSchema)]
 pub struct HostReport {
     /// Where it ended; none while it has not.
     pub outcome: Option<HostOutcome>,
@@ -73,7 +73,7 @@ pub struct HostReport {
 }
 
 /// One attempt of one step.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct StepReport {
     /// The step.
     pub step: StepId,

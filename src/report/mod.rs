@@ -1,6 +1,7 @@
 //! Consumers of plans, records, events and diagnostics: text, JSON and HTML for people and machines.
 
 mod campaign;
+mod contract;
 mod html;
 mod live;
 mod plan_dot;
@@ -12,6 +13,7 @@ mod plan_text;
 mod plan_tree;
 
 pub use campaign::*;
+pub use contract::*;
 pub use html::*;
 pub use live::*;
 pub use plan_dot::*;

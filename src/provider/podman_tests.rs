@@ -1,0 +1,167 @@
+//! Tests of the podman provider that need no podman; the contract test on real hosts is in `tests/fleet`.
+
+use super::*;
+use crate::model::HostName;
+
+type Fallible = Result<(), Box<dyn std::error::Error>>;
+
+fn container(command: &[&str]) -> Container {
+    let text = serde_json::json!({
+        "Image": "6f0c1d2e3b4a5968",
+        "ImageName": "docker.io/library/debian:12",
+        "State": {"Running": true},
+        "Config": {"Hostname": "c532f8e17359", "CreateCommand": command, "Labels": null},
+        "HostConfig": {"AutoRemove": false},
+        "NetworkSettings": {"Networks": {"podman": {"IPAddress": "10.88.0.7"}}},
+    });
+    serde_json::from_value(text).expect("as podman writes it")
+}
+
+fn args(command: &[&str]) -> Result<Vec<String>, String> {
+    Recreate::of(&container(command)).map(|recreate| recreate.args("backup", "mark"))
+}
+
+#[test]
+fn a_host_is_made_again_by_the_command_that_made_it() {
+    let made = args(&[
+        "podman",
+        "--runtime",
+        "/r",
+        "run",
+        "-d",
+        "--name=a",
+        "-v",
+        "x:/y",
+        "--ip=10.88.0.9",
+        "-h",
+        "a",
+        "debian:12",
+        "/sbin/init",
+        "-x",
+    ]);
+    let wanted = "--runtime /r run -d --name=a -v x:/y --ip=10.88.0.9 -h a --label=io.switchback.restore=mark backup /sbin/init -x";
+    assert_eq!(made.map(|args| args.join(" ")), Ok(wanted.to_owned()));
+}
+
+#[test]
+fn what_podman_chose_for_the_host_stays_with_it() {
+    let made = args(&["podman", "run", "-it", "--name=a", "docker.io/library/debian:12"]);
+    let wanted =
+        "run --detach -it --name=a --hostname=c532f8e17359 --ip=10.88.0.7 --label=io.switchback.restore=mark backup";
+    assert_eq!(made.map(|args| args.join(" ")), Ok(wanted.to_owned()));
+}
+
+#[test]
+fn an_earlier_restore_leaves_no_trace() {
+    let made = args(&[
+        "podman",
+        "run",
+        "-d",
+        "--label",
+        "io.switchback.restore=1",
+        "--label=io.switchback.restore=2",
+        "--label",
+        "mine=1",
+        "--ip=1.2.3.4",
+        "--hostname=a",
+        "6f0c1d2e3b4a",
+        "init",
+    ]);
+    let wanted = "run -d --label mine=1 --ip=1.2.3.4 --hostname=a --label=io.switchback.restore=mark backup init";
+    assert_eq!(made.map(|args| args.join(" ")), Ok(wanted.to_owned()));
+}
+
+#[test]
+fn what_could_not_be_restored_is_not_backed_up() {
+    assert!(args(&[]).is_err());
+    assert!(args(&["podman", "run", "-d", "other:1"]).is_err());
+    let mut fleeting = container(&["podman", "run", "--rm", "debian:12"]);
+    fleeting.host_config.auto_remove = true;
+    assert!(Recreate::of(&fleeting).is_err());
+}
+
+#[test]
+fn the_command_survives_its_label() {
+    let recreate = Recreate {
+        before: vec!["run".to_owned(), "--label=a=\"ü\" $x".to_owned()],
+        after: vec!["sh".to_owned(), "-c".to_owned(), "a\nb".to_owned()],
+    };
+    let label = recreate.to_label();
+    assert!(label.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert_eq!(Recreate::from_label(&label), Some(recreate));
+    for bad in ["", "7", "zz", "7b7d"] {
+        assert_eq!(Recreate::from_label(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
+fn keys_become_names_that_differ() {
+    let (one, two) = (EffectKey("c/web-1/backup/1".to_owned()), EffectKey("c/web-1/backup/2".to_owned()));
+    assert_ne!(reference("a", &one), reference("a", &two));
+    assert_ne!(replaced("a", &one), replaced("a", &two));
+    assert!(reference("A", &one).starts_with("localhost/switchback-backup/a:"));
+}
+
+/// A podman that answers every call with these lines of shell.
+fn fake(dir: &tempfile::TempDir, script: &str) -> std::io::Result<Podman> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = dir.path().join("podman");
+    std::fs::write(&path, format!("#!/bin/sh\necho \"$*\" >> {}/calls\n{script}\n", dir.path().display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+    Ok(Podman::with_program(path))
+}
+
+fn host() -> Result<Host, Box<dyn std::error::Error>> {
+    let mut host = Host::named(HostName::new("web-1")?);
+    host.provider = Some(ProviderSettings::Podman { name: "a".to_owned(), containers_conf: None });
+    Ok(host)
+}
+
+#[tokio::test]
+async fn a_podman_that_is_not_there_has_changed_nothing() -> Fallible {
+    let podman = Podman::with_program("/nonexistent/podman");
+    let (host, key) = (host()?, EffectKey("k".to_owned()));
+    let backup = BackupRef("localhost/switchback-backup/a:1".to_owned());
+    assert!(matches!(podman.backup(&host, &key).await, Err(ProviderError::NoEffect(_))));
+    assert!(matches!(podman.restore(&host, &backup, &key).await, Err(ProviderError::NoEffect(_))));
+    assert!(matches!(podman.delete_backup(&host, &backup).await, Err(ProviderError::NoEffect(_))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backup_of_another_host_is_neither_restored_nor_deleted() -> Fallible {
+    let dir = tempfile::tempdir()?;
+    let podman = fake(
+        &dir,
+        r#"case $2 in inspect) echo '[{"Labels":{"io.switchback.backup.container":"b"}}]' ;; exists) ;; *) exit 9 ;; esac"#,
+    )?;
+    let (host, key) = (host()?, EffectKey("k".to_owned()));
+    let backup = BackupRef("localhost/switchback-backup/b:1".to_owned());
+    assert!(matches!(podman.restore(&host, &backup, &key).await, Err(ProviderError::NoEffect(_))));
+    assert!(matches!(podman.delete_backup(&host, &backup).await, Err(ProviderError::NoEffect(_))));
+    let calls = std::fs::read_to_string(dir.path().join("calls"))?;
+    assert!(calls.lines().all(|call| call.starts_with("image exists") || call.starts_with("image inspect")), "{calls}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_podman_that_cannot_say_is_not_taken_for_a_no() -> Fallible {
+    let dir = tempfile::tempdir()?;
+    let podman = fake(&dir, "echo 'database is locked' >&2; exit 125")?;
+    let (host, key) = (host()?, EffectKey("k".to_owned()));
+    let failed = podman.backup(&host, &key).await;
+    let Err(ProviderError::NoEffect(why)) = failed else { panic!("{failed:?}") };
+    assert_eq!(why, "database is locked");
+    Ok(())
+}
+
+#[tokio::test]
+async fn hosts_of_other_providers_are_refused() -> Fallible {
+    let podman = Podman::default();
+    let mut host = host()?;
+    host.provider = Some(ProviderSettings::Simulated);
+    assert!(matches!(podman.list(&host).await, Err(ProviderError::NoEffect(_))));
+    host.provider = Some(ProviderSettings::Podman { name: "--all".to_owned(), containers_conf: None });
+    assert!(matches!(podman.list(&host).await, Err(ProviderError::NoEffect(_))));
+    Ok(())
+}

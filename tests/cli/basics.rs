@@ -1,0 +1,88 @@
+//! What holds for the program as a whole, and the small subcommands.
+
+use super::World;
+
+#[test]
+fn no_command_is_a_usage_error_with_help() {
+    let ran = World::new().run(&[]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stdout.is_empty());
+    assert!(ran.stderr.contains("Usage: switchback [OPTIONS] <COMMAND>"));
+}
+
+#[test]
+fn an_unknown_option_is_a_usage_error() {
+    let ran = World::new().run(&["plan", "--windwos"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stdout.is_empty());
+}
+
+#[test]
+fn help_of_every_command_is_on_stdout() {
+    let world = World::new();
+    for command in [
+        "findings",
+        "scan",
+        "check",
+        "plan",
+        "show",
+        "explain",
+        "run",
+        "resume",
+        "pause",
+        "abort",
+        "status",
+        "report",
+        "lab",
+        "demo",
+        "schema",
+        "debug",
+        "completions",
+        "man",
+    ] {
+        let ran = world.run(&[command, "--help"]);
+        assert_eq!(ran.code, Some(0), "{command}");
+        assert!(ran.stdout.contains("Usage:"), "{command}");
+        assert!(ran.stderr.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn completions_exist_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = World::new().run(&["completions", shell]);
+        assert_eq!(ran.code, Some(0));
+        assert!(ran.stdout.contains("switchback"));
+    }
+}
+
+#[test]
+fn man_pages_are_written() {
+    let world = World::new();
+    let ran = world.run(&["man", "man1"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+    for page in ["switchback.1", "switchback-plan.1", "switchback-run.1"] {
+        let text = std::fs::read_to_string(world.path().join("man1").join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+}
+
+#[test]
+fn version_order_answers_line_by_line() {
+    let ran = World::new().run_with(&["debug", "version-order", "deb"], "1.0~rc1\t1.0\n1:0\t2\n2.0-1\t2.0-1\nno tab\n");
+    insta::assert_snapshot!(ran.show(), @r#"
+    exit: 0
+    ----- stdout
+    {"order":-1}
+    {"order":1}
+    {"order":0}
+    {"error":"write two versions with a tab between them"}
+    "#);
+    let ran = World::new().run(&["debug", "version-order", "dev"]);
+    insta::assert_snapshot!(ran.show(), @r#"
+    exit: 2
+    ----- stderr
+    error: there is no version scheme "dev"
+    hint: known: deb
+    "#);
+}

@@ -1,0 +1,224 @@
+//! Files written by others, against the facts that their folder's README states: visibly skipped where the folder
+//! (`SWITCHBACK_CORPUS`, else `../shared/corpus`) is not there.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use switchback::intake::{ReadOptions, Report, read_report_file};
+use switchback::model::{FixState, Severity, VersionScheme, VulnerabilityType};
+
+fn corpus() -> Option<PathBuf> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let folder = switchback::env::var("SWITCHBACK_CORPUS").map_or_else(beside, PathBuf::from);
+    if folder.join("README.md").is_file() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: no corpus at {}; set SWITCHBACK_CORPUS", folder.display());
+    None
+}
+
+/// The facts of a file: `key=value; key=value`, and its kind.
+struct Entry {
+    path: String,
+    what: String,
+    facts: BTreeMap<String, String>,
+}
+
+impl Entry {
+    fn number(&self, key: &str) -> Option<u64> {
+        self.facts.get(key).map(|text| text.parse().unwrap())
+    }
+
+    /// `MEDIUM 4, LOW 1` as counts.
+    fn counts(&self, key: &str) -> Option<BTreeMap<String, u64>> {
+        let count = |item: &str| {
+            let (name, number) = item.trim().rsplit_once(' ').unwrap();
+            (name.to_owned(), number.parse().unwrap())
+        };
+        self.facts.get(key).map(|text| text.split(',').map(count).collect())
+    }
+}
+
+/// The rows of the README's tables.
+fn entries(corpus: &std::path::Path) -> Vec<Entry> {
+    let readme = std::fs::read_to_string(corpus.join("README.md")).unwrap();
+    let mut entries = Vec::new();
+    for line in readme.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if let [path, what, .., facts] = cells[..]
+            && path.contains('/')
+        {
+            let fact = |item: &str| item.split_once('=').map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()));
+            let facts = facts.split(';').filter_map(fact).collect();
+            entries.push(Entry { path: path.to_owned(), what: what.to_owned(), facts });
+        }
+    }
+    entries
+}
+
+fn count<T>(items: impl IntoIterator<Item = T>, name: impl Fn(T) -> String) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for item in items {
+        *counts.entry(name(item)).or_default() += 1;
+    }
+    counts
+}
+
+fn severity(severity: Option<Severity>) -> String {
+    severity
+        .map_or("UNKNOWN", |severity| match severity {
+            Severity::Negligible => "NEGLIGIBLE",
+            Severity::Low => "LOW",
+            Severity::Medium => "MEDIUM",
+            Severity::High => "HIGH",
+            Severity::Critical => "CRITICAL",
+        })
+        .to_owned()
+}
+
+/// How many vulnerability rows belong to packages of a distribution, and how many to others: by walking the JSON.
+fn rows_by_class(value: &serde_json::Value, counts: &mut (u64, u64)) {
+    const DISTRIBUTIONS: [&str; 2] = ["debian", "ubuntu"];
+    match value {
+        serde_json::Value::Array(list) => list.iter().for_each(|value| rows_by_class(value, counts)),
+        serde_json::Value::Object(map) => {
+            if let (Some(rows), Some(_)) = (map.get("Vulnerabilities").and_then(|v| v.as_array()), map.get("Target")) {
+                let text = |key: &str| map.get(key).and_then(|v| v.as_str()).unwrap_or_default();
+                let of_os =
+                    text("Class") == "os-pkgs" || (text("Class").is_empty() && DISTRIBUTIONS.contains(&text("Type")));
+                *(if of_os { &mut counts.0 } else { &mut counts.1 }) += rows.len() as u64;
+            } else {
+                map.values().for_each(|value| rows_by_class(value, counts));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_trivy(entry: &Entry, report: &Report, raw: &serde_json::Value) {
+    let path = &entry.path;
+    let findings = &report.findings;
+    let left_out: u64 = report.left_out.values().sum();
+    assert_eq!(report.read, findings.len() as u64 + left_out, "{path}: rows in = rows accounted for");
+    assert_eq!(report.left_out, BTreeMap::new(), "{path}: nothing is left out of these");
+    let severities = count(findings, |f| severity(f.severity));
+    let ids: BTreeSet<_> = findings.iter().map(|f| f.vulnerability.as_str()).collect();
+    let cve = |id: &&str| id.starts_with("CVE-");
+    if entry.what.starts_with("Trivy Operator") {
+        assert_eq!(
+            entry.number("distinct_cves"),
+            Some(ids.iter().copied().filter(|id| cve(id)).count() as u64),
+            "{path}"
+        );
+        assert_eq!(entry.counts("severity_values"), Some(severities), "{path}");
+        assert_eq!(findings.iter().filter(|f| f.kind == VulnerabilityType::Linux).count(), findings.len(), "{path}");
+        return;
+    }
+    let or_zero = |key: &str| entry.number(key).unwrap_or(0);
+    assert_eq!(report.read, or_zero("findings"), "{path}: findings");
+    assert_eq!(ids.len() as u64, or_zero("distinct_ids"), "{path}: distinct_ids");
+    assert_eq!(ids.iter().filter(|id| !cve(id)).count() as u64, or_zero("non_cve_ids"), "{path}: non_cve_ids");
+    assert_eq!(severities, entry.counts("severities").unwrap_or_default(), "{path}: severities");
+    let fixed = |least: usize| findings.iter().filter(|f| f.fixed.len() >= least).count() as u64;
+    assert_eq!(report.read - fixed(1), or_zero("no_fixed_version"), "{path}: no_fixed_version");
+    assert_eq!(fixed(2), or_zero("multi_fixed"), "{path}: multi_fixed");
+    let sources = findings.iter().flat_map(|f| f.cvss.iter().map(|c| c.source.as_str()).collect::<BTreeSet<_>>());
+    assert_eq!(count(sources, str::to_owned), entry.counts("cvss_sources").unwrap_or_default(), "{path}: cvss_sources");
+    if let Some(mut expected) = entry.counts("status") {
+        // Neither says anything of a fix.
+        if let Some(rows) = expected.remove("under_investigation") {
+            *expected.entry("unknown".to_owned()).or_default() += rows;
+        }
+        let status = |state| match state {
+            FixState::Fixed => "fixed",
+            FixState::NotFixed => "affected",
+            FixState::WillNotFix => "will_not_fix",
+            FixState::Deferred => "fix_deferred",
+            FixState::EndOfLife => "end_of_life",
+            FixState::NotAffected => "not_affected",
+            FixState::Unknown => "unknown",
+        };
+        assert_eq!(count(findings, |f| status(f.fix_state).to_owned()), expected, "{path}: status");
+    }
+    for (fact, kind) in
+        [("misconfigs", "misconfiguration"), ("licenses", "license"), ("modified_findings", "suppressed-by-scanner")]
+    {
+        assert_eq!(report.set_aside.get(kind).copied().unwrap_or(0), or_zero(fact), "{path}: {fact}");
+    }
+    let mut classes = (0, 0);
+    rows_by_class(raw, &mut classes);
+    let linux = findings.iter().filter(|f| f.kind == VulnerabilityType::Linux).count() as u64;
+    assert_eq!((linux, report.read - linux), classes, "{path}: distribution and other packages");
+    if let Some(os) = entry.facts.get("os").filter(|os| !os.starts_with("none")) {
+        let shown: Vec<_> = report
+            .assets
+            .values()
+            .filter_map(|a| a.os.as_ref())
+            .map(|os| format!("{} {}", os.name, os.version.as_deref().unwrap_or_default()))
+            .collect();
+        assert!(matches!(&shown[..], [one] if os.starts_with(one.as_str())), "{path}: {shown:?} is not {os}");
+    }
+}
+
+#[test]
+fn trivy_reports_give_their_facts() {
+    let Some(corpus) = corpus() else { return };
+    let mut checked = 0;
+    for entry in entries(&corpus).iter().filter(|entry| entry.path.starts_with("scanners/trivy/")) {
+        let file = corpus.join(&entry.path);
+        let report = read_report_file(&file, &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+        let raw = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        check_trivy(entry, &report, &raw);
+        checked += 1;
+    }
+    assert!(checked >= 30, "{checked} reports");
+}
+
+#[test]
+fn reports_of_other_tools_are_refused_by_name() {
+    let Some(corpus) = corpus() else { return };
+    let mut refused = 0;
+    for entry in entries(&corpus) {
+        let other = entry.path.starts_with("scanners/") && !entry.path.starts_with("scanners/trivy/");
+        // `[]`, `{}` and `null` name no tool.
+        let speaks = || std::fs::metadata(corpus.join(&entry.path)).unwrap().len() > 8;
+        if other && entry.path.ends_with(".json") && speaks() {
+            let error = read_report_file(&corpus.join(&entry.path), &ReadOptions::default()).unwrap_err();
+            assert!(["unknown-report-format", "invalid-json"].contains(&error.code), "{}: {error}", entry.path);
+            refused += 1;
+        }
+    }
+    assert!(refused > 20, "{refused} reports");
+}
+
+fn table(corpus: &std::path::Path, name: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(corpus.join("vectors").join(name)).unwrap();
+    text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn deb_versions_are_ordered_as_dpkg_does() {
+    let Some(corpus) = corpus() else { return };
+    let rows = table(&corpus, "version-deb.tsv");
+    assert!(rows.len() > 300);
+    for row in rows {
+        let order = match row[1].as_str() {
+            "<" => std::cmp::Ordering::Less,
+            "=" => std::cmp::Ordering::Equal,
+            _ => std::cmp::Ordering::Greater,
+        };
+        assert_eq!(VersionScheme::Deb.compare(&row[0], &row[2]), Ok(order), "{row:?}");
+        assert_eq!(VersionScheme::Deb.compare(&row[2], &row[0]), Ok(order.reverse()), "{row:?}");
+    }
+    for row in table(&corpus, "version-deb-validity.tsv") {
+        let version: String = serde_json::from_str(&row[0]).unwrap();
+        let validity = match VersionScheme::Deb.validate(&version) {
+            Ok(None) => "valid",
+            Ok(Some(_)) => "warn",
+            Err(_) => "invalid",
+        };
+        assert_eq!(validity, row[1], "{version:?}");
+    }
+}

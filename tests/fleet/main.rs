@@ -1,0 +1,10 @@
+//! Real hosts over real SSH: what only a real systemd, apt, sshd and podman can prove.
+//!
+//! Needs root, podman and mmdebstrap; where they are missing every test says so on stderr and passes, unless
+//! `SWITCHBACK_REQUIRE_FLEET=1` makes that a failure.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod faults;
+mod fleet;
+mod lab;
+mod provider;

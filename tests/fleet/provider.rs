@@ -1,0 +1,169 @@
+//! The provider's contract on a real host: what comes back is the host that was backed up, whatever was interrupted.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use switchback::provider::{BackupRef, EffectKey, Podman, Provider as _, ProviderError};
+
+use crate::fleet::{Fleet, eventually};
+
+fn key(text: &str) -> EffectKey {
+    EffectKey(format!("c-1/web-1/{text}/1"))
+}
+
+/// Everything that tells a host from another.
+fn identity(fleet: &Fleet) -> String {
+    eventually("the host answers with its known key", 30, || fleet.answers("web-1"));
+    fleet.say(
+        "web-1",
+        "hostname; cat /etc/machine-id; ip -4 -o address show eth0 | awk '{print $4}'; cat /etc/ssh/*.pub",
+    )
+}
+
+/// The first package with a pending security update that stands alone.
+fn pending(fleet: &Fleet) -> String {
+    fleet.say("web-1", "apt-get -s upgrade | awk '/^Inst libexpat1 |^Inst liblzma5 |^Inst tzdata /{print $2; exit}'")
+}
+
+/// A podman that dies at its n-th call that changes something, before or after doing it.
+fn dying(dir: &Path, at: u32, does_it: bool) -> Podman {
+    let (path, count) = (dir.join("podman"), dir.join("count"));
+    std::fs::write(&count, "0").unwrap();
+    let script = format!(
+        "#!/bin/sh\n\
+         changes=no\n\
+         for word in \"$@\"; do case $word in stop|rename|run|start|rm|commit|untag) changes=yes; break ;; inspect|exists) break ;; esac; done\n\
+         [ $changes = yes ] || exec podman \"$@\"\n\
+         n=$(($(cat {count}) + 1))\n\
+         echo $n > {count}\n\
+         [ $n -ge {at} ] || exec podman \"$@\"\n\
+         [ $n = {at} ] && {does_it} && podman \"$@\" > {count}.out 2>&1\n\
+         echo died >&2\n\
+         exit 137\n",
+        count = count.display(),
+    );
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Podman::with_program(path)
+}
+
+fn scratch(fleet: &Fleet) -> PathBuf {
+    let dir = fleet.dir.with_extension("podman");
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+fn containers(fleet: &Fleet) -> Vec<String> {
+    let filter = format!("label=io.switchback.lab={}", fleet.prefix);
+    let output =
+        Command::new("podman").args(["ps", "-a", "--format", "{{.Names}}", "--filter", &filter]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_comes_back_as_it_was() {
+    let Some(fleet) = Fleet::up("restore", 1) else { return };
+    let (podman, host) = (Podman::default(), fleet.host("web-1"));
+    let was = identity(&fleet);
+    let package = pending(&fleet);
+    let version = fleet.version("web-1", &package);
+    fleet.say("web-1", "sudo sh -c 'echo before > /var/lib/marker'");
+
+    // Made once for its key, found again, listed, whole.
+    assert!(podman.list(&host).await.unwrap().is_empty());
+    let backup = podman.backup(&host, &key("backup")).await.unwrap();
+    assert_eq!(podman.backup(&host, &key("backup")).await.unwrap(), backup);
+    assert_eq!(podman.list(&host).await.unwrap(), [(key("backup"), backup.clone())]);
+    podman.verify_backup(&host, &backup).await.unwrap();
+    assert_eq!(identity(&fleet), was, "the backup disturbed the host");
+
+    let (updated, said) = fleet.update("web-1", &package);
+    assert!(updated, "{said}");
+    fleet.say("web-1", "sudo sh -c 'echo after > /var/lib/marker; echo kept > /var/lib/switchback-lab/volume'");
+    assert_ne!(fleet.version("web-1", &package), version);
+
+    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    assert_eq!(identity(&fleet), was);
+    assert_eq!(fleet.version("web-1", &package), version);
+    assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "before");
+    assert_eq!(fleet.say("web-1", "cat /var/lib/switchback-lab/volume"), "kept", "volumes are not part of a backup");
+    assert_eq!(containers(&fleet), [fleet.container("web-1")]);
+
+    // Repeated with the same key it does nothing: the host is not booted again.
+    let boot = fleet.boot("web-1");
+    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    assert_eq!(fleet.boot("web-1"), boot);
+
+    // A restored host can be backed up, reboots, and can be restored again, from either backup.
+    let second = podman.backup(&host, &key("second")).await.unwrap();
+    fleet.say("web-1", "sudo sh -c 'echo later > /var/lib/marker'");
+    fleet.ssh("web-1", "sudo systemctl reboot");
+    eventually("the host is back", 30, || fleet.answers("web-1") && fleet.boot("web-1") != boot);
+    podman.restore(&host, &second, &key("restore-2")).await.unwrap();
+    assert_eq!(identity(&fleet), was);
+    assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "before");
+    podman.restore(&host, &backup, &key("restore-3")).await.unwrap();
+    assert_eq!(identity(&fleet), was);
+
+    // Deleting twice is as good as once, also while the host stands on the backup's layers.
+    for backup in [&backup, &second, &backup] {
+        podman.delete_backup(&host, backup).await.unwrap();
+    }
+    assert!(podman.list(&host).await.unwrap().is_empty());
+    assert!(matches!(podman.verify_backup(&host, &backup).await, Err(ProviderError::NoEffect(_))));
+    assert!(matches!(podman.restore(&host, &backup, &key("late")).await, Err(ProviderError::NoEffect(_))));
+    assert_eq!(identity(&fleet), was);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_restore_is_completed_by_its_repetition() {
+    let Some(fleet) = Fleet::up("broken", 1) else { return };
+    let (podman, host, dir) = (Podman::default(), fleet.host("web-1"), scratch(&fleet));
+    let was = identity(&fleet);
+    fleet.say("web-1", "sudo sh -c 'echo before > /var/lib/marker'");
+    let backup = podman.backup(&host, &key("backup")).await.unwrap();
+    // stop, rename, run, rm: the restore's changes, each cut short before and after.
+    let mut interrupted = 0;
+    for at in 1..=4 {
+        for does_it in [false, true] {
+            fleet.say("web-1", "sudo sh -c 'echo after > /var/lib/marker'");
+            let key = key(&format!("restore-{at}-{does_it}"));
+            let died = dying(&dir, at, does_it).restore(&host, &backup, &key).await;
+            assert!(matches!(died, Err(ProviderError::Unclear(_))), "change {at}, {does_it}: {died:?}");
+            interrupted += 1;
+            podman.restore(&host, &backup, &key).await.unwrap();
+            assert_eq!(identity(&fleet), was, "change {at}, {does_it}");
+            assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "before", "change {at}, {does_it}");
+            assert_eq!(containers(&fleet), [fleet.container("web-1")], "change {at}, {does_it}");
+        }
+    }
+    assert_eq!(interrupted, 8);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_backup_is_found_or_made_and_leaves_the_host_running() {
+    let Some(fleet) = Fleet::up("backup", 1) else { return };
+    let (podman, host, dir) = (Podman::default(), fleet.host("web-1"), scratch(&fleet));
+    for does_it in [false, true] {
+        let key = key(&format!("backup-{does_it}"));
+        assert!(dying(&dir, 1, does_it).backup(&host, &key).await.is_err());
+        assert_eq!(podman.list(&host).await.unwrap().iter().filter(|(k, _)| *k == key).count(), usize::from(does_it));
+        let backup: BackupRef = podman.backup(&host, &key).await.unwrap();
+        podman.verify_backup(&host, &backup).await.unwrap();
+        assert_eq!(podman.list(&host).await.unwrap().iter().filter(|(k, _)| *k == key).count(), 1);
+    }
+    // Killed while the host was frozen: the next call of either kind thaws it.
+    let freeze = || {
+        assert!(Command::new("podman").args(["pause", &fleet.container("web-1")]).output().unwrap().status.success())
+    };
+    freeze();
+    assert!(!fleet.answers("web-1"));
+    let backup = podman.backup(&host, &key("backup-true")).await.unwrap();
+    assert!(fleet.answers("web-1"));
+    freeze();
+    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    eventually("the host answers", 30, || fleet.answers("web-1"));
+    std::fs::remove_dir_all(dir).unwrap();
+}
