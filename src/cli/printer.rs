@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
+use crate::diagnostic::{Diagnostic, render_text};
+
 use super::args::{Color, Global};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -68,6 +70,13 @@ impl Printer {
     pub fn talk(self, text: impl AsRef<str>) {
         if !self.quiet {
             let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        }
+    }
+
+    /// Problems that end nothing.
+    pub fn diagnostics(self, diagnostics: &[Diagnostic]) {
+        if !self.quiet && !diagnostics.is_empty() {
+            let _ = write!(io::stderr().lock(), "{}", render_text(diagnostics, self.color));
         }
     }
 
