@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{CampaignStatus, Engine, EventStream as _, Phase, Record, StepExecutor};
+use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
 use crate::model::{CampaignId, Digest};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};

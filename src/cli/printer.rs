@@ -28,11 +28,6 @@ impl Printer {
         Self { color, quiet: global.quiet }
     }
 
-    /// Whether text for stderr may be coloured.
-    pub const fn color(self) -> bool {
-        self.color
-    }
-
     /// Whether a live display makes sense.
     pub fn is_live(self) -> bool {
         !self.quiet && io::stderr().is_terminal()
