@@ -9,6 +9,8 @@ mod raw;
 mod schedule;
 mod score;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod types;
 mod windows;
 
