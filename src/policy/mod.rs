@@ -7,6 +7,7 @@ mod decide;
 mod glob;
 mod raw;
 mod schedule;
+mod schema;
 mod score;
 mod selector;
 #[cfg(test)]
@@ -16,4 +17,5 @@ mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;
+pub use schema::schema;
 pub use types::*;

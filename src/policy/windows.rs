@@ -42,7 +42,7 @@ pub(super) enum Days {
     /// These, sorted.
     Dates(Vec<Date>),
     /// By a rule.
-    Rule(Rule),
+    Rule(Box<Rule>),
 }
 
 /// A recurrence rule of RFC 5545 that gives days.
@@ -287,7 +287,7 @@ mod tests {
 
     fn schedule(zone: &str, rule: &str, start: &str, close: Close) -> Schedule {
         Schedule {
-            days: Days::Rule(Rule::new(rule, None).unwrap()),
+            days: Days::Rule(Box::new(Rule::new(rule, None).unwrap())),
             start: start.parse().unwrap(),
             close,
             zone: TimeZone::get(zone).unwrap(),
@@ -421,7 +421,7 @@ mod tests {
             day in 0i64..700, freeze in 0i64..60 * 24, frozen in 1i64..200,
         ) {
             let schedule = Schedule {
-                days: Days::Rule(Rule::new("FREQ=DAILY", None).unwrap()),
+                days: Days::Rule(Box::new(Rule::new("FREQ=DAILY", None).unwrap())),
                 start: Time::constant(hour, minute, 0, 0), close: length, zone: TimeZone::get(zone).unwrap(),
             };
             let start = Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap();
@@ -479,7 +479,7 @@ mod tests {
                 continue;
             };
             let schedule = Schedule {
-                days: Days::Rule(rule),
+                days: Days::Rule(Box::new(rule)),
                 start: dtstart.time(),
                 close: Close::After(TimeSpan::minutes(1)),
                 zone: TimeZone::get(zone).unwrap(),
