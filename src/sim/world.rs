@@ -279,11 +279,14 @@ impl SimWorld {
         self.seen.push(observation);
     }
 
-    /// The fault of this host that `which` picks, which thereby comes to pass and is spent.
+    /// The fault of this host that `which` picks, which thereby comes to pass. It is spent, but for one that is a
+    /// state of the host's users.
     pub(super) fn spring(&mut self, host: &HostName, which: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let armed = self.armed.get_mut(host)?;
         let fault = *armed.iter().find(|fault| which(fault))?;
-        armed.remove(&fault);
+        if fault != Fault::DrainFails {
+            armed.remove(&fault);
+        }
         self.reached.insert((host.clone(), fault));
         self.see(Observation::FaultReached { host: host.clone(), fault });
         Some(fault)
