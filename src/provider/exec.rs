@@ -11,7 +11,7 @@ use crate::transport::{ProcessError, Ran, fill_argv, run_argv};
 use super::{BackupRef, Capabilities, Consistency, EffectKey, Provider, ProviderError};
 
 /// How long a command may take unless the inventory says otherwise.
-const TIMEOUT: TimeSpan = TimeSpan::minutes(30);
+const TIMEOUT: TimeSpan = TimeSpan::hours(1);
 /// What a backup or a restore is expected to take until history knows better.
 const TAKES: TimeSpan = TimeSpan::minutes(5);
 /// Longest reference of a backup.

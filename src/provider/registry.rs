@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::model::{Host, ProviderSettings};
 
-use super::{Podman, Provider};
 use super::exec::ExecCommands;
+use super::{Podman, Provider};
 
 /// The provider of this host; none if it names none, or one of the simulator's.
 pub fn for_host(host: &Host) -> Option<Arc<dyn Provider>> {

@@ -94,9 +94,7 @@ impl StepExecutor for RemoteExecutor {
                 Action::Restore { backup, back_within } => work.restore_step(backup, *back_within).await,
                 Action::Drain { idle_within } => work.drain_step(*idle_within).await,
                 Action::Undrain => work.undrain_step().await,
-                Action::Soak { span, every, commands, probes } => {
-                    work.soak_step(*span, *every, commands, probes).await
-                }
+                Action::Soak { span, every, commands, probes } => work.soak_step(*span, *every, commands, probes).await,
             }
         })
     }

@@ -26,7 +26,13 @@ impl CommandSwitch {
         Self { drain, undrain, timeout }
     }
 
-    async fn run(&self, argv: &[String], host: &Host, more: &[(&str, &str)], limit: TimeSpan) -> Result<(), SwitchError> {
+    async fn run(
+        &self,
+        argv: &[String],
+        host: &Host,
+        more: &[(&str, &str)],
+        limit: TimeSpan,
+    ) -> Result<(), SwitchError> {
         let argv = fill_argv(argv, host, more).map_err(|e| SwitchError(e.to_string()))?;
         let ran = run_argv(&argv, limit).await.map_err(|e| SwitchError(e.to_string()))?;
         match ran.code {
@@ -84,7 +90,8 @@ mod tests {
         switch.undrain(&host).await.unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "in web-1\n");
 
-        let broken = CommandSwitch::new(sh("echo busy >&2; exit 3", &[]), sh("sleep 9", &[]), Some(TimeSpan::seconds(1)));
+        let broken =
+            CommandSwitch::new(sh("echo busy >&2; exit 3", &[]), sh("sleep 9", &[]), Some(TimeSpan::seconds(1)));
         let error = broken.drain(&host, TimeSpan::ZERO).await.unwrap_err();
         assert!(error.to_string().contains("code 3: busy"), "{error}");
         assert!(broken.undrain(&host).await.unwrap_err().to_string().contains("killed"));

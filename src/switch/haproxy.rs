@@ -66,7 +66,9 @@ impl Haproxy {
         let answer = self.ask(&format!("set server {} state {state}", self.target()?)).await?;
         match answer.trim() {
             "" => Ok(()),
-            said => Err(SwitchError(format!("haproxy refuses {state} of {}: {}", self.target()?, printable(said, 200)))),
+            said => {
+                Err(SwitchError(format!("haproxy refuses {state} of {}: {}", self.target()?, printable(said, 200))))
+            }
         }
     }
 
@@ -83,7 +85,8 @@ impl Haproxy {
         let at = |name: &str| columns.iter().position(|&c| c == name);
         let (backend, server, column) = (at(names[0])?, at(names[1])?, at(column)?);
         rows.map(|row| row.trim().split(separator).collect::<Vec<_>>()).find_map(|row| {
-            let ours = row.get(backend) == Some(&self.backend.as_str()) && row.get(server) == Some(&self.server.as_str());
+            let ours =
+                row.get(backend) == Some(&self.backend.as_str()) && row.get(server) == Some(&self.server.as_str());
             if ours { row.get(column).copied() } else { None }
         })
     }
@@ -149,9 +152,7 @@ impl Switch for Haproxy {
             self.set_state("ready").await?;
             match self.state().await? {
                 TrafficState::InService => Ok(()),
-                TrafficState::Drained { .. } => {
-                    Err(SwitchError(format!("{} is still out of service", self.target()?)))
-                }
+                TrafficState::Drained { .. } => Err(SwitchError(format!("{} is still out of service", self.target()?))),
             }
         })
     }

@@ -141,7 +141,7 @@ async fn collect(stream: Option<impl AsyncRead + Unpin>, kept: &mut Bounded) {
 async fn kill_group(group: Option<u32>) {
     let Some(group) = group else { return };
     let mut kill = Command::new("/bin/sh");
-    kill.args(["-c", r#"kill -KILL -- "-$0""#, &group.to_string()]);
+    kill.args(["-c", r#"kill -KILL "-$0""#, &group.to_string()]);
     kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let _ = kill.status().await;
 }
@@ -171,9 +171,17 @@ mod tests {
 
     #[tokio::test]
     async fn output_is_bounded_and_printable() {
-        let ran = run_argv(&argv(&["/bin/sh", "-c", "yes | head -c 9000000; printf '\\n a\\033[2Jb \\n\\n'; echo bad >&2; exit 7"]), TimeSpan::seconds(20)).await.unwrap();
+        let ran = run_argv(
+            &argv(&["/bin/sh", "-c", "yes | head -c 9000000; printf '\\n a\\033[2Jb \\n\\n'; echo bad >&2; exit 7"]),
+            TimeSpan::seconds(20),
+        )
+        .await
+        .unwrap();
         assert_eq!((ran.code, ran.last_line.as_str(), ran.errors.as_str()), (7, "a\u{fffd}[2Jb", "bad"));
-        assert!(matches!(run_argv(&argv(&["/nonexistent"]), TimeSpan::seconds(1)).await, Err(ProcessError::NotStarted(_))));
+        assert!(matches!(
+            run_argv(&argv(&["/nonexistent"]), TimeSpan::seconds(1)).await,
+            Err(ProcessError::NotStarted(_))
+        ));
         let ran = run_argv(&argv(&["/bin/sh", "-c", "sleep 5 & echo x"]), TimeSpan::seconds(4)).await.unwrap();
         assert_eq!(ran.last_line, "x", "what stays in the background is not waited for");
     }

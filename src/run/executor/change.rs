@@ -13,8 +13,8 @@ use crate::transport::{Call, Job, JobEnd, JobOutput, JobState, TransportError, d
 
 use super::{Backoff, Told, Work, failed, limit_of, unknown, unreachable};
 
-/// The host ends a job that takes too long, and kills it 30 s later; its answer is awaited beyond that.
-pub(super) const KILL_GRACE: Duration = Duration::from_secs(45);
+/// The host ends a job that takes too long, and kills it 10 s later; its answer is awaited beyond that.
+pub(super) const KILL_GRACE: Duration = Duration::from_secs(20);
 
 impl Work<'_> {
     pub(super) async fn change_step(&self, commands: &[Command]) -> StepResult {
@@ -56,7 +56,7 @@ impl Work<'_> {
         index: usize,
         before: Effected,
     ) -> Result<JobOutput, Box<StepResult>> {
-        let mut again = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
+        let mut again = Backoff::new(Duration::from_secs(2), Duration::from_secs(60));
         let mut repetition = 0u32;
         loop {
             let name = if repetition == 0 { index.to_string() } else { format!("{index}r{repetition}") };
@@ -112,9 +112,7 @@ impl Work<'_> {
         };
         let result = match state {
             JobState::Done(output) => return Ok(output),
-            JobState::Lost => {
-                unknown(Reason::new("job-lost", "the job was started, does not run and left no result"))
-            }
+            JobState::Lost => unknown(Reason::new("job-lost", "the job was started, does not run and left no result")),
             JobState::LostByReboot => {
                 unknown(Reason::new("job-lost-by-reboot", "the host booted while the job ran; it left no result"))
             }
@@ -123,11 +121,9 @@ impl Work<'_> {
                 Effected::Possibly,
                 String::new(),
             ),
-            JobState::Refused => failed(
-                Reason::new("superseded", "a later attempt of this step is on the host"),
-                before,
-                String::new(),
-            ),
+            JobState::Refused => {
+                failed(Reason::new("superseded", "a later attempt of this step is on the host"), before, String::new())
+            }
             JobState::NotClaimed(why) => failed(Reason::new("job-not-started", why), before, String::new()),
             JobState::Absent => unknown(Reason::new("job-vanished", "the job was seen on the host and is gone")),
             JobState::Running(_) | JobState::Claimed => unknown(self.out_of_time()),

@@ -63,7 +63,7 @@ impl Work<'_> {
     }
 
     async fn check_command(&self, command: &Command, patience: Duration) -> Checked {
-        let mut again = Backoff::new(Duration::from_secs(5), Duration::from_secs(30));
+        let mut again = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
         loop {
             let output = match self.read_only(command, patience).await {
                 Ok(output) => output,
@@ -76,13 +76,16 @@ impl Work<'_> {
                     told.reason.map_or_else(|| format!("{} found nothing to do", command.name), |reason| reason.text),
                 ),
                 exit::TRANSIENT if command.repeatable && again.pause(self.left()).await => {
-                    self.context.progress(&format!("{}: {}; again", command.name, told.reason_or("", command, 75).text));
+                    self.context.progress(&format!(
+                        "{}: {}; again",
+                        command.name,
+                        told.reason_or("", command, 75).text
+                    ));
                     continue;
                 }
-                code => Checked::Failed {
-                    reason: told.reason_or("check-failed", command, code),
-                    evidence: told.evidence,
-                },
+                code => {
+                    Checked::Failed { reason: told.reason_or("check-failed", command, code), evidence: told.evidence }
+                }
             };
         }
     }

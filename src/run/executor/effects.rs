@@ -109,7 +109,11 @@ impl Work<'_> {
                     Ok(TrafficState::Drained { running: None }) => "it takes no new requests".to_owned(),
                     Err(_) => "where its traffic goes is not known".to_owned(),
                 };
-                Err(failed(Reason::new("drain-failed", format!("{error}; {stands}")), Effected::Possibly, String::new()))
+                Err(failed(
+                    Reason::new("drain-failed", format!("{error}; {stands}")),
+                    Effected::Possibly,
+                    String::new(),
+                ))
             }
         }
     }
@@ -123,7 +127,9 @@ impl Work<'_> {
         self.context.progress("puts the host back into service");
         match self.in_time(switch.undrain(self.host)).await? {
             Ok(()) => Ok(StepResult::Succeeded { facts: Default::default(), note: None }),
-            Err(error) => Err(failed(Reason::new("undrain-failed", error.to_string()), Effected::Possibly, String::new())),
+            Err(error) => {
+                Err(failed(Reason::new("undrain-failed", error.to_string()), Effected::Possibly, String::new()))
+            }
         }
     }
 }

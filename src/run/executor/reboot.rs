@@ -20,7 +20,8 @@ const FAILED_COMMAND: Duration = Duration::from_secs(60);
 const SETTLE: Duration = Duration::from_secs(120);
 
 /// Waits until the boot has ended, well or not: what is broken is found by the checks that follow.
-const WAIT_FOR_BOOT: &str = "if [ -d /run/systemd/system ]; then systemctl is-system-running --wait >/dev/null 2>&1; fi\nexit 0\n";
+const WAIT_FOR_BOOT: &str =
+    "if [ -d /run/systemd/system ]; then systemctl is-system-running --wait >/dev/null 2>&1; fi\nexit 0\n";
 
 impl Work<'_> {
     pub(super) async fn reboot_step(
@@ -97,7 +98,8 @@ impl Work<'_> {
         let mut call = Call::StartOrAttach;
         let mut started = begun;
         let mut failed_since: Option<Instant> = None;
-        let mut last = Reason::new("not-rebooted", format!("{} did not reboot the host within {back_within}", command.name));
+        let mut last =
+            Reason::new("not-rebooted", format!("{} did not reboot the host within {back_within}", command.name));
         let mut evidence = String::new();
         loop {
             match self.ask(job, call).await {
@@ -106,7 +108,10 @@ impl Work<'_> {
                 Ok(JobState::Done(output)) => {
                     (started, call) = (true, Call::Look);
                     let told = Told::of(&output.reports, &output.stdout, &output.stderr);
-                    last = Reason::new("not-rebooted", format!("{} ended with code {} and the host did not go down", command.name, output.code));
+                    last = Reason::new(
+                        "not-rebooted",
+                        format!("{} ended with code {} and the host did not go down", command.name, output.code),
+                    );
                     if output.code != 0 {
                         last = told.reason_or("reboot-failed", command, output.code);
                         let since = *failed_since.get_or_insert_with(Instant::now);

@@ -12,7 +12,7 @@ use super::{Work, failed};
 /// How soon a request to stop is noticed.
 const SLICE: Duration = Duration::from_millis(500);
 /// What the last round may take.
-const LAST_ROUND: Duration = Duration::from_secs(60);
+const LAST_ROUND: Duration = Duration::from_secs(20);
 
 impl Work<'_> {
     /// One failure may be chance; the next round, at once, decides.
