@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod control;
 mod debug;
+mod demo;
 mod drive;
 mod error;
 mod exit;
