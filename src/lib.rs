@@ -22,7 +22,7 @@
 //! - [`store`]: the durable journal
 //! - [`transport`]: how a command reaches a host, and the detached jobs that survive its loss
 //! - [`provider`]: backups and restores
-//! - [`mod@switch`]: traffic
+//! - [`switch`](mod@switch): traffic
 //! - [`run`]: the only async core; performs what the engine asks for
 //! - [`sim`]: a simulated fleet behind the same seam
 //! - [`lab`]: a real fleet on one machine

@@ -121,7 +121,7 @@ fn the_map_names_every_room() {
     for room in ROWS.iter().flat_map(|row| row.iter()) {
         assert!(lib.contains(&format!("pub mod {room};")), "lib.rs does not declare {room}");
         assert!(
-            lib.contains(&format!("//! - [`{room}`]")) || lib.contains(&format!("//! - [`mod@{room}`]")),
+            lib.contains(&format!("//! - [`{room}`]")) || lib.contains(&format!("//! - [`{room}`](mod@")),
             "the map does not explain {room}"
         );
     }

@@ -438,7 +438,7 @@ pub enum Debug {
         /// `deb`
         scheme: String,
     },
-    /// Intervals in which a window of a policy is open: a window as YAML on stdin
+    /// Open intervals of a window's schedule, one a line as in a policy: `{rrule: ..., start: "22:00", duration: 4h, timezone: ...}`
     Windows {
         /// From here
         #[arg(long, value_name = "TIME")]

@@ -2,9 +2,13 @@
 
 use std::io::{BufRead as _, Read as _, stdin};
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use crate::model::{VersionScheme, printable};
+use crate::diagnostic::{Diagnostics, Source};
+use crate::intake::expand_host_entry;
+use crate::model::{Host, HostName, TimeSpan, VersionScheme, printable};
+use crate::policy::{Policy, WindowSet};
 
 use super::args::Debug;
 use super::error::CommandError;
@@ -17,7 +21,8 @@ const MAX_LINE: u64 = 1 << 20;
 pub(super) fn run(args: &Debug, printer: Printer) -> Result<Exit, CommandError> {
     match args {
         Debug::VersionOrder { scheme } => version_order(scheme, printer),
-        Debug::Windows { .. } | Debug::Hosts => Ok(Exit::Ok),
+        Debug::Windows { from, horizon } => windows(*from, *horizon, printer),
+        Debug::Hosts => hosts(printer),
     }
 }
 
@@ -53,5 +58,36 @@ fn version_order(scheme: &str, printer: Printer) -> Result<Exit, CommandError> {
             Ok(order) => json!({"order": order as i8}),
             Err(error) => json!({"error": error.to_string()}),
         }
+    })
+}
+
+/// A window's schedule a line, as in a policy: what a host would get of it.
+fn windows(from: Timestamp, horizon: TimeSpan, printer: Printer) -> Result<Exit, CommandError> {
+    let host = HostName::new("any").map(Host::named);
+    let host = host.map_err(|error| CommandError::caused(Exit::Failed, "debug", &error))?;
+    each_line(printer, |line| {
+        let text = format!("version: 1\nwindows:\n  - name: window\n    match: all\n    schedule: {line}\n");
+        let mut diagnostics = Diagnostics::default();
+        let policy = Policy::load(vec![Source::new("window", text)], &mut diagnostics);
+        let Some(policy) = policy else {
+            let problems: Vec<String> =
+                diagnostics.sorted().iter().map(|d| format!("{} [{}]", d.message, d.code)).collect();
+            return json!({"error": problems.join("; ")});
+        };
+        match policy.windows_for(&host, from, horizon) {
+            WindowSet::Set { intervals, .. } => {
+                json!({"intervals": intervals.iter().map(|w| w.interval).collect::<Vec<_>>(), "tzdata": policy.tzdata_version()})
+            }
+            WindowSet::Always => json!({"error": "not a window"}),
+            WindowSet::None { why } => json!({"error": why}),
+        }
+    })
+}
+
+/// An entry of an Ansible inventory a line: the hosts it names.
+fn hosts(printer: Printer) -> Result<Exit, CommandError> {
+    each_line(printer, |line| match expand_host_entry(line) {
+        Ok((hosts, port)) => json!({"hosts": hosts, "port": port}),
+        Err(error) => json!({"error": error}),
     })
 }

@@ -17,11 +17,11 @@ pub fn campaign_html(report: &CampaignReport, plan: &Plan) -> String {
     let mut page = String::new();
     let title = format!("Campaign {}", report.campaign);
     // Writing to a String cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><main>\n<h1>{title}</h1>\n",
+         <title>{title}</title><style>{STYLE}</style></head><body><main>\n<h1>{title}</h1>",
         title = escape(&title),
     );
     summary(&mut page, report, plan);
@@ -32,9 +32,9 @@ pub fn campaign_html(report: &CampaignReport, plan: &Plan) -> String {
     }
     operations(&mut page, report);
     left_alone(&mut page, plan);
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<footer>Plan <code>{}</code>, decisions as of {}, {} journal records. Made by switchback {}.</footer></main></body></html>\n",
+        "<footer>Plan <code>{}</code>, decisions as of {}, {} journal records. Made by switchback {}.</footer></main></body></html>",
         report.plan,
         time(plan.as_of),
         report.records,
@@ -166,9 +166,9 @@ fn went_back(page: &mut String, report: &CampaignReport) {
 
 fn host_section(page: &mut String, name: &str, host: &HostReport, plan: &Plan) {
     let open = if host.outcome.is_some_and(HostOutcome::is_success) { "" } else { " open" };
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<details id=\"host-{name}\"{open}><summary><b>{name}</b> <span class=\"{class}\">{outcome}</span></summary>\n",
+        "<details id=\"host-{name}\"{open}><summary><b>{name}</b> <span class=\"{class}\">{outcome}</span></summary>",
         name = escape(name),
         class = class(host.outcome),
         outcome = outcome_text(host),
