@@ -4,6 +4,12 @@
 # Output, tab-separated, between a first and a last line that prove it whole:
 #   scan 1 | os ID ID_LIKE VERSION_ID | arch A | kernel RUNNING | newest KERNEL | reboot WHY | stale UNIT
 #   update NAME INSTALLED FIXED CANDIDATE SOURCE SUITE | cve SOURCE ID | note CODE TEXT | end LINES
+# Whoever runs a scan reads its reason on standard error: what is on standard output is whole or nothing.
+leave() {
+    printf '%s: %s\n' "$2" "$(printf '%s' "$3" | one_line)" >&2
+    exit "$1"
+}
+
 need_root
 make_work
 tab=$(printf '\t')

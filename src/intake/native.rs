@@ -48,6 +48,9 @@ pub struct HostFacts {
     /// Services that still map files which were replaced or deleted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stale_services: Vec<UnitName>,
+    /// What could not be found out, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The text of a findings file with these scans: of one host as it is, of several as a list by name.
@@ -128,6 +131,8 @@ struct RawFacts<'a> {
     #[serde(borrow)]
     reboot_why: Few<Text<'a>, 100>,
     stale_services: Few<UnitName, 10_000>,
+    #[serde(borrow)]
+    notes: Few<Text<'a>, 100>,
 }
 
 #[derive(Default, Deserialize)]
@@ -289,6 +294,7 @@ pub(super) fn read(
             reboot_pending: raw.reboot_pending,
             reboot_why: raw.reboot_why.0.iter().map(|why| printable(why.as_str(), 200)).collect(),
             stale_services: raw.stale_services.0,
+            notes: raw.notes.0.iter().map(|note| printable(note.as_str(), 500)).collect(),
         };
         let os = scan
             .os
@@ -326,6 +332,7 @@ mod tests {
                 reboot_pending: true,
                 reboot_why: vec!["a newer kernel is installed".into()],
                 stale_services: vec![UnitName::new("nginx.service").unwrap()],
+                notes: vec!["no changelog of tzdata".into()],
             },
             findings: vec![Finding {
                 id: Finding::make_id(&asset, &vulnerability, &package, Some(&installed), None),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{Digest, RuleName, TimeSpan, VulnerabilityType};
-use crate::yaml::{Size, Spanned, parse, span};
+use crate::yaml::{Size, Spanned, nearest, parse, span};
 
 use super::raw::{RawCommand, RawExpected, RawOs, RawPlaybook, RawReboot};
 use super::{PhaseTimes, builtin, output, payload, shell, template};
@@ -380,13 +380,8 @@ impl Checker<'_> {
     }
 
     fn unknown<T>(&mut self, at: &Spanned<T>, code: &'static str, what: &str, text: &str, known: &[&str]) {
-        let nearest = known
-            .iter()
-            .map(|k| (strsim::damerau_levenshtein(k, &crate::model::printable(text, 80)), k))
-            .filter(|(distance, k)| *distance <= 2.max(k.len() / 3))
-            .min();
-        let help = match nearest {
-            Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+        let help = match nearest(text, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
             None => format!("known: {}", known.join(", ")),
         };
         self.diagnostics
@@ -395,7 +390,7 @@ impl Checker<'_> {
 }
 
 impl VersionMatch {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let operator = [">=", "<=", ">", "<", "="].into_iter().find(|o| text.starts_with(o)).unwrap_or("");
         let version = Self::numbers(text[operator.len()..].trim())?;
         Some(Self { operator: if operator.is_empty() { "=" } else { operator }, version })

@@ -9,6 +9,9 @@ mod render;
 mod shell;
 mod shipped;
 mod template;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests;
 mod types;
 
 pub use check::*;

@@ -26,7 +26,7 @@ pub(super) fn check(template: &str) -> Vec<ShellProblem> {
         checker.text(&rest[..start]);
         let tag = &rest[start..];
         let Some(end) = tag_end(tag) else {
-            checker.problem("unfinished-tag", "a tag is not closed");
+            checker.problem("unfinished-tag", "a tag is not closed (`{{`, `{%` and `{#` always start one)");
             return checker.problems;
         };
         checker.tag(&tag[..end], &rest[..start], &tag[end..]);
@@ -221,7 +221,9 @@ impl Checker {
         let mut line = String::new();
         // In an unquoted here-document a backslash joins the next line to its own.
         let mut joined = false;
+        let mut before = None;
         while let Some(c) = chars.next() {
+            let previous = before.replace(c);
             if self.frames.last() == Some(&Frame::Here) {
                 if c != '\n' {
                     line.push(c);
@@ -256,7 +258,10 @@ impl Checker {
                     }
                 }
                 Some(Frame::Backquote) => match c {
-                    '\\' => _ = chars.next(),
+                    // Shells disagree on where the substitution ends then.
+                    '\'' | '"' | '\\' => {
+                        self.problem("too-complex", "quotes inside backquotes cannot be followed: use $(...)");
+                    }
                     '`' => {
                         self.frames.pop();
                         self.word.get_or_insert_default();
@@ -266,7 +271,14 @@ impl Checker {
                 },
                 frame => match c {
                     '\\' => match chars.next() {
-                        Some('\n') => self.line += 1,
+                        Some('\n') => {
+                            // The shell joins the lines before it looks for `$(`, `<<` and the like.
+                            if !previous.is_some_and(char::is_whitespace) {
+                                self.problem("too-complex", "a line is continued in the middle of a word");
+                            }
+                            self.line += 1;
+                            before = Some(' ');
+                        }
                         Some(escaped) => self.push(escaped),
                         None => {}
                     },

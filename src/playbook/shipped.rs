@@ -5,7 +5,8 @@ use crate::model::Digest;
 
 use super::Playbook;
 
-const PLAYBOOKS: [(&str, &str); 1] = [("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml"))];
+pub(super) const PLAYBOOKS: [(&str, &str); 1] =
+    [("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml"))];
 
 /// A script of `playbooks/linux-apt/` behind what all of them share.
 macro_rules! linux_apt {

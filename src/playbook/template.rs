@@ -147,7 +147,9 @@ fn items(value: &Value) -> Result<Vec<String>, Error> {
 
 fn scalar(value: &Value) -> Result<String, Error> {
     match value.kind() {
-        ValueKind::String | ValueKind::Number | ValueKind::Bool => {
+        // As YAML and JSON write it, not as Python does.
+        ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.to_owned()),
+        ValueKind::String | ValueKind::Number => {
             let text = value.to_string();
             super::quote::check_value(&text).map_err(|e| refuse(e.to_string()))?;
             Ok(text)
