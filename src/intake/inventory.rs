@@ -200,14 +200,14 @@ impl Reader {
             let diagnostic = Diagnostic::error("unknown-inventory-format", message).at(at(0));
             return self.problems.push(diagnostic.help("known are the native format and Ansible's"));
         }
-        if let Some((plugin, Any::Scalar(_))) = key("plugin") {
+        if let Some((plugin, Any::Text(..) | Any::Scalar(_))) = key("plugin") {
             let message = format!("`{}` configures an Ansible inventory plugin; none is run", source.name);
             let help = "keep its answer: `ansible-inventory -i FILE --list > hosts.json`";
             let diagnostic = Diagnostic::error("inventory-plugin", message).at(yaml::span(source, plugin)).help(help);
             return self.problems.push(diagnostic);
         }
         // A group of Ansible's may have any name, but is never a single value or without members of its own.
-        let scalar_version = matches!(key("version"), Some((_, Any::Scalar(_))));
+        let scalar_version = matches!(key("version"), Some((_, Any::Text(..) | Any::Scalar(_))));
         let bare_hosts = matches!(key("hosts"), Some((_, Any::Map(hosts))) if !is_group(hosts));
         if scalar_version || (bare_hosts && key("all").is_none() && key("_meta").is_none()) {
             self.hosts.extend(inventory_native::read(source, &mut self.problems));
