@@ -184,6 +184,11 @@ impl Reader {
     }
 
     fn yaml(&mut self, source: &Arc<Source>) {
+        // Large inventories are not read twice to be told apart.
+        let at_the_left = |key: &str| source.text.lines().any(|line| line.starts_with(key));
+        if at_the_left("version:") && at_the_left("hosts:") {
+            return self.hosts.extend(inventory_native::read(source, &mut self.problems));
+        }
         let Some(root) = yaml::parse::<Any>(source, Size::Large, &mut self.problems) else { return };
         let at = |offset| Span { source: Arc::clone(source), offset, length: 0 };
         let Any::Map(entries) = &root else {
@@ -200,14 +205,14 @@ impl Reader {
             let diagnostic = Diagnostic::error("unknown-inventory-format", message).at(at(0));
             return self.problems.push(diagnostic.help("known are the native format and Ansible's"));
         }
-        if let Some((plugin, Any::Scalar(_))) = key("plugin") {
+        if let Some((plugin, Any::Text(..) | Any::Scalar(_))) = key("plugin") {
             let message = format!("`{}` configures an Ansible inventory plugin; none is run", source.name);
             let help = "keep its answer: `ansible-inventory -i FILE --list > hosts.json`";
             let diagnostic = Diagnostic::error("inventory-plugin", message).at(yaml::span(source, plugin)).help(help);
             return self.problems.push(diagnostic);
         }
         // A group of Ansible's may have any name, but is never a single value or without members of its own.
-        let scalar_version = matches!(key("version"), Some((_, Any::Scalar(_))));
+        let scalar_version = matches!(key("version"), Some((_, Any::Text(..) | Any::Scalar(_))));
         let bare_hosts = matches!(key("hosts"), Some((_, Any::Map(hosts))) if !is_group(hosts));
         if scalar_version || (bare_hosts && key("all").is_none() && key("_meta").is_none()) {
             self.hosts.extend(inventory_native::read(source, &mut self.problems));

@@ -18,7 +18,7 @@ use crate::yaml::{self, Size, Spanned};
 struct RawInventory {
     version: Spanned<u64>,
     #[serde(default)]
-    hosts: Entries<RawHost>,
+    hosts: Entries<Option<RawHost>>,
 }
 
 /// A mapping in the order of the file, with the places of its keys.
@@ -100,7 +100,7 @@ pub(super) fn read(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Vec<(
     for (name, host) in raw.hosts.0 {
         match HostName::new(&name.value) {
             Ok(checked) => {
-                let host = Checker { source, diagnostics }.host(checked, host);
+                let host = Checker { source, diagnostics }.host(checked, host.unwrap_or_default());
                 hosts.push((host, yaml::span(source, &name)));
             }
             Err(error) => {

@@ -11,6 +11,8 @@ mod native;
 mod reports;
 mod row;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod trivy;
 
 pub use ansible::expand_host_entry;

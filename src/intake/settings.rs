@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
 use crate::model::{ExecProvider, ProviderSettings, SwitchSettings, TimeSpan, is_unprintable, printable};
+use crate::yaml;
 
 /// A backup provider, `kind` told apart by hand: tagged enums lose the places of errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,6 +56,15 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
+    fn known(&self, kinds: &[&str]) -> Result<(), Wrong> {
+        if kinds.contains(&self.kind) {
+            return Ok(());
+        }
+        let list = kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+        let help = did_you_mean(self.kind, kinds).unwrap_or_else(|| format!("known are {list}"));
+        wrong(format!("`{}` is no kind of {}", self.kind, self.what), help)
+    }
+
     fn need<T>(&self, key: &str, value: Option<T>) -> Result<T, Wrong> {
         match value {
             Some(value) => Ok(value),
@@ -76,6 +86,7 @@ impl Keys<'_> {
 impl RawProvider {
     pub(super) fn check(self) -> Result<ProviderSettings, Wrong> {
         let keys = Keys { what: "provider", kind: &printable(&self.kind, 40) };
+        keys.known(&["podman", "exec", "simulated"])?;
         let commands = [
             ("backup", &self.backup),
             ("restore", &self.restore),
@@ -115,8 +126,7 @@ impl RawProvider {
                     timeout: check_timeout(self.timeout)?,
                 }))
             }
-            "simulated" => Ok(ProviderSettings::Simulated),
-            _ => unknown_kind(&keys, &["podman", "exec", "simulated"]),
+            _ => Ok(ProviderSettings::Simulated),
         }
     }
 }
@@ -124,6 +134,7 @@ impl RawProvider {
 impl RawSwitch {
     pub(super) fn check(self) -> Result<SwitchSettings, Wrong> {
         let keys = Keys { what: "switch", kind: &printable(&self.kind, 40) };
+        keys.known(&["haproxy", "command", "simulated"])?;
         if self.kind != "haproxy" {
             keys.none("socket", &self.socket)?;
             keys.none("backend", &self.backend)?;
@@ -153,22 +164,14 @@ impl RawSwitch {
                 check_argv("undrain", &undrain)?;
                 Ok(SwitchSettings::Command { drain, undrain, timeout: check_timeout(self.timeout)? })
             }
-            "simulated" => Ok(SwitchSettings::Simulated),
-            _ => unknown_kind(&keys, &["haproxy", "command", "simulated"]),
+            _ => Ok(SwitchSettings::Simulated),
         }
     }
 }
 
-fn unknown_kind<T>(keys: &Keys<'_>, known: &[&str]) -> Result<T, Wrong> {
-    let list = known.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
-    let help = did_you_mean(keys.kind, known).unwrap_or_else(|| format!("known are {list}"));
-    wrong(format!("`{}` is no kind of {}", keys.kind, keys.what), help)
-}
-
 /// The known word that was probably meant.
 pub(super) fn did_you_mean(given: &str, known: &[&str]) -> Option<String> {
-    let near = known.iter().map(|word| (strsim::damerau_levenshtein(given, word), word)).min()?;
-    (near.0 <= 2 && given.len() <= 64).then(|| format!("did you mean `{}`?", near.1))
+    yaml::nearest(given, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
 }
 
 fn check_timeout(timeout: Option<TimeSpan>) -> Result<Option<TimeSpan>, Wrong> {

@@ -386,7 +386,7 @@ fn asset_name(text: &str) -> Option<AssetName> {
 
 /// What nothing names. The user can: `-f HOST=PATH`.
 fn unnamed() -> AssetName {
-    #[expect(clippy::unwrap_used, reason = "a constant that a test reads")]
+    #[expect(clippy::unwrap_used, reason = "a constant that the tests read")]
     AssetName::new("unnamed artifact").unwrap()
 }
 

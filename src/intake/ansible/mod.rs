@@ -43,8 +43,9 @@ impl AnsibleReader {
         ini::read(source, &mut self.inventory, diagnostics);
     }
 
-    pub(super) fn yaml(&mut self, source: &Arc<Source>, root: Any, diagnostics: &mut Diagnostics) {
+    pub(super) fn yaml(&mut self, source: &Arc<Source>, mut root: Any, diagnostics: &mut Diagnostics) {
         self.any = true;
+        root.resolve(&source.text);
         let mut reader = yaml::Reader { source, inventory: &mut self.inventory, diagnostics };
         if let Any::Map(entries) = root {
             if entries.iter().any(|(key, _)| key.value == "_meta") {

@@ -14,7 +14,7 @@ pub fn expand_host_entry(entry: &str) -> Result<(Vec<String>, Option<u16>), Stri
 /// `HOST:PORT` and `[ADDRESS]:PORT`; colons inside of brackets and of IPv6 addresses are not the port's.
 fn split_port(entry: &str) -> Result<(&str, Option<u16>), String> {
     let Some((host, port)) = entry.rsplit_once(':') else { return Ok((entry, None)) };
-    if port.is_empty() && !host.contains(':') {
+    if port.is_empty() && !host.contains([':', '[']) {
         return Err("the port is missing behind `:`".to_owned());
     }
     if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {

@@ -119,7 +119,9 @@ fn read_file(path: &Path, diagnostics: &mut Diagnostics) -> Option<Vars> {
         return None;
     }
     let source = Source::new(name, text);
-    match yaml::parse::<Any>(&source, Size::Large, diagnostics)? {
+    let mut any = yaml::parse::<Any>(&source, Size::Large, diagnostics)?;
+    any.resolve(&source.text);
+    match any {
         Any::Null => None,
         Any::Map(entries) => Some(entries.into_iter().map(|(key, value)| (key.value, value.into_json())).collect()),
         _ => {

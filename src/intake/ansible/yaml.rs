@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::any::Any;
 use super::data::AnsibleInventory;
 use super::range::{MAX_HOSTS, expand_host_entry};
@@ -57,12 +55,12 @@ impl Reader<'_> {
                     }
                 }
                 Any::Null => {}
-                value @ Any::Scalar(_) => self.unexpected(&name, "all", &value),
+                value @ (Any::Text(..) | Any::Scalar(_)) => self.unexpected(&name, "all", &value),
             }
         }
         for (parent, names) in children {
             for child in names {
-                let Any::Scalar(Value::String(child)) = child else { continue };
+                let Any::Text(child, _) = child else { continue };
                 let child = Spanned { value: child, ..parent.clone() };
                 if self.declare(&child) {
                     self.add_child(&parent.value, &child);
@@ -83,8 +81,11 @@ impl Reader<'_> {
 
     fn listed_hosts(&mut self, group: &Spanned<String>, hosts: Vec<Any>) {
         for host in hosts {
-            let Any::Scalar(host) = host else { continue };
-            let host = host.as_str().map_or_else(|| host.to_string(), str::to_owned);
+            let host = match host {
+                Any::Text(host, _) => host,
+                Any::Scalar(host) => host.to_string(),
+                _ => continue,
+            };
             self.add_hosts(group, &group.value, vec![host], None);
         }
     }
@@ -105,7 +106,7 @@ impl Reader<'_> {
         for (key, value) in entries {
             // A single name may stand for a mapping of one.
             let value = match value {
-                Any::Scalar(Value::String(one)) => Any::Map(vec![(Spanned { value: one, ..key.clone() }, Any::Null)]),
+                Any::Text(one, _) => Any::Map(vec![(Spanned { value: one, ..key.clone() }, Any::Null)]),
                 value => value,
             };
             match (key.value.as_str(), value) {
