@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use switchback::intake::{ReadOptions, Report, read_report_file};
+use switchback::diagnostic::Diagnostics;
+use switchback::intake::{ReadOptions, Report, expand_host_entry, read_inventory, read_report_file};
 use switchback::model::{FixState, Severity, VersionScheme, VulnerabilityType};
 
 fn corpus() -> Option<PathBuf> {
@@ -23,6 +24,7 @@ fn corpus() -> Option<PathBuf> {
 struct Entry {
     path: String,
     what: String,
+    origin: String,
     facts: BTreeMap<String, String>,
 }
 
@@ -47,12 +49,12 @@ fn entries(corpus: &std::path::Path) -> Vec<Entry> {
     let mut entries = Vec::new();
     for line in readme.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        if let [path, what, .., facts] = cells[..]
+        if let [path, what, origin, .., facts] = cells[..]
             && path.contains('/')
         {
             let fact = |item: &str| item.split_once('=').map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()));
             let facts = facts.split(';').filter_map(fact).collect();
-            entries.push(Entry { path: path.to_owned(), what: what.to_owned(), facts });
+            entries.push(Entry { path: path.to_owned(), what: what.to_owned(), origin: origin.to_owned(), facts });
         }
     }
     entries
@@ -221,4 +223,68 @@ fn deb_versions_are_ordered_as_dpkg_does() {
         };
         assert_eq!(validity, row[1], "{version:?}");
     }
+}
+
+fn show(diagnostics: &Diagnostics) -> String {
+    diagnostics.iter().map(|d| format!("{d}\n")).collect()
+}
+
+#[test]
+fn ansible_inventories_answer_as_ansible_does() {
+    let Some(corpus) = corpus() else { return };
+    let mut checked = 0;
+    for entry in entries(&corpus).iter().filter(|entry| entry.path.starts_with("inventory/expected/")) {
+        let (_, source) = entry.origin.rsplit_once(" of ").unwrap();
+        let expected: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(corpus.join(&entry.path)).unwrap()).unwrap();
+        // The answer itself is an inventory too.
+        for source in [source, &entry.path] {
+            let mut diagnostics = Diagnostics::default();
+            let inventory = read_inventory(&[corpus.join(source)], &mut diagnostics);
+            let inventory = inventory.unwrap_or_else(|| panic!("{source}:\n{}", show(&diagnostics)));
+            assert_eq!(inventory.hosts.len() as u64, entry.number("hosts").unwrap(), "{source}: hosts");
+            let list = inventory.ansible_list.unwrap();
+            assert_eq!(normal(&list), normal(&expected), "{source}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 30, "{checked} inventories");
+}
+
+/// Members of groups as sets.
+fn normal(list: &serde_json::Value) -> serde_json::Value {
+    let mut list = list.clone();
+    for group in list.as_object_mut().unwrap().values_mut() {
+        for key in ["hosts", "children"] {
+            if let Some(names) = group.get_mut(key).and_then(|names| names.as_array_mut()) {
+                names.sort_by_key(ToString::to_string);
+            }
+        }
+    }
+    list
+}
+
+#[test]
+fn host_ranges_expand_as_ansible_does() {
+    let Some(corpus) = corpus() else { return };
+    for row in table(&corpus, "ansible-host-ranges.tsv") {
+        let expected: Vec<_> = row[2].split(',').filter(|host| !host.is_empty()).map(str::to_owned).collect();
+        match (expand_host_entry(&row[0]), row[1].as_str()) {
+            (Err(_), "error") => {}
+            (Ok((hosts, port)), "ok" | "empty") => {
+                assert_eq!(hosts, expected, "{}", row[0]);
+                assert_eq!(port.map_or(String::new(), |port| port.to_string()), row[3], "{}", row[0]);
+            }
+            (result, expected) => panic!("{}: {result:?} is not {expected}", row[0]),
+        }
+    }
+}
+
+#[test]
+fn other_inventories_are_refused_by_name() {
+    let Some(corpus) = corpus() else { return };
+    let mut diagnostics = Diagnostics::default();
+    assert!(read_inventory(&[corpus.join("inventory/bolt-patching-inventory.yaml")], &mut diagnostics).is_none());
+    let codes: Vec<_> = diagnostics.iter().map(|d| d.code).collect();
+    assert_eq!(codes, ["unknown-inventory-format"]);
 }

@@ -1,4 +1,4 @@
-//! A campaign as one pure machine: the composite of hosts, groups and the campaign itself.
+//! A campaign as one pure machine: hosts, groups and the campaign itself, folded from records.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,9 +6,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, StepId};
-use crate::plan::{Plan, Reason};
+use crate::plan::{HostPlan, Plan};
 
-use super::{CampaignStatus, Effect, Input, Mode, Phase, Record, RecordBody, StepRequest};
+use super::agenda::Agenda;
+use super::campaign::Was;
+use super::gate::window_end;
+use super::roster::{Member, Roster, problem};
+use super::{CampaignMachine, GroupMachine, HostEnd, HostMachine, JOURNAL_FORMAT, Record, RecordBody, StepResult};
+
+/// Operators' retries would count it up; there is one try of every step.
+pub(super) const GENERATION: u32 = 1;
 
 /// Why a record or an input does not fit the state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,73 +27,243 @@ pub struct IllegalTransition(pub String);
 /// The caller stamps every record of one `handle` with the `now` it gave to that `handle`, in the order of the
 /// effects; then `apply(record.at, &record.body)` over the journal gives an equal campaign.
 #[derive(Clone, Debug)]
-pub struct Campaign {}
+pub struct Campaign {
+    pub(super) plan: Arc<Plan>,
+    digest: Digest,
+    pub(super) id: CampaignId,
+    pub(super) roster: Arc<Roster>,
+    pub(super) state: CampaignState,
+    pub(super) agenda: Agenda,
+}
+
+/// The state of a campaign: the three kinds of machines.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CampaignState {
+    /// The campaign itself.
+    pub campaign: CampaignMachine,
+    /// Groups, in the order of their names.
+    pub groups: Vec<GroupMachine>,
+    /// Hosts, in wave order.
+    pub hosts: Vec<HostMachine>,
+}
+
+/// Campaigns are equal when their states are; what each has on its agenda follows from the state.
+impl PartialEq for Campaign {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.digest == other.digest && self.state == other.state
+    }
+}
+
+impl Eq for Campaign {}
 
 impl Campaign {
     /// A campaign that has not started.
-    pub fn new(_plan: Arc<Plan>, _plan_digest: Digest, _id: CampaignId) -> Self {
-        todo!()
+    pub fn new(plan: Arc<Plan>, plan_digest: Digest, id: CampaignId) -> Self {
+        let roster = Roster::new(&plan);
+        let state = CampaignState {
+            campaign: CampaignMachine::new(u32::try_from(roster.hosts.len()).unwrap_or(u32::MAX), &plan.rollout),
+            groups: plan.rollout.groups.values().map(|group| GroupMachine::new(group.max_unavailable)).collect(),
+            hosts: vec![HostMachine::default(); roster.hosts.len()],
+        };
+        Self { plan, digest: plan_digest, id, roster: Arc::new(roster), state, agenda: Agenda::default() }
     }
 
-    /// The campaign that these records tell of.
+    /// The campaign that these records tell of; give it an [`super::Input::Recover`] to go on.
     pub fn fold<'a>(
-        _plan: Arc<Plan>,
-        _plan_digest: Digest,
-        _id: CampaignId,
-        _records: impl IntoIterator<Item = &'a Record>,
+        plan: Arc<Plan>,
+        plan_digest: Digest,
+        id: CampaignId,
+        records: impl IntoIterator<Item = &'a Record>,
     ) -> Result<Self, IllegalTransition> {
-        todo!()
+        let mut campaign = Self::new(plan, plan_digest, id);
+        for record in records {
+            campaign.apply(record.at, &record.body)?;
+        }
+        Ok(campaign)
     }
 
-    /// Folds one record in.
-    pub fn apply(&mut self, _at: Timestamp, _body: &RecordBody) -> Result<(), IllegalTransition> {
-        todo!()
+    /// Folds one record in. After an error the campaign must not be used.
+    pub fn apply(&mut self, at: Timestamp, body: &RecordBody) -> Result<(), IllegalTransition> {
+        if let RecordBody::CampaignStarted { format, plan, .. } = body {
+            if *format != JOURNAL_FORMAT {
+                return illegal(format!("journal format {format} is not {JOURNAL_FORMAT}"));
+            }
+            if *plan != self.digest {
+                return illegal(format!("the journal is of plan {}, not of {}", plan.short(), self.digest.short()));
+            }
+            if let Some(why) = problem(&self.plan) {
+                return illegal(format!("the plan cannot be run: {why}"));
+            }
+        }
+        let roster = Arc::clone(&self.roster);
+        let waves = |wave| u32::try_from(roster.wave(wave).len()).unwrap_or(u32::MAX);
+        self.state.campaign.apply(at, body, waves)?;
+        let now = self.state.campaign.clock().steady(at);
+        match body {
+            RecordBody::ControllerStarted { .. } => {
+                self.state.hosts.iter_mut().for_each(|host| host.taken_over(now));
+                Ok(())
+            }
+            RecordBody::Gate { host, verdict, .. } => self.host(host.as_str())?.machine.answer(host, verdict),
+            RecordBody::Intent { attempt, undo } => self.begin(at, now, attempt, *undo),
+            RecordBody::Outcome { attempt, result } => self.finish(now, attempt, result),
+            RecordBody::Probing { attempt, probe } => {
+                self.check(attempt)?;
+                self.host(attempt.step.host())?.machine.probe(&attempt.step, *probe)
+            }
+            RecordBody::UndoStarted { host, reason } => {
+                let parts = self.host(host.as_str())?;
+                let had_failed = parts.machine.has_failed();
+                parts.machine.go_back(parts.plan, reason)?;
+                if parts.machine.has_failed() && !had_failed {
+                    parts.campaign.host_fails();
+                }
+                Ok(())
+            }
+            RecordBody::HostEnded { host, outcome, reason } => {
+                self.end(now, host, HostEnd { outcome: *outcome, reason: reason.clone() })
+            }
+            RecordBody::Overrun { host, .. } => self.host(host.as_str())?.machine.overrun(host),
+            _ => Ok(()),
+        }
     }
 
-    /// Decides what follows from an input. Records are applied to `self` before they are returned; an effect
-    /// behind an `Append` must wait until that record is durable. At most one `WakeAt`, the earliest timer.
-    /// A repeated `Finished` is ignored; one of an attempt that was never begun is an error and changes nothing.
-    pub fn handle(&mut self, _now: Timestamp, _input: Input) -> Result<Vec<Effect>, IllegalTransition> {
-        todo!()
+    fn begin(
+        &mut self,
+        at: Timestamp,
+        now: Timestamp,
+        attempt: &AttemptId,
+        undo: bool,
+    ) -> Result<(), IllegalTransition> {
+        self.check(attempt)?;
+        let parts = self.host(attempt.step.host())?;
+        let (had_begun, was_in_chain) = (parts.machine.has_begun(), parts.machine.is_in_chain());
+        if !undo && !parts.campaign.lets_begin(parts.member.wave, had_begun, was_in_chain, parts.rollout) {
+            return illegal(format!("attempt {attempt} begins although the campaign does not let it"));
+        }
+        let end = parts.windows.and_then(|windows| window_end(windows, at));
+        parts.machine.begin(parts.plan, &attempt.step, undo, now, end)?;
+        if !had_begun {
+            parts.campaign.host_begins();
+            if let Some(group) = parts.group {
+                group.prepare(&parts.member.name);
+            }
+        }
+        let parts = self.host(attempt.step.host())?;
+        if parts.machine.is_in_chain() && !was_in_chain {
+            parts.campaign.chain_begins()?;
+            if let Some(group) = parts.group {
+                group.take(&parts.member.name)?;
+            }
+        }
+        Ok(())
     }
 
-    /// What an executor gets for an attempt of a `Begin`.
-    pub fn request(&self, _attempt: &AttemptId, _mode: Mode) -> Option<StepRequest> {
-        todo!()
+    fn finish(&mut self, now: Timestamp, attempt: &AttemptId, result: &StepResult) -> Result<(), IllegalTransition> {
+        self.check(attempt)?;
+        let parts = self.host(attempt.step.host())?;
+        let had_failed = parts.machine.has_failed();
+        parts.machine.finish(parts.plan, &attempt.step, result, now)?;
+        if parts.machine.has_failed() && !had_failed {
+            parts.campaign.host_fails();
+        }
+        Ok(())
     }
 
-    /// Where it stands.
-    pub fn status(&self, _now: Timestamp) -> CampaignStatus {
-        todo!()
+    fn end(&mut self, now: Timestamp, host: &HostName, end: HostEnd) -> Result<(), IllegalTransition> {
+        let parts = self.host(host.as_str())?;
+        let outcome = end.outcome;
+        let was = Was {
+            active: parts.machine.has_begun(),
+            at_risk: parts.machine.is_in_chain() && !parts.machine.has_failed(),
+        };
+        let stop = parts.campaign.abort().cloned();
+        parts.machine.end(parts.plan, end, stop.as_ref(), now)?;
+        parts.campaign.host_ends(host, parts.member.wave, outcome, parts.rollout, was);
+        if let Some(group) = parts.group {
+            group.end(host, outcome);
+        }
+        Ok(())
     }
 
-    /// Where it stands, in a word.
-    pub fn phase(&self) -> Phase {
-        todo!()
+    /// Whether an attempt can be one of this campaign.
+    pub(super) fn check(&self, attempt: &AttemptId) -> Result<(), IllegalTransition> {
+        if attempt.campaign != self.id || attempt.generation != GENERATION {
+            return illegal(format!("attempt {attempt} is not of campaign {}", self.id));
+        }
+        Ok(())
     }
 
-    /// Hosts that have ended, with why unless they are fixed.
-    pub fn outcomes(&self) -> BTreeMap<HostName, (HostOutcome, Option<Reason>)> {
-        todo!()
+    fn host(&mut self, name: &str) -> Result<Parts<'_>, IllegalTransition> {
+        let unknown = || IllegalTransition(format!("host {:?} is not in the plan", crate::model::printable(name, 80)));
+        let number = self.roster.number(name).ok_or_else(unknown)?;
+        let member = self.roster.hosts.get(number).ok_or_else(unknown)?;
+        Ok(Parts {
+            machine: self.state.hosts.get_mut(number).ok_or_else(unknown)?,
+            plan: self.plan.hosts.get(name).ok_or_else(unknown)?,
+            rollout: &self.plan.rollout,
+            campaign: &mut self.state.campaign,
+            group: member.group.and_then(|group| self.state.groups.get_mut(group)),
+            windows: self.roster.windows(member),
+            member,
+        })
     }
 
-    /// Facts of the host's steps so far, by step and key.
-    pub fn facts(&self, _host: &HostName) -> Arc<BTreeMap<(StepId, String), String>> {
-        todo!()
+    /// The attempt of a step.
+    pub(super) fn attempt(&self, step: StepId) -> AttemptId {
+        AttemptId { campaign: self.id.clone(), step, generation: GENERATION }
     }
 
-    /// Whether every host has ended.
-    pub fn is_ended(&self) -> bool {
-        todo!()
+    /// Its state.
+    pub fn state(&self) -> &CampaignState {
+        &self.state
     }
 
     /// Its id.
     pub fn id(&self) -> &CampaignId {
-        todo!()
+        &self.id
     }
 
     /// Its plan.
     pub fn plan(&self) -> &Arc<Plan> {
-        todo!()
+        &self.plan
     }
+
+    /// The digest of its plan.
+    pub fn plan_digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Facts of the host's steps so far, by step and key.
+    pub fn facts(&self, host: &HostName) -> Arc<BTreeMap<(StepId, String), String>> {
+        let machine = self.roster.number(host.as_str()).and_then(|number| self.state.hosts.get(number));
+        let facts = machine.into_iter().flat_map(HostMachine::facts).flat_map(|(step, facts)| {
+            facts.iter().map(move |(key, value)| ((step.clone(), key.clone()), value.clone()))
+        });
+        Arc::new(facts.collect())
+    }
+
+    /// Hosts that have ended, with why unless they are fixed.
+    pub fn outcomes(&self) -> BTreeMap<HostName, (HostOutcome, Option<crate::plan::Reason>)> {
+        let ends = self.roster.hosts.iter().zip(&self.state.hosts);
+        ends.filter_map(|(member, host)| {
+            host.ended().map(|end| (member.name.clone(), (end.outcome, end.reason.clone())))
+        })
+        .collect()
+    }
+}
+
+/// A host with what its records touch.
+struct Parts<'a> {
+    machine: &'a mut HostMachine,
+    plan: &'a HostPlan,
+    rollout: &'a crate::plan::Rollout,
+    campaign: &'a mut CampaignMachine,
+    group: Option<&'a mut GroupMachine>,
+    windows: Option<&'a [crate::model::Interval]>,
+    member: &'a Member,
+}
+
+pub(super) fn illegal<T>(why: String) -> Result<T, IllegalTransition> {
+    Err(IllegalTransition(why))
 }

@@ -1,9 +1,26 @@
 //! The pure machines: (state, input, now) becomes records and effects. No IO, no clock.
 
+mod agenda;
+mod campaign;
+mod clock;
+mod gate;
+mod group;
+mod host;
 mod machine;
 mod record;
+mod roster;
 mod seam;
+mod settle;
+mod status;
 
-pub use machine::*;
+#[cfg(test)]
+mod tests;
+
+pub use campaign::{CANARY_FAILED, CampaignMachine, FAILURE_BUDGET};
+pub use clock::Clock;
+pub use gate::{EARLY, MAX_BACKUP_AGE, reserve};
+pub use group::GroupMachine;
+pub use host::{GRACE, HostCommand, HostEnd, HostMachine};
+pub use machine::{Campaign, CampaignState, IllegalTransition};
 pub use record::*;
 pub use seam::*;

@@ -49,6 +49,11 @@ impl Chain {
         Self { campaign, seq: 0, previous: plan }
     }
 
+    /// The chain that ends with this record.
+    pub fn after(record: &Record) -> Self {
+        Self { campaign: record.campaign.clone(), seq: record.seq, previous: record.digest() }
+    }
+
     /// The next record.
     pub fn push(&mut self, at: Timestamp, body: RecordBody) -> Record {
         let record = Record {

@@ -1,15 +1,21 @@
 //! Bytes become findings and hosts: one parser a file.
 
+mod ansible;
 mod apt;
 mod error;
+mod inventory;
+mod inventory_native;
 mod json;
 mod lenient;
 mod native;
 mod reports;
 mod row;
+mod settings;
 mod trivy;
 
+pub use ansible::expand_host_entry;
 pub use apt::{ScanError, parse_scan, scan_script};
 pub use error::*;
+pub use inventory::*;
 pub use native::{FORMAT, HostFacts, HostScan, write_scans};
 pub use reports::*;

@@ -80,6 +80,13 @@ impl fmt::Display for Score {
 #[serde(try_from = "f64", into = "f64")]
 pub struct Probability(u32);
 
+impl Probability {
+    /// In hundred-thousandths.
+    pub const fn hundred_thousandths(self) -> u32 {
+        self.0
+    }
+}
+
 impl TryFrom<f64> for Probability {
     type Error = &'static str;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0.0..=1.0 was checked")]

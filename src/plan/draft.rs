@@ -61,7 +61,7 @@ impl<'a> Draft<'a> {
             windows: BTreeMap::new(),
             groups: BTreeMap::new(),
             waves: Vec::new(),
-            failure_budget: 1,
+            failure_budget: 0,
             notes: BTreeSet::new(),
         }
     }

@@ -172,7 +172,8 @@ fn frame(bytes: &[u8]) -> Result<(&str, &[u8]), PlanFileError> {
 fn why_changed(bytes: &[u8], named: &str, actual: &Digest) -> PlanFileError {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<serde::de::IgnoredAny>();
     match values.next() {
-        Some(Err(error)) if error.is_eof() => PlanFileError::Truncated,
+        // What is cut off inside a number or a word is no end of file for the parser, but an error at its last byte.
+        Some(Err(error)) if error.is_eof() || error.column() >= bytes.len() => PlanFileError::Truncated,
         Some(Ok(_)) if bytes.get(values.byte_offset()..) == Some(b"") => PlanFileError::Truncated,
         Some(Ok(_)) if bytes.get(values.byte_offset()..) != Some(b"\n") => PlanFileError::TrailingData,
         _ => PlanFileError::Changed { named: printable(named, DIGEST_LENGTH), actual: actual.to_string() },

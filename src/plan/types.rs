@@ -59,7 +59,7 @@ pub struct Rollout {
     pub waves: Vec<Wave>,
     /// How many hosts of a group may be unavailable at once.
     pub groups: BTreeMap<RuleName, BudgetGroup>,
-    /// The campaign pauses as soon as this many hosts have failed; at least 1.
+    /// How many hosts may fail; one more pauses the campaign. Policy names the number that pauses, so this is one less.
     pub failure_budget: u32,
     /// How many hosts are worked on at once.
     pub concurrency: u32,
@@ -194,6 +194,7 @@ pub struct Step {
 }
 
 /// What a step does.
+#[expect(clippy::large_enum_variant, reason = "a reboot is one of ten steps; boxes would be in everybody's way")]
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {

@@ -1,17 +1,50 @@
 //! The playbooks and scripts that come with the program.
 
+use crate::diagnostic::{Diagnostics, Source};
 use crate::model::Digest;
 
 use super::Playbook;
 
+const PLAYBOOKS: [(&str, &str); 1] = [("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml"))];
+
+/// A script of `playbooks/linux-apt/` behind what all of them share.
+macro_rules! linux_apt {
+    ($name:literal) => {
+        (
+            concat!("linux-apt/", $name),
+            concat!(
+                include_str!("../../playbooks/linux-apt/lib.sh"),
+                include_str!(concat!("../../playbooks/linux-apt/", $name, ".sh"))
+            ),
+        )
+    };
+}
+
+const BUILTINS: [(&str, &str); 7] = [
+    linux_apt!("preflight"),
+    linux_apt!("fix"),
+    linux_apt!("restart"),
+    linux_apt!("reboot-required"),
+    linux_apt!("reboot"),
+    linux_apt!("verify"),
+    linux_apt!("verify-restored"),
+];
+
 /// Every playbook that comes with the program.
 pub fn shipped() -> Vec<Playbook> {
-    Vec::new()
+    let mut diagnostics = Diagnostics::default();
+    // A test holds that none of them has a problem.
+    PLAYBOOKS.iter().filter_map(|(name, text)| Playbook::load(&Source::new(*name, *text), &mut diagnostics)).collect()
 }
 
 /// The text of a built-in script.
-pub fn builtin(_name: &str) -> Option<&'static str> {
-    None
+pub fn builtin(name: &str) -> Option<&'static str> {
+    BUILTINS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
+/// The names of all built-in scripts.
+pub(super) fn builtin_names() -> impl Iterator<Item = &'static str> {
+    BUILTINS.iter().map(|(name, _)| *name)
 }
 
 /// One digest of these playbooks and of the scripts they name, whatever their order.

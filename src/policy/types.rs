@@ -23,6 +23,32 @@ impl Amount {
     }
 }
 
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hosts(hosts) => write!(f, "{hosts}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl std::str::FromStr for Amount {
+    type Err = InvalidAmount;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAmount> {
+        let amount = match text.strip_suffix('%') {
+            Some(percent) => percent.parse().ok().filter(|p| (1..=100).contains(p)).map(Self::Percent),
+            None => text.parse().ok().filter(|&hosts| hosts >= 1).map(Self::Hosts),
+        };
+        amount.filter(|_| text.starts_with(|c: char| c.is_ascii_digit())).ok_or(InvalidAmount)
+    }
+}
+
+/// A text that is neither a number of hosts nor a share of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("neither a number of hosts from 1 nor a share from 1% to 100%")]
+pub struct InvalidAmount;
+
 /// Section `backup`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackupPolicy {
@@ -43,6 +69,8 @@ pub struct RolloutPolicy {
     pub waves: Vec<Amount>,
     /// The label whose value is a service, and how many of its hosts may be unavailable.
     pub max_unavailable: Option<(String, Amount)>,
+    /// Whether the only host of a service may be taken down where the amount rounds down to none.
+    pub single_host: bool,
     /// Pauses at this many failed hosts...
     pub failure_hosts: Option<u32>,
     /// ... or at this share of the planned hosts, whichever is less.

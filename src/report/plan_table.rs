@@ -21,10 +21,9 @@ pub fn plan_table(plan: &Plan, id: &Digest) -> String {
     if !plan.hosts.is_empty() {
         out.push_str(&format!(
             "Pauses as soon as {} failed; works on at most {} at once\n",
-            if rollout.failure_budget == 1 {
-                "1 host has".to_owned()
-            } else {
-                format!("{} hosts have", rollout.failure_budget)
+            match rollout.failure_budget {
+                0 => "1 host has".to_owned(),
+                more => format!("{} hosts have", u64::from(more) + 1),
             },
             count(rollout.concurrency as usize, "host"),
         ));

@@ -1,1 +1,16 @@
-//! To be filled.
+//! The only async core: performs what the engine asks for, and nothing else.
+
+mod dispatcher;
+mod embedded;
+mod error;
+mod executor;
+mod hub;
+mod scan;
+mod signals;
+mod worker;
+
+pub use embedded::*;
+pub use error::*;
+pub use executor::{ProviderOf, RemoteExecutor, SwitchOf};
+pub use scan::*;
+pub use signals::*;

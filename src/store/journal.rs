@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::engine::Record;
+use crate::engine::{Chain, Record};
 use crate::model::{CampaignId, Digest, HostName};
 
 /// Why the journal could not do it. After a failed append nothing of that call is stored, and the caller must stop
@@ -108,50 +108,28 @@ pub trait Journal: Send {
     /// number grows with every claim; appends with an older one are refused.
     fn claim(&mut self, campaign: &CampaignId, operator: &str) -> Result<u64, StoreError>;
 
-    /// Appends records of one campaign, all or none. A `HostEnded` unlocks its host, a `CampaignEnded` all.
+    /// Appends records of one campaign, all or none; they must follow what is there. A `HostEnded` unlocks its host, a `CampaignEnded` all.
     fn append(&mut self, campaign: &CampaignId, fence: u64, records: &[Record]) -> Result<(), StoreError>;
 
     /// All records of a campaign, their chain verified.
     fn read(&mut self, campaign: &CampaignId) -> Result<Vec<Record>, StoreError>;
 }
 
-/// What is told when an append is durable, or has failed.
-pub type Ack = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-
-/// The one writer of a campaign's journal, on a thread of its own: appends that arrive while it writes are committed
-/// together (group commit).
-#[derive(Debug)]
-pub struct JournalWriter {}
-
-impl JournalWriter {
-    /// Starts the writer of a claimed campaign.
-    pub fn spawn(_journal: Box<dyn Journal>, _campaign: CampaignId, _fence: u64) -> Result<Self, StoreError> {
-        todo!()
+/// Verifies that records follow each other without a gap from the plan on; names the first that does not.
+pub fn verify_chain(campaign: &CampaignId, plan: Digest, records: &[Record]) -> Result<Chain, StoreError> {
+    let mut chain = Chain::new(campaign.clone(), plan);
+    for record in records {
+        let seq = chain.seq().saturating_add(1);
+        chain.follow(record).map_err(|why| StoreError::Broken { campaign: campaign.clone(), seq, why })?;
     }
-
-    /// Asks for records to be made durable, in the order of the calls; `ack` is called on the writer's thread. After a
-    /// failure every later append fails too.
-    pub fn append(&self, _records: Vec<Record>, _ack: Ack) {
-        todo!()
-    }
-
-    /// Waits until everything asked for is durable and gives the journal back.
-    pub fn close(self) -> Result<Box<dyn Journal>, StoreError> {
-        todo!()
-    }
+    Ok(chain)
 }
 
-/// A journal in memory, for tests and simulations; clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryJournal {}
-
-/// A journal in a SQLite file.
-#[derive(Debug)]
-pub struct SqliteJournal {}
-
-impl SqliteJournal {
-    /// Opens `DIR/journal.db`, making the folder (only its owner may enter) and the file where absent.
-    pub fn open(_dir: &std::path::Path) -> Result<Self, StoreError> {
-        todo!()
+/// Takes in the next record to be stored; one whose number is taken already tells that somebody else has written.
+pub(super) fn follow(chain: &mut Chain, campaign: &CampaignId, record: &Record) -> Result<(), StoreError> {
+    if record.campaign == *campaign && record.seq <= chain.seq() {
+        return Err(StoreError::Fenced { campaign: campaign.clone() });
     }
+    let seq = chain.seq().saturating_add(1);
+    chain.follow(record).map_err(|why| StoreError::Broken { campaign: campaign.clone(), seq, why })
 }

@@ -1,5 +1,13 @@
-//! The durable journal.
+//! The durable journal: where campaigns are kept, and the only room that touches its files.
 
 mod journal;
+mod memory;
+mod signals;
+mod sqlite;
+mod writer;
 
 pub use journal::*;
+pub use memory::*;
+pub use signals::*;
+pub use sqlite::*;
+pub use writer::*;

@@ -1,5 +1,12 @@
 //! The only room that names the YAML crate; every error has `file:line:column`.
 
+mod de;
 mod parse;
+mod scalar;
+mod spanned;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 pub use parse::*;
+pub use spanned::*;

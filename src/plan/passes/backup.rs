@@ -25,8 +25,8 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
         draft.notes.insert(Reason::new(
             "without-backup",
             format!(
-                "{} hosts have no provider and `backup.required` is false, so they have no way back: {}",
-                without.len(),
+                "without a provider, and with `backup.required` false, {} no way back: {}",
+                if without.len() == 1 { "1 host has".to_owned() } else { format!("{} hosts have", without.len()) },
                 some_of(&without)
             ),
         ));

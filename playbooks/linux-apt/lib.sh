@@ -1,0 +1,333 @@
+# What the scripts of linux-apt share; each of them runs behind this text.
+#
+# POSIX sh, also on dash and busybox. Values come in arguments and environment only. Everything a script has to say to
+# the controller is a line on standard output: `##switchback fact KEY VALUE`, `##switchback reason CODE TEXT`.
+# Exit codes: 0 done, 3 nothing to do, 4 refused and nothing changed, 75 will pass and nothing changed, else failed.
+set -u
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+umask 077
+
+fact() {
+    printf '##switchback fact %s %s\n' "$1" "$2"
+}
+
+# leave STATUS CODE TEXT: ends the script with a reason. Never call it in a subshell or a pipe.
+leave() {
+    printf '##switchback reason %s %s\n' "$2" "$(printf '%s' "$3" | one_line)"
+    exit "$1"
+}
+
+# Lines to one line of at most 400 printable characters.
+one_line() {
+    tr '\n\t' '  ' | tr -cd '[:print:]' | cut -c 1-400 | sed 's/ *$//'
+}
+
+# Words on lines to one sorted line.
+words() {
+    sort -u | tr '\n' ' ' | sed 's/ *$//'
+}
+
+need_root() {
+    [ "$(id -u)" = 0 ] || leave 4 not-root "needs root, runs as $(id -un)"
+    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || leave 4 no-apt "there is no apt on this host"
+}
+
+has_systemd() {
+    [ -d /run/systemd/system ]
+}
+
+# --- packages ---------------------------------------------------------------------------------------------------
+
+# The names and the least versions wanted, from arguments NAME=VERSION or NAME (any pending update). Names are checked
+# here once more: to apt-get, `nginx-` means "remove nginx", and what looks like a pattern is one.
+check_specs() {
+    [ $# -gt 0 ] || leave 4 no-packages "no package is named"
+    for spec in "$@"; do
+        name=${spec%%=*}
+        case $name in
+            *[!a-z0-9+.-]* | [!a-z0-9]* | ?) leave 4 invalid-package "$name is not the name of a Debian package" ;;
+        esac
+        case $spec in
+            *=*[!A-Za-z0-9.+:~-]* | *=) leave 4 invalid-version "$spec does not name a Debian version" ;;
+        esac
+    done
+}
+
+wanted_version() {
+    case $1 in
+        *=*) printf '%s' "${1#*=}" ;;
+    esac
+}
+
+# Installed versions of a package, one line an architecture; nothing if it is not installed.
+installed_versions() {
+    dpkg-query -W -f '${db:Status-Status} ${Version}\n' -- "$1" 2>/dev/null | sed -n 's/^installed //p'
+}
+
+candidate_version() {
+    apt-cache policy -- "$1" | sed -n 's/^  Candidate: //p' | grep -v '^(none)$'
+}
+
+# Whether every installed instance of package $1 has at least version $2 (true if there is none).
+is_at_least() {
+    for version in $(installed_versions "$1"); do
+        dpkg --compare-versions "$version" ge "$2" || return 1
+    done
+}
+
+# Digest of all packages, their versions and states.
+packages_digest() {
+    dpkg-query -W -f '${Package}:${Architecture} ${Version} ${Status}\n' | sort | sha256sum | cut -d ' ' -f 1
+}
+
+# What keeps dpkg from being used, or nothing.
+dpkg_interrupted() {
+    for update in /var/lib/dpkg/updates/[0-9]*; do
+        if [ -e "$update" ]; then
+            echo 'dpkg was interrupted: run dpkg --configure -a'
+            return
+        fi
+    done
+    dpkg --audit 2>&1 | one_line
+}
+
+# Who holds a lock of apt or dpkg. They are record locks: flock(1) would not see them, /proc/locks does.
+lock_holders() {
+    for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+        inode=$(stat -c %i -- "$lock" 2>/dev/null) || continue
+        awk -v inode="$inode" '$2 == "POSIX" && $4 == "WRITE" { split($6, at, ":"); if (at[3] == inode) print $5 }' /proc/locks 2>/dev/null |
+            while read -r pid; do
+                # An inode number alone can be that of a file on another file system.
+                for fd in "/proc/$pid/fd"/*; do
+                    if [ "$(readlink "$fd" 2>/dev/null)" = "$lock" ]; then
+                        echo "$lock is held by $(tr -d '\n' <"/proc/$pid/comm" 2>/dev/null) (pid $pid)"
+                        break
+                    fi
+                done
+            done
+    done
+}
+
+# One apt-get for all: no questions, no new configuration files over changed ones, no restarts behind our back.
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1 \
+        NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 \
+        apt-get -q --yes -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+        -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=false -o APT::Install-Suggests=false \
+        -o APT::Get::Always-Include-Phased-Updates=true -o APT::Color=0 \
+        -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
+}
+
+# apt's own words for what went wrong, from its output.
+apt_errors() {
+    grep -E '^(E:|W: Failed|dpkg: error|dpkg: dependency|Err:| dpkg-deb: error)|subprocess returned error|No space left' "$1" |
+        sort -u | head -n 8 | one_line
+}
+
+# A folder for what apt says, removed at the end.
+make_work() {
+    work=$(mktemp -d "${TMPDIR:-/tmp}/switchback.XXXXXX") || leave 4 no-space 'cannot make a temporary folder'
+    trap 'rm -rf -- "$work"' EXIT
+    trap 'exit 1' HUP INT TERM
+}
+
+# Sets `targets` (NAME=CANDIDATE ...) to what is still to be upgraded, and leaves if that is impossible.
+find_targets() {
+    targets=
+    for spec in "$@"; do
+        name=${spec%%=*}
+        wanted=$(wanted_version "$spec")
+        [ -n "$(installed_versions "$name")" ] || continue
+        if [ -n "$wanted" ] && is_at_least "$name" "$wanted"; then
+            continue
+        fi
+        candidate=$(candidate_version "$name")
+        if [ -z "$wanted" ] && { [ -z "$candidate" ] || is_at_least "$name" "$candidate"; }; then
+            continue
+        fi
+        if [ -z "$candidate" ] || ! dpkg --compare-versions "$candidate" ge "${wanted:-$candidate}"; then
+            leave 4 fix-not-offered "the package sources offer $name ${candidate:-nowhere}, not $wanted"
+        fi
+        if dpkg-query -W -f '${db:Status-Want}\n' -- "$name" 2>/dev/null | grep -qx hold; then
+            leave 4 package-held "$name is on hold: apt-mark unhold $name"
+        fi
+        targets="$targets $name=$candidate"
+    done
+}
+
+# Asks apt what upgrading $targets would do, in $work/plan; leaves if it cannot or may not be done.
+predict() {
+    # shellcheck disable=SC2086 # words of a checked character set
+    if ! apt_get -s install --only-upgrade -- $targets >"$work/plan" 2>"$work/plan.err"; then
+        cat "$work/plan.err"
+        leave 4 transaction-impossible "apt finds no way to upgrade: $(apt_errors "$work/plan.err")"
+    fi
+    removed=$(sed -n 's/^Remv \([^ ]*\).*/\1/p' "$work/plan" | words)
+    if [ -n "$removed" ] && [ "${ALLOW_REMOVALS:-false}" != true ]; then
+        leave 4 would-remove "the upgrade would remove $removed"
+    fi
+    # Inst NAME [OLD] (NEW ORIGIN [ARCH]); what is new has no [OLD].
+    sed -n -e 's/^Inst \([^ ]*\) \[\([^]]*\)\] (\([^ ]*\) .*/\1 \2 \3/p' -e 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1 - \2/p' \
+        "$work/plan" >"$work/changes"
+}
+
+# --- services ---------------------------------------------------------------------------------------------------
+
+# Active services as `boot NAME` (a boot would start it) or `manual NAME` (somebody started it). Left out: those that
+# come and go by themselves (started by a bus name, socket or timer, one-shots, transient ones, sessions).
+active_services() {
+    has_systemd || return 0
+    systemctl list-dependencies --plain --all default.target 2>/dev/null | sed 's/^[[:space:]]*//' >"$work/boot"
+    active=$(systemctl list-units --type=service --state=active --no-legend --plain --no-pager | awk '{ print $1 }')
+    [ -n "$active" ] || return 0
+    # shellcheck disable=SC2086 # names of units hold no blanks
+    systemctl show --property=Id,Type,Transient,TriggeredBy,RemainAfterExit -- $active | awk -v boot="$work/boot" '
+        BEGIN { while ((getline line < boot) > 0) at_boot[line] = 1 }
+        function finish() {
+            if (id != "" && transient != "yes" && !(type == "oneshot" && remains != "yes") &&
+                id !~ /^(user@|user-runtime-dir@|session-|switchback-)/) {
+                if (id in at_boot) print "boot", id
+                else if (type != "dbus" && triggered == "") print "manual", id
+            }
+            id = type = transient = triggered = remains = ""
+        }
+        /^$/ { finish(); next }
+        { value = substr($0, index($0, "=") + 1) }
+        /^Id=/ { id = value }
+        /^Type=/ { type = value }
+        /^Transient=/ { transient = value }
+        /^TriggeredBy=/ { triggered = value }
+        /^RemainAfterExit=/ { remains = value }
+        END { finish() }'
+}
+
+failed_services() {
+    has_systemd || return 0
+    systemctl list-units --type=service --state=failed --no-legend --plain --no-pager | awk '{ print $1 }' | words
+}
+
+# Which boot this is: the kernel's boot id where the host has its own, and the start of PID 1 where it has not.
+boot_identity() {
+    printf '%s/%s' "$(cat /proc/sys/kernel/random/boot_id)" "$(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)"
+}
+
+# Lines `PID UNIT` of processes of this host (not of containers on it) that still execute replaced or deleted files;
+# UNIT is - outside services. Processes that may not be looked at are in $work/unreadable.
+stale_processes() {
+    : >"$work/unreadable"
+    root=$(stat -L -c %d:%i /)
+    for maps in /proc/[0-9]*/maps; do
+        pid=${maps#/proc/}
+        pid=${pid%/maps}
+        # Gone meanwhile, or a kernel thread: nothing to be said of it.
+        [ -e "/proc/$pid/exe" ] || [ -L "/proc/$pid/exe" ] || continue
+        if ! found=$({ grep -E -c '^[^ ]+ ..x. .* /(usr|lib|lib32|lib64|libx32|bin|sbin|opt)[^ ]*/.* \(deleted\)$' <"$maps"; } 2>/dev/null) && [ -z "$found" ]; then
+            [ -d "/proc/$pid" ] && echo "$pid $(unit_of "$pid")" >>"$work/unreadable"
+            continue
+        fi
+        [ "${found:-0}" -gt 0 ] || continue
+        [ "$(stat -L -c %d:%i "/proc/$pid/root/." 2>/dev/null)" = "$root" ] || continue
+        echo "$pid $(unit_of "$pid")"
+    done
+}
+
+# The service that a process belongs to, or -.
+unit_of() {
+    sed -n -e 's/^[0-9]*:name=systemd://p' -e 's/^0:://p' "/proc/$1/cgroup" 2>/dev/null |
+        sed -n -e '/\/user@[0-9]*\.service/d' -e '/\.scope$/d' -e 's,.*/\([^/]*\.service\)\(/.*\)\{0\,1\}$,\1,p' |
+        head -n 1 | grep . || echo -
+}
+
+# Services that cannot be restarted without harm: what still needs them is a reboot.
+is_untouchable() {
+    case $1 in
+        dbus.service | dbus-broker.service | systemd-logind.service | user@* | user-runtime-dir@*) return 0 ;;
+        getty@* | serial-getty@* | console-getty.service | container-getty@* | emergency.service | rescue.service) return 0 ;;
+        gdm*.service | lightdm.service | sddm.service | xdm.service | display-manager.service) return 0 ;;
+        networking.service | ifup@* | NetworkManager.service | wpa_supplicant*.service | openvpn*.service) return 0 ;;
+        docker.service | containerd.service | podman*.service | libvirtd.service | virt*.service | qemu*.service) return 0 ;;
+    esac
+    [ "$(systemctl show --property=RefuseManualStop --value -- "$1")" = yes ]
+}
+
+# Lines `restart UNIT`, `untouchable UNIT` and `init`, from stale_processes.
+stale_services() {
+    has_systemd || return 0
+    stale_processes >"$work/stale"
+    while read -r pid unit; do
+        if [ "$pid" = 1 ]; then
+            echo init
+        elif [ "$unit" != - ]; then
+            case $unit in switchback-*) continue ;; esac
+            # Where only the main process is stopped, the others are sessions, which outlive a restart.
+            if [ "$(systemctl show --property=KillMode --value -- "$unit")" = process ] &&
+                [ "$(systemctl show --property=MainPID --value -- "$unit")" != "$pid" ]; then
+                continue
+            fi
+            if is_untouchable "$unit"; then echo "untouchable $unit"; else echo "restart $unit"; fi
+        fi
+    done <"$work/stale" | sort -u
+}
+
+# The newest installed kernel of the running one's flavour, as `uname -r` would say it.
+newest_kernel() {
+    running=$(uname -r)
+    flavour=${running#*-}
+    flavour=${flavour#*-}
+    newest=
+    for release in $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-image-[0-9]*' 2>/dev/null |
+        sed -n -e 's/-unsigned$//' -e 's/^installed linux-image-//p'); do
+        case $release in *-dbg) continue ;; *"-$flavour") ;; *) continue ;; esac
+        if [ -z "$newest" ] || dpkg --compare-versions "$release" gt "$newest"; then newest=$release; fi
+    done
+    printf '%s' "$newest"
+}
+
+is_container() {
+    command -v systemd-detect-virt >/dev/null && systemd-detect-virt --quiet --container
+}
+
+# The units of "$@" that are not active although they should be. A package may have taken its unit away, and a one-shot
+# whose condition does not hold (`first boot only`) has nothing to do.
+missing_services() {
+    for unit in "$@"; do
+        systemctl is-active --quiet -- "$unit" && continue
+        [ "$(systemctl show --property=LoadState --value -- "$unit")" = loaded ] || continue
+        [ "$(systemctl show --property=Type --value -- "$unit")" != oneshot ] ||
+            [ "$(systemctl show --property=ConditionResult --value -- "$unit")" != no ] || continue
+        echo "$unit"
+    done | words
+}
+
+# Why this host must be rebooted, one reason a line; nothing if it need not be.
+reboot_reasons() {
+    for flag in /run/reboot-required /var/run/reboot-required; do
+        if [ -e "$flag" ]; then
+            echo "$flag exists$( [ -r "$flag.pkgs" ] && printf ' because of %s' "$(words <"$flag.pkgs")")"
+            break
+        fi
+    done
+    # A container runs its host's kernel.
+    if ! is_container; then
+        kernel=$(newest_kernel)
+        if [ -n "$kernel" ] && [ "$kernel" != "$(uname -r)" ]; then
+            echo "kernel $kernel is installed, $(uname -r) runs"
+        elif [ -n "$kernel" ]; then
+            # Debian may replace a kernel under the same name; its build says which version runs.
+            built=$(uname -v | sed -n 's/.* Debian \([0-9][^ ]*\) .*/\1/p')
+            for version in $(installed_versions "linux-image-$kernel"); do
+                if [ -n "$built" ] && dpkg --compare-versions "$version" gt "$built"; then
+                    echo "kernel package $version is installed, a build of $built runs"
+                fi
+            done
+        fi
+    fi
+    stale_services | while read -r kind unit; do
+        case $kind in
+            init) echo 'the init process uses replaced files' ;;
+            untouchable) echo "$unit uses replaced files and cannot be restarted" ;;
+        esac
+    done
+}

@@ -1,0 +1,67 @@
+# Whether the packages in "$@" (NAME=VERSION or NAME) are fixed and the host is as well as before. Only looks.
+# UNITS_BEFORE, MANUAL_BEFORE, FAILED_BEFORE and BOOT_BEFORE are facts of the preflight.
+need_root
+check_specs "$@"
+make_work
+
+behind=
+for spec in "$@"; do
+    name=${spec%%=*}
+    wanted=$(wanted_version "$spec")
+    # A package without a wanted version must have what the source offers.
+    [ -n "$wanted" ] || wanted=$(candidate_version "$name")
+    for version in $(installed_versions "$name"); do
+        [ -n "$wanted" ] && ! dpkg --compare-versions "$version" ge "$wanted" && behind="$behind $name $version < $wanted;"
+    done
+    state=$(dpkg-query -W -f '${Status};' -- "$name" 2>/dev/null | tr ';' '\n' |
+        grep -v -x -e 'install ok installed' -e 'hold ok installed' -e '.* ok not-installed' -e '.* ok config-files')
+    [ -z "$state" ] || behind="$behind $name is '$(printf '%s' "$state" | one_line)';"
+done
+[ -z "$behind" ] || leave 1 not-fixed "still behind:$behind"
+trouble=$(dpkg_interrupted)
+[ -z "$trouble" ] || leave 1 dpkg-broken "$trouble"
+
+# A daemon with a broken configuration goes on until its next start.
+check_configuration() {
+    case " ${UNITS_BEFORE:-} ${MANUAL_BEFORE:-} " in *" $1 "*) ;; *) return 0 ;; esac
+    service=$1
+    shift
+    command -v "$1" >/dev/null || return 0
+    said=$("$@" 2>&1) || leave 1 configuration-broken "$service: $*: $said"
+}
+check_configuration nginx.service nginx -t
+check_configuration ssh.service sshd -t
+check_configuration apache2.service apache2ctl -t
+
+if has_systemd; then
+    required=${UNITS_BEFORE:-}
+    # What somebody started by hand does not come back by itself after a reboot.
+    [ "${BOOT_BEFORE:-}" != "$(boot_identity)" ] || required="$required ${MANUAL_BEFORE:-}"
+    # Slow starters get half a minute.
+    tries=0
+    while :; do
+        # shellcheck disable=SC2086 # names of units hold no blanks
+        missing=$(missing_services $required)
+        stale=$(stale_services | sed -n 's/^restart //p' | words)
+        [ -n "$missing$stale" ] && [ "$tries" -lt 30 ] || break
+        tries=$((tries + 1))
+        sleep 1
+    done
+    if [ -n "$missing" ]; then
+        # shellcheck disable=SC2086 # names of units hold no blanks
+        systemctl status --no-pager --lines=20 -- $missing 2>&1
+        leave 1 service-lost "active before and not now: $missing"
+    fi
+    for unit in $(failed_services); do
+        case " ${FAILED_BEFORE:-} " in
+            *" $unit "*) ;;
+            *) leave 1 service-failed "$unit has failed, and had not before" ;;
+        esac
+    done
+    [ -z "$stale" ] || leave 1 stale-services "still use replaced files: $stale"
+fi
+reasons=$(reboot_reasons)
+fact reboot_pending "$([ -n "$reasons" ] && echo true || echo false)"
+[ -z "$reasons" ] || fact reboot_why "$(printf '%s' "$reasons" | paste -s -d ';' | one_line)"
+fact packages "$(packages_digest)"
+exit 0

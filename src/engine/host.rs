@@ -1,0 +1,446 @@
+//! One host's walk through its steps, and its way back: a pure machine.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::model::{HostName, HostOutcome, StepId, TimeSpan};
+use crate::plan::{HostPlan, Reason, Step, StepKind};
+
+use super::{Effected, GateVerdict, IllegalTransition, StepResult};
+
+/// Added to a step's own time limit before an attempt whose result is unknown counts as failed: the limit must have
+/// run out on the host as well, and a lost host is asked over a new connection, which takes its time to fail.
+pub const GRACE: TimeSpan = TimeSpan::seconds(60);
+
+/// The first and the longest pause between two looks at an attempt whose result is unknown. The first is short because
+/// most losses are a dropped connection; the longest keeps a fleet that lost its network from being hammered.
+const BACKOFF: (u64, u64) = (1, 60);
+
+/// The fact of a verify step that says that only a reboot is missing.
+const REBOOT_PENDING: &str = "reboot_pending";
+
+/// Where one host stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HostMachine {
+    /// How the forward steps ended so far, in the plan's order.
+    walked: Vec<StepEnd>,
+    running: Option<Running>,
+    chain: Option<Chained>,
+    undo: Option<Undo>,
+    facts: BTreeMap<StepId, BTreeMap<String, String>>,
+    backed_up: Option<Timestamp>,
+    /// What the gates said last, until the next step begins.
+    gate: Option<GateVerdict>,
+    ended: Option<HostEnd>,
+}
+
+/// How a forward step ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+enum StepEnd {
+    Succeeded,
+    NothingToDo,
+    Failed { reason: Reason, effect: Effected },
+}
+
+impl StepEnd {
+    const fn may_have_effect(&self) -> bool {
+        !matches!(self, Self::Failed { effect: Effected::No, .. })
+    }
+}
+
+/// An attempt whose end is not in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Running {
+    step: StepId,
+    since: Timestamp,
+    probes: u32,
+    /// Set between a result that says nothing and the next look.
+    unknown: Option<Reason>,
+}
+
+/// The disruptive part has begun.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Chained {
+    window_end: Option<Timestamp>,
+    overrun: bool,
+}
+
+/// The way back.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Undo {
+    reason: Reason,
+    steps: Vec<StepId>,
+    done: usize,
+    failed: Option<Reason>,
+    /// Where the host ends if all goes well.
+    outcome: HostOutcome,
+}
+
+/// Where a host ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HostEnd {
+    /// In which state.
+    pub outcome: HostOutcome,
+    /// Why, unless it is fixed.
+    pub reason: Option<Reason>,
+}
+
+/// What a host wants next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostCommand {
+    /// Nothing until a running attempt has a result.
+    Await,
+    /// Start this step, if the gates let it.
+    Start {
+        /// The step.
+        step: StepId,
+        /// Whether it takes something back; then no gate may hold it.
+        undo: bool,
+    },
+    /// Look at the running attempt again.
+    Probe {
+        /// The step.
+        step: StepId,
+        /// Counts from 1.
+        probe: u32,
+        /// How long to wait before.
+        delay: TimeSpan,
+    },
+    /// The running attempt stayed unknown past its time: it counts as failed.
+    GiveUp {
+        /// The step.
+        step: StepId,
+        /// The result to record.
+        result: StepResult,
+    },
+    /// Go back.
+    GoBack {
+        /// Why.
+        reason: Reason,
+    },
+    /// The host reached a final state.
+    End(HostEnd),
+    /// It has ended.
+    Done,
+}
+
+impl HostMachine {
+    /// What is to be done next; `stop` is why the campaign is aborted, if it is.
+    pub fn next(&self, plan: &HostPlan, stop: Option<&Reason>, now: Timestamp) -> HostCommand {
+        if self.ended.is_some() {
+            return HostCommand::Done;
+        }
+        if let Some(running) = &self.running {
+            return running.next(plan, now);
+        }
+        if let Some(undo) = &self.undo {
+            return undo.next();
+        }
+        match self.walked.last() {
+            Some(StepEnd::Failed { reason, .. }) => return self.turn_round(reason),
+            Some(StepEnd::NothingToDo) if self.last_kind(plan) == Some(StepKind::Preflight) => {
+                return HostCommand::End(HostEnd { outcome: HostOutcome::NothingToDo, reason: None });
+            }
+            _ => {}
+        }
+        let Some(step) = plan.steps.get(self.walked.len()) else {
+            let outcome =
+                if self.reboot_is_pending(plan) { HostOutcome::FixedPendingReboot } else { HostOutcome::Fixed };
+            return HostCommand::End(HostEnd { outcome, reason: None });
+        };
+        match stop {
+            Some(reason) => self.turn_round(reason),
+            None => HostCommand::Start { step: step.id.clone(), undo: false },
+        }
+    }
+
+    /// Before the disruptive part there is nothing to take back.
+    fn turn_round(&self, reason: &Reason) -> HostCommand {
+        let reason = reason.clone();
+        if self.chain.is_some() {
+            HostCommand::GoBack { reason }
+        } else {
+            HostCommand::End(HostEnd { outcome: HostOutcome::Untouched, reason: Some(reason) })
+        }
+    }
+
+    fn last_kind(&self, plan: &HostPlan) -> Option<StepKind> {
+        self.walked.len().checked_sub(1).and_then(|i| plan.steps.get(i)).map(|step| step.kind)
+    }
+
+    fn reboot_is_pending(&self, plan: &HostPlan) -> bool {
+        plan.steps
+            .iter()
+            .filter(|step| step.kind == StepKind::Verify)
+            .filter_map(|step| self.facts.get(&step.id)?.get(REBOOT_PENDING))
+            .any(|value| value == "true")
+    }
+
+    /// A step begins. `window_end` is the end of the window it starts in, kept for the first disruptive one.
+    pub(super) fn begin(
+        &mut self,
+        plan: &HostPlan,
+        step: &StepId,
+        undo: bool,
+        now: Timestamp,
+        window_end: Option<Timestamp>,
+    ) -> Result<(), IllegalTransition> {
+        match self.next(plan, None, now) {
+            HostCommand::Start { step: due, undo: back } if due == *step && back == undo => {}
+            other => return illegal(format!("step {step} cannot begin: its host is due for {other:?}")),
+        }
+        if !undo && find(plan, step).is_some_and(|step| step.kind.is_disruptive()) && self.chain.is_none() {
+            self.chain = Some(Chained { window_end, overrun: false });
+        }
+        self.gate = None;
+        self.running = Some(Running { step: step.clone(), since: now, probes: 0, unknown: None });
+        Ok(())
+    }
+
+    /// The running attempt has a result.
+    pub(super) fn finish(
+        &mut self,
+        plan: &HostPlan,
+        step: &StepId,
+        result: &StepResult,
+        now: Timestamp,
+    ) -> Result<(), IllegalTransition> {
+        let Some(running) = self.running.as_mut().filter(|running| running.step == *step) else {
+            return illegal(format!("step {step} has a result but is not running"));
+        };
+        if let StepResult::Unknown { reason } = result {
+            if running.unknown.replace(reason.clone()).is_some() {
+                return illegal(format!("step {step} is unknown twice without a look in between"));
+            }
+            return Ok(());
+        }
+        self.running = None;
+        if let StepResult::Succeeded { facts, .. } = result
+            && !facts.is_empty()
+        {
+            self.facts.insert(step.clone(), facts.clone());
+        }
+        if let Some(undo) = &mut self.undo {
+            match result {
+                StepResult::Failed { reason, .. } => {
+                    let text = format!(
+                        "taking back failed at {}: {} (it was taken back because: {})",
+                        step.step(),
+                        reason.text,
+                        undo.reason.text
+                    );
+                    undo.failed = Some(Reason::new("undo-failed", text));
+                }
+                _ => undo.done += 1,
+            }
+            return Ok(());
+        }
+        self.walked.push(match result {
+            StepResult::NothingToDo { .. } => StepEnd::NothingToDo,
+            StepResult::Failed { reason, effect, .. } => StepEnd::Failed { reason: reason.clone(), effect: *effect },
+            _ => StepEnd::Succeeded,
+        });
+        if self.last_kind(plan) == Some(StepKind::Backup) {
+            self.backed_up = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Another controller looks from now on. Time that passed while nobody looked decides nothing: what runs, or is
+    /// only now found never to have started, gets its whole limit again.
+    pub(super) fn taken_over(&mut self, now: Timestamp) {
+        if let Some(running) = &mut self.running {
+            running.since = now;
+        }
+    }
+
+    /// The running attempt, of which nothing is known, is looked at again.
+    pub(super) fn probe(&mut self, step: &StepId, probe: u32) -> Result<(), IllegalTransition> {
+        match self.running.as_mut().filter(|r| r.step == *step && r.unknown.is_some()) {
+            Some(running) if running.probes.checked_add(1) == Some(probe) => {
+                running.probes = probe;
+                running.unknown = None;
+                Ok(())
+            }
+            _ => illegal(format!("step {step} is looked at out of turn")),
+        }
+    }
+
+    /// The host turns round. What takes it back follows from what was done and may have had an effect, last first.
+    pub(super) fn go_back(&mut self, plan: &HostPlan, reason: &Reason) -> Result<(), IllegalTransition> {
+        let may_turn = self.ended.is_none() && self.running.is_none() && self.undo.is_none() && self.chain.is_some();
+        if !may_turn {
+            return illegal(format!("host {} goes back but cannot", plan.host.name));
+        }
+        let done =
+            || plan.steps.iter().zip(&self.walked).filter(|(_, end)| end.may_have_effect()).map(|(step, _)| step);
+        let back: Vec<&Step> = done().collect::<Vec<_>>().into_iter().rev().flat_map(|step| &step.undo).collect();
+        let changed = done().any(|step| matches!(step.kind, StepKind::Fix | StepKind::Restart | StepKind::Reboot));
+        let restores = back.iter().any(|step| step.kind == StepKind::Restore);
+        let mut undo = Undo {
+            reason: reason.clone(),
+            steps: back.iter().map(|step| step.id.clone()).collect(),
+            done: 0,
+            failed: None,
+            outcome: if restores { HostOutcome::Restored } else { HostOutcome::Untouched },
+        };
+        if changed && !restores {
+            // Without a restore the host may be broken: it must not be put back into service either.
+            let text = format!("the host may have been changed and there is no backup to restore: {}", reason.text);
+            undo.failed = Some(Reason::new("no-way-back", text));
+            undo.steps.clear();
+        }
+        self.undo = Some(undo);
+        Ok(())
+    }
+
+    /// The host reached a final state: the one it is due for, or untouched because a gate closed before its
+    /// disruptive part.
+    pub(super) fn end(
+        &mut self,
+        plan: &HostPlan,
+        end: HostEnd,
+        stop: Option<&Reason>,
+        now: Timestamp,
+    ) -> Result<(), IllegalTransition> {
+        let legal = match self.next(plan, stop, now) {
+            HostCommand::End(due) => due.outcome == end.outcome,
+            HostCommand::Start { undo: false, .. } => self.chain.is_none() && end.outcome == HostOutcome::Untouched,
+            _ => false,
+        };
+        if !legal {
+            return illegal(format!("host {} cannot end as {}", plan.host.name, end.outcome.as_str()));
+        }
+        self.gate = None;
+        self.ended = Some(end);
+        Ok(())
+    }
+
+    /// Its chain ran past the end of its window.
+    pub(super) fn overrun(&mut self, host: &HostName) -> Result<(), IllegalTransition> {
+        match &mut self.chain {
+            Some(chain) if !chain.overrun && chain.window_end.is_some() => {
+                chain.overrun = true;
+                Ok(())
+            }
+            _ => illegal(format!("host {host} overruns a window that it is not in")),
+        }
+    }
+
+    /// A gate's answer changed.
+    pub(super) fn answer(&mut self, host: &HostName, verdict: &GateVerdict) -> Result<(), IllegalTransition> {
+        if self.ended.is_some() || self.running.is_some() || self.undo.is_some() {
+            return illegal(format!("a gate answers host {host}, which does not ask"));
+        }
+        self.gate = Some(verdict.clone());
+        Ok(())
+    }
+
+    /// The end of the window that its chain ran past, as long as that is not recorded.
+    pub(super) fn unrecorded_overrun(&self, now: Timestamp) -> Option<Timestamp> {
+        let chain = self.chain.as_ref().filter(|chain| !chain.overrun)?;
+        chain.window_end.filter(|end| now > *end)
+    }
+
+    /// Index of the next forward step.
+    pub(super) fn position(&self) -> usize {
+        self.walked.len()
+    }
+
+    /// Whether any step has begun.
+    pub fn has_begun(&self) -> bool {
+        !self.walked.is_empty() || self.running.is_some()
+    }
+
+    /// Whether its disruptive part has begun.
+    pub fn is_in_chain(&self) -> bool {
+        self.chain.is_some()
+    }
+
+    /// Whether a step has failed since its disruptive part began, or its way back has.
+    pub fn has_failed(&self) -> bool {
+        let forward = matches!(self.walked.last(), Some(StepEnd::Failed { .. }));
+        self.chain.is_some() && (forward || self.undo.as_ref().is_some_and(|undo| undo.failed.is_some()))
+    }
+
+    /// The step that is running, and whether somebody is at it.
+    pub(super) fn running(&self) -> Option<(&StepId, bool)> {
+        self.running.as_ref().map(|running| (&running.step, running.unknown.is_none()))
+    }
+
+    /// The step somebody must be at: its intent is recorded and its result is not.
+    pub(super) fn looked_at(&self) -> Option<StepId> {
+        self.running.as_ref().filter(|running| running.unknown.is_none()).map(|running| running.step.clone())
+    }
+
+    /// Whether this step has begun at any time.
+    pub(super) fn knows(&self, plan: &HostPlan, step: &StepId) -> bool {
+        let undone = self.undo.as_ref().map_or(&[][..], |undo| {
+            undo.steps.get(..undo.done + usize::from(undo.failed.is_some())).unwrap_or(&undo.steps)
+        });
+        self.running.as_ref().is_some_and(|running| running.step == *step)
+            || plan.steps.iter().take(self.walked.len()).any(|walked| walked.id == *step)
+            || undone.contains(step)
+    }
+
+    /// When its backup was made.
+    pub(super) fn backed_up(&self) -> Option<Timestamp> {
+        self.backed_up
+    }
+
+    /// What the gates said last, if it still waits.
+    pub fn gate(&self) -> Option<&GateVerdict> {
+        self.gate.as_ref()
+    }
+
+    /// Where it ended.
+    pub fn ended(&self) -> Option<&HostEnd> {
+        self.ended.as_ref()
+    }
+
+    /// What its steps reported.
+    pub fn facts(&self) -> &BTreeMap<StepId, BTreeMap<String, String>> {
+        &self.facts
+    }
+}
+
+impl Running {
+    fn next(&self, plan: &HostPlan, now: Timestamp) -> HostCommand {
+        let Some(known) = &self.unknown else { return HostCommand::Await };
+        let step = self.step.clone();
+        let limit = find(plan, &step).map_or(TimeSpan::ZERO, |step| step.timeout).plus(GRACE);
+        let deadline = limit.after(self.since);
+        if now >= deadline {
+            let text = format!("its result is still unknown {limit} after it began: {}", known.text);
+            let reason = Reason::new("unknown-past-deadline", text);
+            let result = StepResult::Failed { reason, effect: Effected::Possibly, evidence: String::new() };
+            return HostCommand::GiveUp { step, result };
+        }
+        let doubled = 1_u64.checked_shl(self.probes).unwrap_or(BACKOFF.1);
+        let left = TimeSpan::between(now, deadline).as_seconds();
+        let delay = TimeSpan::seconds(doubled.min(left).clamp(BACKOFF.0, BACKOFF.1));
+        HostCommand::Probe { step, probe: self.probes.saturating_add(1), delay }
+    }
+}
+
+impl Undo {
+    fn next(&self) -> HostCommand {
+        if let Some(reason) = &self.failed {
+            return HostCommand::End(HostEnd { outcome: HostOutcome::Stuck, reason: Some(reason.clone()) });
+        }
+        match self.steps.get(self.done) {
+            Some(step) => HostCommand::Start { step: step.clone(), undo: true },
+            None => HostCommand::End(HostEnd { outcome: self.outcome, reason: Some(self.reason.clone()) }),
+        }
+    }
+}
+
+/// A step or undo step of this host.
+pub(super) fn find<'a>(plan: &'a HostPlan, id: &StepId) -> Option<&'a Step> {
+    plan.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo)).find(|step| step.id == *id)
+}
+
+fn illegal<T>(why: String) -> Result<T, IllegalTransition> {
+    Err(IllegalTransition(why))
+}

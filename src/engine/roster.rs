@@ -1,0 +1,125 @@
+//! A plan numbered for speed: hosts in wave order, what their steps mean for the gates, and what is wrong with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{HostName, Interval, RuleName, StepId, union};
+use crate::plan::{HostPlan, Plan};
+
+use super::gate::Lengths;
+
+/// What never changes while a plan is run.
+#[derive(Debug)]
+pub(super) struct Roster {
+    /// In the order in which they are started.
+    pub hosts: Vec<Member>,
+    pub groups: Vec<RuleName>,
+    /// Where each wave's hosts begin in `hosts`, and the end of the last.
+    waves: Vec<usize>,
+    windows: Vec<Vec<Interval>>,
+    by_name: BTreeMap<HostName, usize>,
+}
+
+/// A host of the plan.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub name: HostName,
+    pub wave: u32,
+    pub group: Option<usize>,
+    pub lengths: Lengths,
+    windows: Option<usize>,
+}
+
+impl Roster {
+    /// Numbers a plan; what does not fit is left out, and [`problem`] tells of it.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let groups: Vec<RuleName> = plan.rollout.groups.keys().cloned().collect();
+        let sets: Vec<&RuleName> = plan.windows.keys().collect();
+        let windows = plan.windows.values().map(|set| union(set.iter().map(|w| w.interval).collect())).collect();
+        let mut roster = Self { hosts: Vec::new(), groups, waves: vec![0], windows, by_name: BTreeMap::new() };
+        for (wave, names) in (0_u32..).zip(plan.rollout.waves.iter().map(|wave| &wave.hosts)) {
+            for name in names {
+                let Some(host) = plan.hosts.get(name).filter(|_| !roster.by_name.contains_key(name)) else { continue };
+                roster.by_name.insert(name.clone(), roster.hosts.len());
+                roster.hosts.push(Member {
+                    name: name.clone(),
+                    wave,
+                    group: host.group.as_ref().and_then(|group| roster.groups.binary_search(group).ok()),
+                    lengths: Lengths::of(host, &plan.rollout),
+                    windows: host.windows.as_ref().and_then(|set| sets.binary_search(&set).ok()),
+                });
+            }
+            roster.waves.push(roster.hosts.len());
+        }
+        roster
+    }
+
+    /// The number of a host.
+    pub(super) fn number(&self, host: &str) -> Option<usize> {
+        self.by_name.get(host).copied()
+    }
+
+    /// The numbers of a wave's hosts.
+    pub(super) fn wave(&self, wave: u32) -> std::ops::Range<usize> {
+        let bound = |i: Option<usize>| i.and_then(|i| self.waves.get(i)).copied().unwrap_or(self.hosts.len());
+        let wave = usize::try_from(wave).ok();
+        bound(wave)..bound(wave.and_then(|i| i.checked_add(1)))
+    }
+
+    /// When disruptive steps of a host may start; none means at any time.
+    pub(super) fn windows(&self, member: &Member) -> Option<&[Interval]> {
+        member.windows.and_then(|set| self.windows.get(set)).map(Vec::as_slice)
+    }
+}
+
+/// Why a plan cannot be run, if so. A checked plan has no such problem; this keeps the machines total on any other.
+pub(super) fn problem(plan: &Plan) -> Option<String> {
+    if plan.rollout.concurrency == 0 && !plan.hosts.is_empty() {
+        return Some("no host may be worked on: concurrency is 0".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    for (index, wave) in (0_u32..).zip(&plan.rollout.waves) {
+        for name in &wave.hosts {
+            match plan.hosts.get(name) {
+                None => return Some(format!("host {name} of wave {} is not in the plan", wave.name)),
+                Some(host) if host.wave != index => {
+                    return Some(format!("host {name} is in wave {} but says {}", index, host.wave));
+                }
+                Some(_) if !seen.insert(name) => return Some(format!("host {name} is in two waves")),
+                Some(_) => {}
+            }
+        }
+    }
+    if let Some(name) = plan.hosts.keys().find(|name| !seen.contains(name)) {
+        return Some(format!("host {name} is in no wave"));
+    }
+    plan.hosts.iter().find_map(|(name, host)| host_problem(plan, name, host))
+}
+
+fn host_problem(plan: &Plan, name: &HostName, host: &HostPlan) -> Option<String> {
+    if host.host.name != *name {
+        return Some(format!("host {name} is described as {}", host.host.name));
+    }
+    if let Some(group) = host.group.as_ref().filter(|group| !plan.rollout.groups.contains_key(*group)) {
+        return Some(format!("host {name} is in group {group}, which has no budget"));
+    }
+    if let Some(set) = host.windows.as_ref().filter(|set| !plan.windows.contains_key(*set)) {
+        return Some(format!("host {name} waits for windows {set}, which are not in the plan"));
+    }
+    if host.steps.is_empty() {
+        return Some(format!("host {name} has no steps"));
+    }
+    let mut ids: BTreeSet<&StepId> = BTreeSet::new();
+    let mut before: BTreeSet<&StepId> = BTreeSet::new();
+    for step in &host.steps {
+        if let Some(need) = step.needs.iter().find(|need| !before.contains(need)) {
+            return Some(format!("step {} needs {need}, which does not come before it", step.id));
+        }
+        before.insert(&step.id);
+        for id in std::iter::once(step).chain(&step.undo).map(|step| &step.id) {
+            if id.host() != name.as_str() || !ids.insert(id) {
+                return Some(format!("step {id} of host {name} is there twice or is not its own"));
+            }
+        }
+    }
+    None
+}

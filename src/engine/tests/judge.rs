@@ -1,0 +1,313 @@
+//! Judges a journal by the invariants, from plan and records alone: it shares nothing with the machines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::engine::{Effected, Record, RecordBody, StepResult};
+use crate::model::{AttemptId, HostName, HostOutcome, StepId};
+use crate::plan::{HostPlan, Plan, Step, StepKind};
+
+/// What is known of a host from its records.
+#[derive(Default)]
+struct Seen {
+    open: Option<AttemptId>,
+    started: Vec<StepId>,
+    results: BTreeMap<StepId, StepResult>,
+    undo: bool,
+    undone: Vec<StepId>,
+    disrupted: bool,
+    failed: bool,
+    ended: Option<HostOutcome>,
+}
+
+/// Counts of what a journal showed, so that a test can tell that it tested something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    pub intents: u64,
+    pub undos: u64,
+    pub probes: u64,
+    pub overruns: u64,
+    pub pauses: u64,
+    pub aborts: u64,
+    pub jumps: u64,
+    pub outcomes: BTreeMap<HostOutcome, u64>,
+}
+
+struct Judge<'a> {
+    plan: &'a Plan,
+    hosts: BTreeMap<HostName, Seen>,
+    wave: Option<u32>,
+    waves_ended: u32,
+    paused: bool,
+    aborted: bool,
+    ended: bool,
+    failures: u32,
+    granted: u32,
+    canary_lost: bool,
+    shown: Shown,
+}
+
+/// Panics at the first record that breaks an invariant.
+pub fn judge(plan: &Plan, records: &[Record]) -> Shown {
+    let mut judge = Judge {
+        plan,
+        hosts: plan.hosts.keys().map(|host| (host.clone(), Seen::default())).collect(),
+        wave: None,
+        waves_ended: 0,
+        paused: false,
+        aborted: false,
+        ended: false,
+        failures: 0,
+        granted: plan.rollout.failure_budget,
+        canary_lost: false,
+        shown: Shown::default(),
+    };
+    for record in records {
+        judge.record(record);
+    }
+    judge.shown
+}
+
+fn all_steps(host: &HostPlan) -> impl Iterator<Item = &Step> {
+    host.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo))
+}
+
+impl Judge<'_> {
+    fn record(&mut self, record: &Record) {
+        assert!(!self.ended, "nothing follows the end: {record:?}");
+        match &record.body {
+            RecordBody::WaveStarted { wave } => {
+                assert_eq!(*wave, self.waves_ended, "waves go in order");
+                assert!(!self.paused && !self.aborted && self.wave.is_none() && !self.canary_lost);
+                self.wave = Some(*wave);
+            }
+            RecordBody::WaveEnded { .. } => {
+                let wave = &self.plan.rollout.waves[usize::try_from(self.wave.unwrap()).unwrap()];
+                assert!(
+                    wave.hosts.iter().all(|host| self.hosts[host].ended.is_some()),
+                    "a wave ends with all its hosts"
+                );
+                self.wave = None;
+                self.waves_ended += 1;
+            }
+            RecordBody::Intent { attempt, undo } => self.intent(record.at, attempt, *undo),
+            RecordBody::Outcome { attempt, result } => self.outcome(attempt, result),
+            RecordBody::Probing { attempt, .. } => {
+                self.shown.probes += 1;
+                assert_eq!(self.hosts[attempt.step.host()].open.as_ref(), Some(attempt));
+            }
+            RecordBody::UndoStarted { host, .. } => {
+                self.shown.undos += 1;
+                let seen = self.hosts.get_mut(host).unwrap();
+                assert!(seen.disrupted && seen.open.is_none() && !seen.undo);
+                seen.undo = true;
+            }
+            RecordBody::HostEnded { host, outcome, .. } => self.host_ended(host, *outcome),
+            RecordBody::Overrun { window_end, .. } => {
+                self.shown.overruns += 1;
+                assert!(record.at > *window_end);
+            }
+            RecordBody::Paused { .. } => {
+                self.shown.pauses += 1;
+                self.canary_lost = false;
+                self.paused = true;
+            }
+            RecordBody::Resumed { .. } => {
+                self.paused = false;
+                self.granted = self.granted.max(self.failures);
+            }
+            RecordBody::Aborted { .. } => {
+                self.shown.aborts += 1;
+                self.aborted = true;
+                self.paused = false;
+            }
+            RecordBody::ClockJump { .. } => self.shown.jumps += 1,
+            RecordBody::CampaignEnded { outcomes } => {
+                self.ended = true;
+                let mut counted: BTreeMap<HostOutcome, u32> = BTreeMap::new();
+                for seen in self.hosts.values() {
+                    *counted.entry(seen.ended.unwrap()).or_default() += 1;
+                }
+                assert_eq!(*outcomes, counted, "every host is accounted for");
+            }
+            RecordBody::Gate { .. }
+            | RecordBody::WaveSoaking { .. }
+            | RecordBody::CampaignStarted { .. }
+            | RecordBody::ControllerStarted { .. } => {}
+        }
+        self.budgets();
+    }
+
+    fn intent(&mut self, at: Timestamp, attempt: &AttemptId, undo: bool) {
+        self.shown.intents += 1;
+        let host = attempt.step.host();
+        let host_plan = &self.plan.hosts[host];
+        let step = all_steps(host_plan).find(|step| step.id == attempt.step).unwrap();
+        let seen = self.hosts.get_mut(host).unwrap();
+        // 6: never twice, never two at once.
+        assert!(seen.ended.is_none() && seen.open.is_none(), "{attempt} while {:?} is open", seen.open);
+        assert!(!seen.started.contains(&step.id) && !seen.undone.contains(&step.id), "{attempt} twice");
+        seen.open = Some(attempt.clone());
+        assert_eq!(undo, seen.undo);
+        if undo {
+            // 8: in reverse order, and only of what was begun and may have had an effect.
+            seen.undone.push(step.id.clone());
+            let effective = host_plan.steps.iter().rev().filter(|step| {
+                let known_harmless =
+                    matches!(seen.results.get(&step.id), Some(StepResult::Failed { effect: Effected::No, .. }));
+                seen.started.contains(&step.id) && !known_harmless
+            });
+            let due: Vec<&StepId> = effective.flat_map(|step| &step.undo).map(|step| &step.id).collect();
+            assert_eq!(due[..seen.undone.len()], seen.undone.iter().collect::<Vec<_>>(), "undo out of order");
+            return;
+        }
+        for need in &step.needs {
+            let done =
+                matches!(seen.results.get(need), Some(StepResult::Succeeded { .. } | StepResult::NothingToDo { .. }));
+            assert!(done, "{attempt} needs {need}");
+        }
+        let first = seen.started.is_empty();
+        seen.started.push(step.id.clone());
+        let disrupts = matches!(step.kind, StepKind::Drain | StepKind::Fix | StepKind::Restart | StepKind::Reboot);
+        let first_disruption = disrupts && !seen.disrupted;
+        seen.disrupted |= disrupts;
+        assert!(!self.aborted, "{attempt} begins after an abort");
+        if first || !seen.disrupted || first_disruption {
+            assert!(!self.paused, "{attempt} is something new in a pause");
+            assert_eq!(self.wave, Some(host_plan.wave), "{attempt} out of its wave");
+            // 7: after the failure budget is used up no further host is touched.
+            assert!(self.failures <= self.granted, "{attempt} begins with the failure budget used up");
+        }
+        if step.kind == StepKind::Fix && !host_plan.without_backup {
+            // 1
+            let backup = host_plan.steps.iter().find(|step| step.kind == StepKind::Backup).unwrap();
+            assert!(matches!(seen.results.get(&backup.id), Some(StepResult::Succeeded { .. })));
+        }
+        if first_disruption {
+            self.window(at, host_plan);
+        }
+    }
+
+    /// 4: no disruptive start outside a window or without the reserve.
+    fn window(&self, at: Timestamp, host: &HostPlan) {
+        let Some(set) = &host.windows else { return };
+        let disruptive = host.steps.iter().position(|step| {
+            matches!(step.kind, StepKind::Drain | StepKind::Fix | StepKind::Restart | StepKind::Reboot)
+        });
+        let mut seconds = self.plan.rollout.margin.as_seconds();
+        for step in &host.steps[disruptive.unwrap()..] {
+            seconds += step.expected.as_seconds();
+            seconds += step.undo.iter().map(|step| step.expected.as_seconds()).sum::<u64>();
+        }
+        // Windows may touch: what counts is that every second until then lies in one of them.
+        let needed = at.as_second()..=at.as_second() + i64::try_from(seconds).unwrap() - 1;
+        let windows = &self.plan.windows[set];
+        let covered = needed.clone().all(|second| {
+            let second = Timestamp::from_second(second).unwrap();
+            windows.iter().any(|w| w.interval.start <= second && second < w.interval.end)
+        });
+        assert!(covered, "host {} starts at {at} without {seconds} s left in {windows:?}", host.host.name);
+    }
+
+    fn outcome(&mut self, attempt: &AttemptId, result: &StepResult) {
+        let seen = self.hosts.get_mut(attempt.step.host()).unwrap();
+        assert_eq!(seen.open.as_ref(), Some(attempt), "a result of something that does not run");
+        if matches!(result, StepResult::Unknown { .. }) {
+            return;
+        }
+        seen.open = None;
+        let failed = matches!(result, StepResult::Failed { .. });
+        if failed && seen.disrupted && !seen.failed {
+            seen.failed = true;
+            self.failures += 1;
+        }
+        seen.results.insert(attempt.step.clone(), result.clone());
+    }
+
+    fn host_ended(&mut self, host: &HostName, outcome: HostOutcome) {
+        *self.shown.outcomes.entry(outcome).or_default() += 1;
+        let plan = &self.plan.hosts[host];
+        let seen = self.hosts.get_mut(host).unwrap();
+        // 5
+        assert!(seen.ended.is_none() && seen.open.is_none());
+        seen.ended = Some(outcome);
+        if outcome == HostOutcome::Stuck && !seen.failed {
+            seen.failed = true;
+            self.failures += 1;
+        }
+        let went_well = |step: &Step| {
+            matches!(seen.results.get(&step.id), Some(StepResult::Succeeded { .. } | StepResult::NothingToDo { .. }))
+        };
+        let undone: Vec<&Step> =
+            plan.steps.iter().flat_map(|step| &step.undo).filter(|s| seen.undone.contains(&s.id)).collect();
+        match outcome {
+            HostOutcome::Fixed | HostOutcome::FixedPendingReboot => {
+                assert!(!seen.undo && plan.steps.iter().all(went_well));
+            }
+            HostOutcome::NothingToDo => assert!(!seen.disrupted && seen.started.len() == 1),
+            HostOutcome::Untouched => {
+                let fixed = plan.steps.iter().filter(|step| step.kind == StepKind::Fix).any(|step| {
+                    let harmless =
+                        matches!(seen.results.get(&step.id), Some(StepResult::Failed { effect: Effected::No, .. }));
+                    seen.started.contains(&step.id) && !harmless
+                });
+                assert!(!fixed && undone.iter().all(|step| went_well(step)));
+                if seen.disrupted {
+                    assert!(seen.undo, "what was drained is put back into service");
+                }
+            }
+            HostOutcome::Restored => {
+                assert!(undone.iter().all(|step| went_well(step)));
+                assert!(undone.iter().any(|step| step.kind == StepKind::Restore));
+                assert!(undone.iter().any(|step| step.kind == StepKind::VerifyRestored));
+                let drained = seen.started.iter().any(|id| id.step() == "drain");
+                assert!(!drained || undone.iter().any(|step| step.kind == StepKind::Undrain));
+            }
+            HostOutcome::Stuck => {
+                let after = seen.undone.iter().position(|id| matches!(seen.results[id], StepResult::Failed { .. }));
+                match after {
+                    Some(position) => assert_eq!(position + 1, seen.undone.len(), "nothing follows a failed undo"),
+                    None => assert!(plan.without_backup && seen.undone.is_empty()),
+                }
+            }
+            HostOutcome::SwitchedBack => panic!("nothing was switched"),
+        }
+        // 11
+        let reboots = all_steps(plan).filter(|step| step.kind == StepKind::Reboot && seen.started.contains(&step.id));
+        assert!(reboots.count() <= 1);
+        let wave = &self.plan.rollout.waves[usize::try_from(plan.wave).unwrap()];
+        let success =
+            matches!(outcome, HostOutcome::Fixed | HostOutcome::FixedPendingReboot | HostOutcome::NothingToDo);
+        if wave.name.as_str() == "canary" && !success && !self.aborted {
+            self.canary_lost = true;
+        }
+    }
+
+    /// 3 and the other limits, at every record.
+    fn budgets(&self) {
+        let mut unavailable: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut worked_on = 0;
+        let mut at_risk = 0;
+        for (host, seen) in &self.hosts {
+            let running = !seen.started.is_empty() && seen.ended.is_none();
+            worked_on += u32::from(running);
+            at_risk += u32::from(running && seen.disrupted && !seen.failed);
+            let down = seen.disrupted && seen.ended.is_none_or(|outcome| outcome == HostOutcome::Stuck);
+            if let Some(group) = self.plan.hosts[host].group.as_ref().filter(|_| down) {
+                unavailable.entry(group.as_str()).or_default().insert(host.as_str());
+            }
+        }
+        for (group, down) in unavailable {
+            let max = self.plan.rollout.groups[group].max_unavailable;
+            assert!(down.len() <= usize::try_from(max).unwrap(), "{down:?} of {group} are unavailable, {max} may be");
+        }
+        assert!(worked_on <= self.plan.rollout.concurrency);
+        assert!(
+            at_risk == 0 || self.failures + at_risk <= self.granted + 1 || self.failures > self.granted,
+            "{} failed, {at_risk} may, {} were granted",
+            self.failures,
+            self.granted
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! Which hosts there are: native and Ansible sources become one inventory, and assets of reports find their hosts in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::ansible::{AnsibleReader, Any};
+use super::{IntakeError, inventory_native, json};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::model::{AssetName, Digest, Host, HostName, printable};
+use crate::yaml::{self, Size};
+
+/// All hosts, and the ways to find them.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    /// The hosts.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// Names what the inventory says: the same for files that differ in order and comments only.
+    pub digest: Digest,
+    /// What `ansible-inventory --list` would answer for its Ansible sources.
+    pub ansible_list: Option<Value>,
+    /// Addresses and aliases.
+    also: BTreeMap<String, BTreeSet<HostName>>,
+}
+
+/// Why an asset is not one host of the inventory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("asset `{asset}` may be any of the hosts {}", hosts.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", "))]
+pub struct AmbiguousAsset {
+    /// The asset.
+    pub asset: AssetName,
+    /// The hosts that have it as their address or alias.
+    pub hosts: BTreeSet<HostName>,
+}
+
+impl Inventory {
+    /// An inventory of these hosts.
+    pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
+        let hosts: BTreeMap<_, _> = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
+        let mut also: BTreeMap<String, BTreeSet<HostName>> = BTreeMap::new();
+        for host in hosts.values() {
+            for name in host.address.iter().chain(&host.aliases) {
+                also.entry(name.clone()).or_default().insert(host.name.clone());
+            }
+        }
+        // Names and texts have nothing in them that JSON cannot hold.
+        let digest = Digest::of(&serde_json::to_vec(&hosts).unwrap_or_default());
+        Self { hosts, digest, ansible_list: None, also }
+    }
+
+    /// The host that a report calls by this name: its own name, else its address or an alias.
+    pub fn resolve(&self, asset: &AssetName) -> Result<Option<&HostName>, AmbiguousAsset> {
+        if let Some((name, _)) = self.hosts.get_key_value(asset.as_str()) {
+            return Ok(Some(name));
+        }
+        match self.also.get(asset.as_str()) {
+            Some(hosts) if hosts.len() > 1 => Err(AmbiguousAsset { asset: asset.clone(), hosts: hosts.clone() }),
+            hosts => Ok(hosts.and_then(BTreeSet::first)),
+        }
+    }
+
+    /// The host of every asset; all that are unknown or ambiguous are told at once.
+    pub fn resolve_all<'a>(
+        &self,
+        assets: impl IntoIterator<Item = &'a AssetName>,
+        diagnostics: &mut Diagnostics,
+    ) -> BTreeMap<AssetName, HostName> {
+        let mut known = BTreeMap::new();
+        let mut unknown = BTreeSet::new();
+        for asset in assets {
+            match self.resolve(asset) {
+                Ok(Some(host)) => drop(known.insert(asset.clone(), host.clone())),
+                Ok(None) => drop(unknown.insert(asset)),
+                Err(error) => diagnostics
+                    .push(Diagnostic::error("ambiguous-host", error.to_string()).help("say which one: `-f HOST=PATH`")),
+            }
+        }
+        if !unknown.is_empty() {
+            let shown: Vec<_> = unknown.iter().take(20).map(|asset| format!("`{asset}`")).collect();
+            let more = unknown.len().saturating_sub(shown.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let message = format!("reports are about assets that are not in the inventory: {}{more}", shown.join(", "));
+            diagnostics.push(Diagnostic::error("unknown-host", message).help(
+                "add them to the inventory (as host, address or alias), or say which host a report is about: `-f HOST=PATH`",
+            ));
+        }
+        known
+    }
+}
+
+/// Reads all sources as one inventory; none is returned if there was an error.
+pub fn read_inventory(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Option<Inventory> {
+    let mut reader = Reader { ansible: AnsibleReader::default(), hosts: Vec::new(), problems: Diagnostics::default() };
+    for path in paths {
+        let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+        reader.ansible.folder(folder.unwrap_or(Path::new("")).to_path_buf());
+        reader.path(path, MAX_FOLDERS);
+    }
+    let Reader { ansible, mut hosts, mut problems } = reader;
+    let (ansible_hosts, list) = ansible.finish(&mut problems).unzip();
+    hosts.extend(ansible_hosts.unwrap_or_default());
+    let mut seen: BTreeMap<HostName, Span> = BTreeMap::new();
+    for (host, span) in &hosts {
+        if let Some(first) = seen.get(&host.name) {
+            let message = format!("host `{}` is there twice", host.name);
+            let diagnostic = Diagnostic::error("duplicate-host", message).at(span.clone());
+            problems.push(diagnostic.related("it is here as well", first.clone()).help("keep one of them"));
+        } else {
+            seen.insert(host.name.clone(), span.clone());
+        }
+    }
+    let failed = problems.has_errors();
+    diagnostics.extend(problems);
+    if failed {
+        return None;
+    }
+    Some(Inventory { ansible_list: list, ..Inventory::new(hosts.into_iter().map(|(host, _)| host)) })
+}
+
+struct Reader {
+    ansible: AnsibleReader,
+    hosts: Vec<(Host, Span)>,
+    problems: Diagnostics,
+}
+
+/// Folders of inventories nest no deeper.
+const MAX_FOLDERS: u8 = 4;
+/// What in an inventory folder is none.
+const IGNORED_FOLDERS: [&str; 3] = ["group_vars", "host_vars", "vars_plugins"];
+const IGNORED_ENDS: [&str; 11] =
+    [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".retry"];
+
+impl Reader {
+    fn path(&mut self, path: &Path, depth: u8) {
+        if !path.is_dir() {
+            return self.file(path);
+        }
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let message = format!("cannot read the folder `{}`: {error}", path.display());
+                return self.problems.push(Diagnostic::error("unreadable-file", message));
+            }
+        };
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        for name in names {
+            let text = name.to_string_lossy();
+            let ignored = text.starts_with('.')
+                || IGNORED_FOLDERS.contains(&text.as_ref())
+                || IGNORED_ENDS.iter().any(|end| text.ends_with(end));
+            let entry = path.join(&name);
+            if !ignored && !(entry.is_dir() && depth == 0) {
+                self.path(&entry, depth.saturating_sub(1));
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        let name = path.display().to_string();
+        let bytes = match json::read_file(path) {
+            Ok(bytes) => bytes,
+            Err(error) => return self.problems.push(error.into()),
+        };
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
+        let Ok(text) = String::from_utf8(bytes) else {
+            let error = IntakeError::new("invalid-inventory", &name, "the file is not UTF-8 text");
+            return self.problems.push(error.into());
+        };
+        if text.starts_with("#!") {
+            let error = IntakeError::new("executable-inventory", &name, "the file is a program; none is run");
+            let help = format!("run it and keep its answer: `{} --list > hosts.json`", printable(&name, 80));
+            return self.problems.push(error.help(help).into());
+        }
+        let source = Source::new(name, text);
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("yml" | "yaml" | "json") => self.yaml(&source),
+            Some("ini" | "cfg" | "toml") => self.ansible.ini(&source, &mut self.problems),
+            _ if looks_like_ini(&source.text) => self.ansible.ini(&source, &mut self.problems),
+            _ => self.yaml(&source),
+        }
+    }
+
+    fn yaml(&mut self, source: &Arc<Source>) {
+        let Some(root) = yaml::parse::<Any>(source, Size::Large, &mut self.problems) else { return };
+        let at = |offset| Span { source: Arc::clone(source), offset, length: 0 };
+        let Any::Map(entries) = &root else {
+            let message = format!("`{}` is {}, no inventory", source.name, root.describe());
+            let diagnostic = Diagnostic::error("unknown-inventory-format", message).at(at(0));
+            return self
+                .problems
+                .push(diagnostic.help("write a mapping: `version: 1` and `hosts:`, or Ansible's groups"));
+        };
+        let key = |name: &str| entries.iter().find(|(key, _)| key.value == name);
+        let is_list = |name: &str| matches!(key(name), Some((_, Any::List(_))));
+        if key("version").is_some() && (is_list("groups") || is_list("targets")) && key("hosts").is_none() {
+            let message = format!("`{}` is a Puppet Bolt inventory, which cannot be read", source.name);
+            let diagnostic = Diagnostic::error("unknown-inventory-format", message).at(at(0));
+            return self.problems.push(diagnostic.help("known are the native format and Ansible's"));
+        }
+        if let Some((plugin, Any::Scalar(_))) = key("plugin") {
+            let message = format!("`{}` configures an Ansible inventory plugin; none is run", source.name);
+            let help = "keep its answer: `ansible-inventory -i FILE --list > hosts.json`";
+            let diagnostic = Diagnostic::error("inventory-plugin", message).at(yaml::span(source, plugin)).help(help);
+            return self.problems.push(diagnostic);
+        }
+        // A group of Ansible's may have any name, but is never a single value or without members of its own.
+        let scalar_version = matches!(key("version"), Some((_, Any::Scalar(_))));
+        let bare_hosts = matches!(key("hosts"), Some((_, Any::Map(hosts))) if !is_group(hosts));
+        if scalar_version || (bare_hosts && key("all").is_none() && key("_meta").is_none()) {
+            self.hosts.extend(inventory_native::read(source, &mut self.problems));
+        } else {
+            self.ansible.yaml(source, root, &mut self.problems);
+        }
+    }
+}
+
+/// Whether a mapping is what Ansible writes for a group.
+fn is_group(entries: &[(yaml::Spanned<String>, Any)]) -> bool {
+    entries.iter().all(|(key, _)| ["hosts", "children", "vars"].contains(&key.value.as_str()))
+}
+
+/// Whether a text without an extension that says so is INI: its first line of substance is a section, or a host with
+/// nothing or variables behind it, but neither YAML nor JSON.
+fn looks_like_ini(text: &str) -> bool {
+    let Some(line) = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';'])) else {
+        return true;
+    };
+    if line.starts_with('{') || line == "---" || line.starts_with("--- ") || line.starts_with('%') {
+        return false;
+    }
+    let word = line.split([' ', '\t']).next().unwrap_or_default();
+    line.starts_with('[') || !(word.ends_with(':') || line.ends_with(':'))
+}

@@ -1,0 +1,299 @@
+//! Connection, provider and switch of a host as inventories write them, checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+
+use crate::model::{ExecProvider, ProviderSettings, SwitchSettings, TimeSpan, is_unprintable, printable};
+
+/// A backup provider, `kind` told apart by hand: tagged enums lose the places of errors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProvider {
+    kind: String,
+    name: Option<String>,
+    containers_conf: Option<String>,
+    backup: Option<Vec<String>>,
+    restore: Option<Vec<String>>,
+    verify_backup: Option<Vec<String>>,
+    delete: Option<Vec<String>>,
+    clone: Option<Vec<String>>,
+    destroy: Option<Vec<String>>,
+    timeout: Option<TimeSpan>,
+}
+
+/// What moves traffic.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSwitch {
+    kind: String,
+    socket: Option<String>,
+    backend: Option<String>,
+    server: Option<String>,
+    drain: Option<Vec<String>>,
+    undrain: Option<Vec<String>>,
+    timeout: Option<TimeSpan>,
+}
+
+/// What is wrong with a setting, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+fn wrong<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { message: message.into(), help: help.into() })
+}
+
+/// Takes the keys of one kind: a missing one and one that belongs to another kind are wrong.
+struct Keys<'a> {
+    what: &'a str,
+    kind: &'a str,
+}
+
+impl Keys<'_> {
+    fn need<T>(&self, key: &str, value: Option<T>) -> Result<T, Wrong> {
+        match value {
+            Some(value) => Ok(value),
+            None => wrong(format!("a {} of kind `{}` needs `{key}`", self.what, self.kind), format!("add `{key}:`")),
+        }
+    }
+
+    fn none<T>(&self, key: &str, value: &Option<T>) -> Result<(), Wrong> {
+        match value {
+            None => Ok(()),
+            Some(_) => wrong(
+                format!("`{key}` says nothing in a {} of kind `{}`", self.what, self.kind),
+                format!("remove `{key}`, or choose the kind that it belongs to"),
+            ),
+        }
+    }
+}
+
+impl RawProvider {
+    pub(super) fn check(self) -> Result<ProviderSettings, Wrong> {
+        let keys = Keys { what: "provider", kind: &printable(&self.kind, 40) };
+        let commands = [
+            ("backup", &self.backup),
+            ("restore", &self.restore),
+            ("verify_backup", &self.verify_backup),
+            ("delete", &self.delete),
+            ("clone", &self.clone),
+            ("destroy", &self.destroy),
+        ];
+        if self.kind != "podman" {
+            keys.none("name", &self.name)?;
+            keys.none("containers_conf", &self.containers_conf)?;
+        }
+        if self.kind != "exec" {
+            commands.iter().try_for_each(|(key, command)| keys.none(key, command))?;
+            keys.none("timeout", &self.timeout)?;
+        }
+        match self.kind.as_str() {
+            "podman" => {
+                let name = keys.need("name", self.name)?;
+                plain("the container's `name`", &name, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
+                if let Some(path) = &self.containers_conf {
+                    check_path("`containers_conf`", path)?;
+                }
+                Ok(ProviderSettings::Podman { name, containers_conf: self.containers_conf })
+            }
+            "exec" => {
+                for (key, command) in commands {
+                    command.as_ref().map_or(Ok(()), |argv| check_argv(key, argv))?;
+                }
+                Ok(ProviderSettings::Exec(ExecProvider {
+                    backup: keys.need("backup", self.backup)?,
+                    restore: keys.need("restore", self.restore)?,
+                    verify_backup: self.verify_backup,
+                    delete: self.delete,
+                    clone: self.clone,
+                    destroy: self.destroy,
+                    timeout: check_timeout(self.timeout)?,
+                }))
+            }
+            "simulated" => Ok(ProviderSettings::Simulated),
+            _ => unknown_kind(&keys, &["podman", "exec", "simulated"]),
+        }
+    }
+}
+
+impl RawSwitch {
+    pub(super) fn check(self) -> Result<SwitchSettings, Wrong> {
+        let keys = Keys { what: "switch", kind: &printable(&self.kind, 40) };
+        if self.kind != "haproxy" {
+            keys.none("socket", &self.socket)?;
+            keys.none("backend", &self.backend)?;
+            keys.none("server", &self.server)?;
+        }
+        if self.kind != "command" {
+            keys.none("drain", &self.drain)?;
+            keys.none("undrain", &self.undrain)?;
+            keys.none("timeout", &self.timeout)?;
+        }
+        match self.kind.as_str() {
+            "haproxy" => {
+                let socket = keys.need("socket", self.socket)?;
+                check_path("`socket`", &socket)?;
+                let backend = keys.need("backend", self.backend)?;
+                let server = keys.need("server", self.server)?;
+                // They travel in lines of HAProxy's runtime API, where `;` and spaces part commands and words.
+                for (what, name) in [("`backend`", &backend), ("`server`", &server)] {
+                    plain(what, name, |c| c.is_ascii_alphanumeric() || "._-:".contains(c))?;
+                }
+                Ok(SwitchSettings::Haproxy { socket, backend, server })
+            }
+            "command" => {
+                let drain = keys.need("drain", self.drain)?;
+                let undrain = keys.need("undrain", self.undrain)?;
+                check_argv("drain", &drain)?;
+                check_argv("undrain", &undrain)?;
+                Ok(SwitchSettings::Command { drain, undrain, timeout: check_timeout(self.timeout)? })
+            }
+            "simulated" => Ok(SwitchSettings::Simulated),
+            _ => unknown_kind(&keys, &["haproxy", "command", "simulated"]),
+        }
+    }
+}
+
+fn unknown_kind<T>(keys: &Keys<'_>, known: &[&str]) -> Result<T, Wrong> {
+    let list = known.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+    let help = did_you_mean(keys.kind, known).unwrap_or_else(|| format!("known are {list}"));
+    wrong(format!("`{}` is no kind of {}", keys.kind, keys.what), help)
+}
+
+/// The known word that was probably meant.
+pub(super) fn did_you_mean(given: &str, known: &[&str]) -> Option<String> {
+    let near = known.iter().map(|word| (strsim::damerau_levenshtein(given, word), word)).min()?;
+    (near.0 <= 2 && given.len() <= 64).then(|| format!("did you mean `{}`?", near.1))
+}
+
+fn check_timeout(timeout: Option<TimeSpan>) -> Result<Option<TimeSpan>, Wrong> {
+    match timeout {
+        Some(TimeSpan::ZERO) => {
+            wrong("a `timeout` of nothing ends every command at once", "write a length such as `10m`")
+        }
+        timeout => Ok(timeout),
+    }
+}
+
+fn check_argv(key: &str, argv: &[String]) -> Result<(), Wrong> {
+    let help = "write a program and its arguments: `[/usr/local/bin/backup, \"{{ host.name }}\"]`";
+    match argv.first() {
+        None => wrong(format!("the command `{key}` is empty"), help),
+        Some(program) if program.trim().is_empty() => wrong(format!("the command `{key}` names no program"), help),
+        _ if argv.iter().any(|word| word.contains('\0')) => {
+            wrong(format!("the command `{key}` has a NUL inside"), help)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path on this machine.
+pub(super) fn check_path(what: &str, path: &str) -> Result<(), Wrong> {
+    if path.is_empty() || path.len() > 4096 || path.starts_with('-') || path.contains(is_unprintable) {
+        let message = format!("{what} `{}` is no path", printable(path, 80));
+        return wrong(message, "a path has no control characters and does not start with `-`");
+    }
+    Ok(())
+}
+
+fn plain(what: &str, text: &str, fine: impl Fn(char) -> bool) -> Result<(), Wrong> {
+    if text.is_empty() || text.len() > 253 || text.starts_with(['-', '.']) || !text.chars().all(fine) {
+        let message = format!("{what} `{}` is no such name", printable(text, 80));
+        return wrong(message, "names have letters, digits and a few signs, and start with a letter or digit");
+    }
+    Ok(())
+}
+
+/// Where to connect: a host name or an address.
+pub(super) fn check_address(what: &str, text: &str) -> Result<(), Wrong> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || ".-_:%".contains(c);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == ':');
+    if !starts || text.len() > 253 || !text.chars().all(fine) {
+        let message = format!("{what} `{}` is no host name or address", printable(text, 80));
+        return wrong(message, "write a name such as `web-1.example.com`, or an address such as `10.0.0.11`");
+    }
+    Ok(())
+}
+
+/// A login name.
+pub(super) fn check_user(what: &str, text: &str) -> Result<(), Wrong> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "._-@\\+".contains(c);
+    if text.is_empty() || text.len() > 128 || text.starts_with('-') || !text.chars().all(fine) {
+        return wrong(format!("{what} `{}` is no login name", printable(text, 80)), "write a name such as `ops`");
+    }
+    Ok(())
+}
+
+/// `[USER@]HOST[:PORT]`, several with commas.
+pub(super) fn check_jump(what: &str, text: &str) -> Result<(), Wrong> {
+    for hop in text.split(',') {
+        let (user, host) = hop.split_once('@').map_or((None, hop), |(user, host)| (Some(user), host));
+        user.map_or(Ok(()), |user| check_user(what, user))?;
+        check_address(what, host.strip_prefix('[').unwrap_or(host).replace(']', "").as_str())?;
+    }
+    Ok(())
+}
+
+/// `TYPE BASE64`, as in known_hosts.
+pub(super) fn check_host_key(text: &str) -> Result<(), Wrong> {
+    let mut words = text.split(' ');
+    let (kind, key, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next());
+    let known = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|prefix| kind.starts_with(prefix));
+    let is_kind = known && kind.len() <= 64 && kind.chars().all(|c| c.is_ascii_alphanumeric() || "-@.".contains(c));
+    let is_key = key.len() >= 16 && key.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c));
+    if is_kind && is_key && rest.is_none() && text.len() <= 8192 {
+        return Ok(());
+    }
+    let message = format!("`host_key` `{}` is no host key", printable(text, 40));
+    wrong(message, "write type and key as in known_hosts: `ssh-ed25519 AAAA...`")
+}
+
+/// The value of a label: a text, a whole number or a truth value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LabelValue(pub(super) String);
+
+impl<'de> Deserialize<'de> for LabelValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl Visitor<'_> for V {
+            type Value = LabelValue;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a whole number, or true or false")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<LabelValue, E> {
+                if text.len() > 256 || text.contains(is_unprintable) {
+                    return Err(E::custom("a label is printable text of at most 256 bytes"));
+                }
+                Ok(LabelValue(text.to_owned()))
+            }
+            fn visit_bool<E: Error>(self, value: bool) -> Result<LabelValue, E> {
+                Ok(LabelValue(value.to_string()))
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<LabelValue, E> {
+                Ok(LabelValue(value.to_string()))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<LabelValue, E> {
+                Ok(LabelValue(value.to_string()))
+            }
+            fn visit_f64<E: Error>(self, _: f64) -> Result<LabelValue, E> {
+                Err(E::custom("a number with a point is not kept as it is written: put it in quotes"))
+            }
+        }
+        deserializer.deserialize_any(V)
+    }
+}
+
+/// Labels by name.
+pub(super) fn check_labels(labels: BTreeMap<String, LabelValue>) -> Result<BTreeMap<String, String>, Wrong> {
+    for name in labels.keys() {
+        if name.is_empty() || name.len() > 253 || name.contains(is_unprintable) {
+            return wrong(format!("`{}` is no label name", printable(name, 80)), "write printable text");
+        }
+    }
+    Ok(labels.into_iter().map(|(name, value)| (name, value.0)).collect())
+}

@@ -1,0 +1,529 @@
+//! Raw files to one checked policy: every problem of every file becomes a diagnostic.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{Disambiguation, TimeZone};
+
+use super::decide::{Exception, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window};
+use super::raw::{
+    ExceptionKind, ExceptionRaw, FreezeRaw, NotYet, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
+    StrategyKind, StrategyRaw, WindowRaw,
+};
+use super::schedule;
+use super::score;
+use super::selector::{Context, Selector};
+use super::windows::resolve;
+use super::{Amount, ProbePolicy};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::model::{Importance, Interval, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
+use crate::yaml::{Size, Spanned, parse, span};
+
+/// The version of the policy format.
+const VERSION: u32 = 1;
+
+/// Names are shown in tables and become part of other names.
+const MAX_NAME: usize = 100;
+
+/// Reads and checks all files, in any order.
+pub(super) fn check(mut files: Vec<Arc<Source>>, diagnostics: &mut Diagnostics) -> Option<Policy> {
+    files.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
+    let mut found = Diagnostics::default();
+    let mut policy = Policy::new(super::bundle::digest(&files));
+    let mut check = Check { policy: &mut policy, diagnostics: &mut found, set: BTreeMap::new() };
+    for source in &files {
+        if let Some(raw) = parse::<PolicyRaw>(source, Size::Small, check.diagnostics) {
+            check.file(source, raw);
+        }
+    }
+    // The order of files must not matter: where the first match wins, names decide.
+    policy.exceptions.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    policy.windows.sort_by(|a, b| a.name.cmp(&b.name));
+    policy.freezes.sort_by(|a, b| a.name.cmp(&b.name));
+    policy.probes.sort_by(|a, b| a.probe.name.cmp(&b.probe.name));
+    let fine = !found.has_errors();
+    diagnostics.extend(found);
+    fine.then_some(policy)
+}
+
+pub(super) struct Check<'a> {
+    policy: &'a mut Policy,
+    pub(super) diagnostics: &'a mut Diagnostics,
+    /// What was set so far, by key or by section and name.
+    set: BTreeMap<(&'static str, String), Span>,
+}
+
+impl Check<'_> {
+    fn file(&mut self, source: &Arc<Source>, raw: PolicyRaw) {
+        if raw.version.value != VERSION {
+            self.error("unsupported-version", source, &raw.version, format!("this program reads version {VERSION}"));
+        }
+        for (key, later) in [
+            ("vex", &raw.vex),
+            ("approvals", &raw.approvals),
+            ("rules", &raw.rules),
+            ("notify", &raw.notify),
+            ("scope.emergency", &raw.scope.emergency),
+            ("backup.drill_within", &raw.backup.drill_within),
+        ] {
+            self.later(source, key, later);
+        }
+        self.priority(source, raw.priority);
+        if let Some((importance, at)) = self.scalar("importance.default", source, raw.importance.default) {
+            self.policy.importance = (importance, rule("importance.default", Some(&at)));
+        }
+        let rules = raw.importance.rules;
+        self.ordered("importance.rules", source, rules.first().map(|rule| &rule.matches));
+        for (index, raw) in rules.into_iter().enumerate() {
+            let at = span(source, &raw.matches);
+            let selector = self.selector(source, Context::ImportanceRule, &raw.matches);
+            let rule = rule(&format!("importance.rules/{}", index + 1), Some(&at));
+            self.policy.importance_rules.push(ImportanceRule { selector, importance: raw.importance, rule, at });
+        }
+        if let Some((fix, at)) = self.scalar("scope.fix", source, raw.scope.fix) {
+            self.policy.scope = (fix.0.into_iter().collect(), rule("scope.fix", Some(&at)));
+        }
+        for raw in raw.exceptions {
+            self.exception(source, raw);
+        }
+        for raw in raw.windows {
+            self.window(source, raw);
+        }
+        for raw in raw.freezes {
+            self.freeze(source, raw);
+        }
+        self.strategy(source, raw.strategy);
+        if let Some((required, _)) = self.scalar("backup.required", source, raw.backup.required) {
+            self.policy.backup.required = required;
+        }
+        if let Some((max_age, _)) = self.scalar("backup.max_age", source, raw.backup.max_age) {
+            self.policy.backup.max_age = max_age;
+        }
+        if let Some((keep, _)) = self.scalar("backup.keep", source, raw.backup.keep) {
+            self.policy.backup.keep = keep;
+        }
+        self.rollout(source, raw.rollout);
+        if let Some((reboot, _)) = self.scalar("reboot", source, raw.reboot) {
+            self.policy.reboot = reboot;
+        }
+        if let Some((soak, _)) = self.scalar("verify.soak", source, raw.verify.soak) {
+            self.policy.verify_soak = soak;
+        }
+        for raw in raw.verify.probes {
+            self.probe(source, raw);
+        }
+        if let Some((allow, _)) = self.scalar("playbooks.allow_removals", source, raw.playbooks.allow_removals) {
+            self.policy.allow_removals = allow;
+        }
+    }
+
+    fn priority(&mut self, source: &Arc<Source>, raw: PriorityRaw) {
+        if let Some((weights, at)) = self.scalar("priority.weights", source, raw.weights) {
+            let each = [&weights.cvss, &weights.exploitation, &weights.importance, &weights.age];
+            let wrong: Vec<_> = each.into_iter().filter(|weight| !(0.0..=1000.0).contains(&weight.value)).collect();
+            for weight in &wrong {
+                self.error("invalid-weight", source, weight, "a weight lies between 0 and 1000");
+            }
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+            let millionths = each.map(|weight| (weight.value.clamp(0.0, 1000.0) * 1e6).round() as u64);
+            match score::normalise(millionths) {
+                Some(weights) => self.policy.scoring.weights = weights,
+                None if wrong.is_empty() => {
+                    self.push(Diagnostic::error("invalid-weight", "all weights are zero").at(at))
+                }
+                None => {}
+            }
+        }
+        if let Some((age, at)) = self.scalar("priority.age_full_at", source, raw.age_full_at) {
+            if age == TimeSpan::ZERO {
+                self.push(Diagnostic::error("invalid-value", "`age_full_at` is longer than no time").at(at));
+            }
+            self.policy.scoring.age_full_at = age;
+        }
+        if let Some((points, at)) = self.scalar("priority.importance_points", source, raw.importance_points)
+            && let Some([important, general, test]) =
+                self.scores(source, [&points.important, &points.general, &points.test])
+        {
+            if important < general || general < test {
+                self.push(
+                    Diagnostic::error("points-out-of-order", "a more important host has fewer points")
+                        .at(at)
+                        .help("important >= general >= test"),
+                );
+            }
+            [self.policy.scoring.important, self.policy.scoring.general, self.policy.scoring.test] =
+                [important, general, test];
+        }
+        if let Some((thresholds, at)) = self.scalar("priority.thresholds", source, raw.thresholds) {
+            let each = [&thresholds.critical, &thresholds.high, &thresholds.medium];
+            if let Some([critical, high, medium]) = self.scores(source, each) {
+                if critical <= high || high <= medium {
+                    let message = "the thresholds are out of order: some priority can never be reached";
+                    let help = "critical > high > medium";
+                    self.push(Diagnostic::error("thresholds-out-of-order", message).at(at.clone()).help(help));
+                }
+                [self.policy.scoring.critical, self.policy.scoring.high, self.policy.scoring.medium] =
+                    [critical, high, medium];
+                self.policy.thresholds_at = Some(at.place());
+            }
+        }
+        if let Some((unscored, at)) = self.scalar("priority.unscored", source, raw.unscored) {
+            self.policy.unscored = (unscored, rule("priority.unscored", Some(&at)));
+        }
+        self.ordered("priority.overrides", source, raw.overrides.first().map(|raw| &raw.name));
+        for raw in raw.overrides {
+            self.priority_override(source, raw);
+        }
+        if let Some((deadlines, at)) = self.scalar("priority.deadlines", source, raw.deadlines) {
+            let given =
+                [deadlines.critical, deadlines.high, deadlines.medium, deadlines.low].map(|d| d.map(|d| d.value));
+            let in_order: Vec<TimeSpan> = given.iter().flatten().copied().collect();
+            if !in_order.is_sorted() {
+                self.push(
+                    Diagnostic::error("deadlines-out-of-order", "a more urgent priority has a later deadline")
+                        .at(at)
+                        .help("critical <= high <= medium <= low"),
+                );
+            }
+            self.policy.deadlines = Priority::ALL.into_iter().zip(given).filter_map(|(p, d)| Some((p, d?))).collect();
+        }
+    }
+
+    fn priority_override(&mut self, source: &Arc<Source>, raw: OverrideRaw) {
+        let Some((name, at)) = self.name("priority.overrides", source, &raw.name) else { return };
+        let selector = self.selector(source, Context::Finding, &raw.matches);
+        self.reason(source, &raw.reason);
+        let rule = rule(&format!("priority.overrides/{name}"), Some(&at));
+        self.policy.overrides.push(Override { selector, priority: raw.priority, rule, at });
+    }
+
+    fn exception(&mut self, source: &Arc<Source>, raw: ExceptionRaw) {
+        let name = self.name("exceptions", source, &raw.name);
+        let selector = self.selector(source, Context::Finding, &raw.matches);
+        self.reason(source, &raw.reason);
+        if raw.owner.value.trim().is_empty() {
+            self.error("missing-owner", source, &raw.owner, "an exception belongs to somebody");
+        }
+        let Some(expires) = expiry(&raw.expires.value) else {
+            let shown = printable(&raw.expires.value, 60);
+            self.push(
+                Diagnostic::warning(
+                    "malformed-expiry",
+                    format!("`{shown}` is not a date: this exception does not apply"),
+                )
+                .at(span(source, &raw.expires))
+                .help("write a day such as 2027-03-01 (it ends as that day begins, UTC), or 2027-03-01T12:00:00Z"),
+            );
+            return;
+        };
+        let Some((name, at)) = name else { return };
+        let kind = match raw.kind {
+            ExceptionKind::Whitelist => super::decide::ExceptionKind::Whitelist,
+            ExceptionKind::Ignore => super::decide::ExceptionKind::Ignore,
+        };
+        let mut reason = format!("{} ({}", printable(&raw.reason.value, 300), printable(&raw.owner.value, 80));
+        for more in [&raw.justification, &raw.ticket].into_iter().flatten() {
+            reason.push_str(", ");
+            reason.push_str(&printable(more, 120));
+        }
+        reason.push(')');
+        let rule = rule(&format!("exceptions/{name}"), Some(&at));
+        self.policy.exceptions.push(Exception { name, kind, selector, reason, expires, rule, at });
+    }
+
+    fn window(&mut self, source: &Arc<Source>, raw: WindowRaw) {
+        let name = self.name("windows", source, &raw.name);
+        let selector = self.selector(source, Context::Host, &raw.matches);
+        self.later(source, "windows.calendar", &raw.calendar);
+        let schedule = match &raw.schedule {
+            Some(schedule) => schedule::check(self, source, schedule),
+            None => {
+                if raw.calendar.is_none() {
+                    self.error("missing-key", source, &raw.name, "this window has no `schedule`");
+                }
+                None
+            }
+        };
+        if let (Some((name, at)), Some(schedule)) = (name, schedule) {
+            self.policy.windows.push(Window { name, selector, schedule, at });
+        }
+    }
+
+    fn freeze(&mut self, source: &Arc<Source>, raw: FreezeRaw) {
+        let name = self.name("freezes", source, &raw.name);
+        let selector = self.selector(source, Context::Host, &raw.matches);
+        self.reason(source, &raw.reason);
+        let zone = schedule::zone(self, source, &raw.timezone);
+        let from = self.local_time(source, &raw.from);
+        let to = self.local_time(source, &raw.to);
+        let (Some(zone), Some(from), Some(to)) = (zone, from, to) else { return };
+        // As wide as can be meant: a freeze that a clock change shortens would not be safe.
+        let start = resolve(&zone, from, Disambiguation::Earlier);
+        let end = resolve(&zone, to, Disambiguation::Later);
+        let (Some(start), Some(end)) = (start, end) else {
+            self.error("invalid-time", source, &raw.from, "this time is out of range");
+            return;
+        };
+        if to <= from || end <= start {
+            let (first, second) = (span(source, &raw.from), span(source, &raw.to));
+            self.push(
+                Diagnostic::error("negative-freeze", "this freeze ends before it begins")
+                    .at(second)
+                    .related("it begins here", first),
+            );
+            return;
+        }
+        if let Some((name, at)) = name {
+            self.policy.freezes.push(Freeze { name, selector, interval: Interval { start, end }, at });
+        }
+    }
+
+    fn strategy(&mut self, source: &Arc<Source>, raw: StrategyRaw) {
+        self.later(source, "strategy.proven", &raw.proven);
+        self.later(source, "strategy.test_fix", &raw.test_fix);
+        if let Some(kind) = &raw.default {
+            self.strategy_kind(source, kind);
+        }
+        if let Some((kind, at)) = self.scalar("strategy.default", source, raw.default) {
+            self.policy.strategy_auto = kind == StrategyKind::Auto;
+            self.policy.strategy = rule("strategy.default", Some(&at));
+        }
+        self.ordered("strategy.rules", source, raw.rules.first().map(|raw| &raw.matches));
+        for (index, raw) in raw.rules.into_iter().enumerate() {
+            let at = span(source, &raw.matches);
+            let selector = self.selector(source, Context::Host, &raw.matches);
+            self.reason(source, &raw.reason);
+            self.strategy_kind(source, &raw.uses);
+            let auto = raw.uses.value == StrategyKind::Auto;
+            let rule = rule(&format!("strategy.rules/{}", index + 1), Some(&at));
+            self.policy.strategy_rules.push(StrategyRule { selector, auto, rule, at });
+        }
+    }
+
+    fn strategy_kind(&mut self, source: &Arc<Source>, kind: &Spanned<StrategyKind>) {
+        if kind.value == StrategyKind::CloneAndSwitch {
+            self.error("not-supported-yet", source, kind, "`clone_and_switch` is not supported yet: write `in_place`");
+        }
+    }
+
+    fn rollout(&mut self, source: &Arc<Source>, raw: RolloutRaw) {
+        self.later(source, "rollout.order", &raw.order);
+        self.later(source, "rollout.one_domain_at_a_time", &raw.one_domain_at_a_time);
+        if let Some((canary, _)) = self.scalar("rollout.canary", source, raw.canary) {
+            self.policy.rollout.canary = (canary.hosts.value > 0).then_some((canary.hosts.value, canary.soak));
+        }
+        if let Some((waves, _)) = self.scalar("rollout.waves", source, raw.waves) {
+            let mut sizes: Vec<Amount> = Vec::with_capacity(waves.len());
+            for wave in &waves {
+                let Some(size) = self.amount(source, wave) else { continue };
+                let smaller = match (sizes.last(), size) {
+                    (Some(Amount::Percent(last)), Amount::Percent(this)) => this <= *last,
+                    (Some(Amount::Hosts(last)), Amount::Hosts(this)) => this <= *last,
+                    _ => false,
+                };
+                if smaller {
+                    self.push(
+                        Diagnostic::error("waves-out-of-order", "this wave is not larger than the one before")
+                            .at(span(source, wave))
+                            .help("waves are cumulative: [\"10%\", \"50%\", \"100%\"]"),
+                    );
+                }
+                sizes.push(size);
+            }
+            // What the last wave leaves over is a wave of its own.
+            if !sizes.is_empty() && sizes.last() != Some(&Amount::Percent(100)) {
+                sizes.push(Amount::Percent(100));
+            }
+            self.policy.rollout.waves = sizes;
+        }
+        if let Some((max, _)) = self.scalar("rollout.max_unavailable", source, raw.max_unavailable) {
+            if max.per.label.value.is_empty() {
+                self.error("invalid-value", source, &max.per.label, "a label has a name");
+            }
+            if let Some(amount) = self.amount(source, &max.value) {
+                self.policy.rollout.max_unavailable = Some((max.per.label.value, amount));
+                self.policy.rollout.single_host = max.single_host;
+            }
+        }
+        if let Some((budget, at)) = self.scalar("rollout.failure_budget", source, raw.failure_budget) {
+            if budget.hosts.is_none() && budget.share.is_none() {
+                self.push(Diagnostic::error("invalid-value", "a failure budget has `hosts`, `share` or both").at(at));
+            }
+            if let Some(hosts) = budget.hosts.as_ref().filter(|hosts| hosts.value == 0) {
+                self.error("invalid-value", source, hosts, "a budget of no hosts is reached before the first starts");
+            }
+            let share = budget.share.as_ref().and_then(|share| match self.amount(source, share)? {
+                Amount::Percent(percent) => Some(percent),
+                Amount::Hosts(_) => {
+                    self.error("invalid-amount", source, share, "a share ends in %");
+                    None
+                }
+            });
+            self.policy.rollout.failure_hosts = budget.hosts.map(|hosts| hosts.value);
+            self.policy.rollout.failure_percent = share;
+        }
+        if let Some((concurrency, _)) = self.scalar("rollout.concurrency", source, raw.concurrency) {
+            if concurrency.hosts.value == 0 {
+                self.error("invalid-value", source, &concurrency.hosts, "with no host at once nothing is ever done");
+            }
+            self.policy.rollout.concurrency = concurrency.hosts.value;
+        }
+    }
+
+    fn probe(&mut self, source: &Arc<Source>, raw: ProbeRaw) {
+        let name = self.name("verify.probes", source, &raw.name);
+        let selector = self.selector(source, Context::Host, &raw.matches);
+        let url = &raw.http.url;
+        if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
+            self.error("invalid-url", source, url, "a probe asks a URL that begins with http:// or https://");
+        }
+        let status = raw.http.status.as_ref().map_or(200, |status| status.value);
+        if let Some(status) = raw.http.status.as_ref().filter(|s| !(100..=599).contains(&s.value)) {
+            self.error("invalid-value", source, status, "an HTTP status lies between 100 and 599");
+        }
+        let timeout = raw.http.timeout.as_ref().map_or(TimeSpan::seconds(10), |timeout| timeout.value);
+        if let Some(timeout) = raw.http.timeout.as_ref().filter(|t| t.value == TimeSpan::ZERO) {
+            self.error("invalid-value", source, timeout, "a probe without any time always fails");
+        }
+        if let Some((name, at)) = name {
+            let probe = ProbePolicy { name, url: raw.http.url.value, status, contains: raw.http.contains, timeout };
+            self.policy.probes.push(ProbeRule { selector, probe, at });
+        }
+    }
+
+    // The small pieces.
+
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    pub(super) fn error<T>(
+        &mut self,
+        code: &'static str,
+        source: &Arc<Source>,
+        at: &Spanned<T>,
+        message: impl AsRef<str>,
+    ) {
+        self.push(Diagnostic::error(code, message).at(span(source, at)));
+    }
+
+    /// A key of the format that is not built yet.
+    pub(super) fn later(&mut self, source: &Arc<Source>, key: &str, value: &NotYet) {
+        if let Some(value) = value {
+            let message = format!("`{key}` is not supported yet");
+            self.push(
+                Diagnostic::error("not-supported-yet", message)
+                    .at(span(source, value))
+                    .help("take it out: nothing that is written may be silently ignored"),
+            );
+        }
+    }
+
+    /// A value that may be set once in the whole bundle.
+    fn scalar<T>(&mut self, key: &'static str, source: &Arc<Source>, value: Option<Spanned<T>>) -> Option<(T, Span)> {
+        let value = value?;
+        let at = span(source, &value);
+        self.once(key, "", "set-twice", format!("`{key}` is set twice"), at.clone()).then_some((value.value, at))
+    }
+
+    /// A list in which the first match wins may stand in one file only.
+    fn ordered<T>(&mut self, key: &'static str, source: &Arc<Source>, first: Option<&Spanned<T>>) {
+        if let Some(first) = first {
+            let message = format!("`{key}` stands in two files: the first match wins, and files have no order");
+            self.once(key, "\0list", "ordered-list-split", message, span(source, first));
+        }
+    }
+
+    fn name(
+        &mut self,
+        section: &'static str,
+        source: &Arc<Source>,
+        name: &Spanned<String>,
+    ) -> Option<(RuleName, Span)> {
+        let at = span(source, name);
+        let message = match RuleName::new(&name.value) {
+            Ok(valid) if name.value.len() <= MAX_NAME && !name.value.trim().is_empty() => {
+                let message = format!("`{section}` has two entries named `{valid}`");
+                return self.once(section, &name.value, "duplicate-name", message, at.clone()).then_some((valid, at));
+            }
+            _ => format!("a name has 1 to {MAX_NAME} bytes of printable text"),
+        };
+        self.push(Diagnostic::error("invalid-name", message).at(at));
+        None
+    }
+
+    fn once(&mut self, key: &'static str, name: &str, code: &'static str, message: String, at: Span) -> bool {
+        match self.set.entry((key, name.to_owned())) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(at);
+                true
+            }
+            std::collections::btree_map::Entry::Occupied(entry) => {
+                let first = entry.get().clone();
+                self.push(Diagnostic::error(code, message).at(at).related("the first is here", first));
+                false
+            }
+        }
+    }
+
+    fn selector(&mut self, source: &Arc<Source>, context: Context, raw: &Spanned<super::raw::MatchRaw>) -> Selector {
+        Selector::check(raw, context, source, self.diagnostics)
+    }
+
+    fn reason(&mut self, source: &Arc<Source>, reason: &Spanned<String>) {
+        if reason.value.trim().is_empty() {
+            self.error("missing-reason", source, reason, "a reason is mandatory: somebody will ask");
+        }
+    }
+
+    fn scores(&mut self, source: &Arc<Source>, numbers: [&Spanned<f64>; 3]) -> Option<[Score; 3]> {
+        let read = numbers.map(|number| {
+            let score = Score::try_from(number.value);
+            if let Err(error) = &score {
+                self.error("invalid-score", source, number, error.to_string());
+            }
+            score.ok()
+        });
+        Some([read[0]?, read[1]?, read[2]?])
+    }
+
+    fn amount(&mut self, source: &Arc<Source>, text: &Spanned<String>) -> Option<Amount> {
+        let amount = text.value.parse().ok();
+        if amount.is_none() {
+            let message = format!("`{}` is {}", printable(&text.value, 40), super::InvalidAmount);
+            self.error("invalid-amount", source, text, message);
+        }
+        amount
+    }
+
+    fn local_time(&mut self, source: &Arc<Source>, text: &Spanned<String>) -> Option<DateTime> {
+        let time = schedule::local_time(&text.value);
+        if time.is_none() {
+            let message = format!("`{}` is not a local time", printable(&text.value, 40));
+            self.push(
+                Diagnostic::error("invalid-time", message)
+                    .at(span(source, text))
+                    .help("write it as 2026-12-18T18:00, or 2026-12-18 for the beginning of that day"),
+            );
+        }
+        time
+    }
+}
+
+pub(super) fn rule(name: &str, at: Option<&Span>) -> RuleRef {
+    #[expect(clippy::expect_used, reason = "sections and checked names are short and printable")]
+    let name = RuleName::new(name).expect("a section with a checked name");
+    RuleRef { name, place: at.map(Span::place) }
+}
+
+/// When an exception ends: as a day begins in UTC, or at an instant.
+fn expiry(text: &str) -> Option<jiff::Timestamp> {
+    match text.len() {
+        10 => text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
+        _ => text.parse().ok(),
+    }
+}
+
+/// The importance of a host of which policy says nothing.
+pub(super) const DEFAULT_IMPORTANCE: Importance = Importance::General;

@@ -1,0 +1,562 @@
+//! Windows and freezes: dates by recurrence rules, times by one function, intervals in UTC.
+//!
+//! Times are local to a named zone. Where daylight saving makes a local time occur twice or not at all, a window is
+//! as narrow and a freeze as wide as can be meant:
+//! - a window starts at the later reading of its start;
+//! - with `end`, it ends at the earlier reading of that local time (on the next day where `end` is not after `start`);
+//! - with `duration`, it ends when that much time has *elapsed*: four hours are four hours also on the night on which
+//!   the clock is changed;
+//! - a freeze starts at the earlier and ends at the later reading.
+
+use std::str::FromStr;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{Disambiguation, TimeZone};
+use jiff::{Timestamp, ToSpan};
+
+use crate::model::{Interval, TimeSpan};
+
+/// No rule gives more dates than this in one expansion: 50 years of every day.
+const MAX_DATES: u16 = 18_300;
+
+/// Windows are never expanded further than this.
+pub(super) const MAX_HORIZON: TimeSpan = TimeSpan::days(5 * 366);
+
+/// Why a recurrence rule is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RuleError {
+    /// Not a rule of RFC 5545.
+    #[error("{0}")]
+    Invalid(String),
+    /// Finer than a day.
+    #[error("a rule gives days: the time of day is `start`")]
+    TooFine,
+    /// Depends on a day it starts from.
+    #[error("this rule depends on the day it starts from")]
+    NeedsFrom,
+}
+
+/// The days on which a window opens.
+#[derive(Clone, Debug)]
+pub(super) enum Days {
+    /// These, sorted.
+    Dates(Vec<Date>),
+    /// By a rule.
+    Rule(Box<Rule>),
+}
+
+/// A recurrence rule of RFC 5545 that gives days.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    rule: rrule::RRule<rrule::Unvalidated>,
+    from: Option<Date>,
+    until: Option<Until>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    Day(Date),
+    Local(DateTime),
+    Utc(Timestamp),
+}
+
+impl Rule {
+    /// Reads a rule. `from` is the day it starts from; rules that depend on it must have it.
+    pub fn new(text: &str, from: Option<Date>) -> Result<Self, RuleError> {
+        let invalid = |text: &str| RuleError::Invalid(text.to_owned());
+        let body = text.trim().strip_prefix("RRULE:").unwrap_or(text.trim());
+        if body.len() > 512 || body.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(invalid("a recurrence rule is one short line, such as FREQ=WEEKLY;BYDAY=SA"));
+        }
+        // UNTIL is ours: the crate wants it in UTC, and real rules mix all three kinds.
+        let mut until = None;
+        let mut rest = Vec::new();
+        for part in body.split(';') {
+            match part.split_once('=') {
+                Some((key, value)) if key.eq_ignore_ascii_case("UNTIL") => {
+                    until = Some(Until::new(value).ok_or_else(|| invalid("UNTIL is neither a date nor a time"))?);
+                }
+                Some((key, _)) if ["BYHOUR", "BYMINUTE", "BYSECOND"].iter().any(|k| key.eq_ignore_ascii_case(k)) => {
+                    return Err(RuleError::TooFine);
+                }
+                _ => rest.push(part),
+            }
+        }
+        let rule = rrule::RRule::from_str(&rest.join(";")).map_err(|error| RuleError::Invalid(error.to_string()))?;
+        if !matches!(
+            rule.get_freq(),
+            rrule::Frequency::Daily | rrule::Frequency::Weekly | rrule::Frequency::Monthly | rrule::Frequency::Yearly
+        ) {
+            return Err(RuleError::TooFine);
+        }
+        if rule.get_interval() == 0 {
+            return Err(invalid("INTERVAL counts from 1"));
+        }
+        let names_days = !rule.get_by_weekday().is_empty()
+            || !rule.get_by_month_day().is_empty()
+            || !rule.get_by_year_day().is_empty()
+            || rule.get_freq() == rrule::Frequency::Daily;
+        if from.is_none() && (rule.get_interval() > 1 || rule.get_count().is_some() || !names_days) {
+            return Err(RuleError::NeedsFrom);
+        }
+        let rule = Self { rule, from, until };
+        let anchor = from.unwrap_or_else(|| Date::constant(2024, 1, 1));
+        rule.set(anchor).map_err(|error| RuleError::Invalid(error.to_string()))?;
+        Ok(rule)
+    }
+
+    fn set(&self, anchor: Date) -> Result<rrule::RRuleSet, rrule::RRuleError> {
+        self.rule.clone().build(*seed(anchor)?.get_dt_start())
+    }
+
+    /// The days from `first` to `last`, both included.
+    pub fn days(&self, first: Date, last: Date) -> Vec<Date> {
+        // A rule that does not depend on its first day may start near the days asked for.
+        let anchor = self.from.unwrap_or_else(|| {
+            let year = first.year().saturating_sub(1).max(1900);
+            Date::new(year, 1, 1).unwrap_or(first)
+        });
+        if last < first || last < anchor {
+            return Vec::new();
+        }
+        let (Ok(set), Ok(after), Ok(before)) = (self.set(anchor), seed(first.max(anchor)), seed(last)) else {
+            return Vec::new();
+        };
+        let set = set.after(*after.get_dt_start()).before(*before.get_dt_start());
+        let to_day = |seconds| Some(Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).date());
+        let days = set.all(MAX_DATES).dates.into_iter().filter_map(|time| to_day(time.timestamp()));
+        days.filter(|day| (first..=last).contains(day)).collect()
+    }
+
+    fn allows(&self, start: DateTime, instant: Timestamp) -> bool {
+        match self.until {
+            None => true,
+            Some(Until::Day(day)) => start.date() <= day,
+            Some(Until::Local(time)) => start <= time,
+            Some(Until::Utc(time)) => instant <= time,
+        }
+    }
+
+    /// Whether there is any day in the two years that begin with the rule (or, with an end, in the two before it).
+    fn ever(&self) -> bool {
+        let end = match self.until {
+            Some(Until::Day(day)) => Some(day),
+            Some(Until::Local(time)) => Some(time.date()),
+            Some(Until::Utc(time)) => Some(time.to_zoned(TimeZone::UTC).date()),
+            None => None,
+        };
+        let two_years = 2.years();
+        let (first, last) = match (self.from, end) {
+            (Some(from), end) => {
+                let last = from.saturating_add(two_years);
+                (from, end.map_or(last, |end| end.min(last)))
+            }
+            (None, Some(end)) => (end.saturating_sub(two_years), end),
+            (None, None) => (Date::constant(2024, 1, 1), Date::constant(2025, 12, 31)),
+        };
+        !self.days(first, last).is_empty()
+    }
+}
+
+impl Until {
+    fn new(text: &str) -> Option<Self> {
+        match text.len() {
+            8 => Date::strptime("%Y%m%d", text).ok().map(Self::Day),
+            15 => DateTime::strptime("%Y%m%dT%H%M%S", text).ok().map(Self::Local),
+            16 => {
+                let time = DateTime::strptime("%Y%m%dT%H%M%S", text.strip_suffix('Z')?).ok()?;
+                time.to_zoned(TimeZone::UTC).ok().map(|zoned| Self::Utc(zoned.timestamp()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A set that starts at midnight UTC of a day: it is there for its start, in the terms of the recurrence crate. Rules
+/// are expanded in UTC, where every day has its midnight; zones come in later.
+fn seed(day: Date) -> Result<rrule::RRuleSet, rrule::RRuleError> {
+    let text = format!("DTSTART:{}T000000Z\nRRULE:FREQ=DAILY;COUNT=1", day.strftime("%Y%m%d"));
+    rrule::RRuleSet::from_str(&text)
+}
+
+/// When a window closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Close {
+    /// After this much time has elapsed.
+    After(TimeSpan),
+    /// At this local time, on the next day where it is not after the start.
+    At(Time),
+}
+
+/// When a window is open.
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    pub days: Days,
+    pub start: Time,
+    pub close: Close,
+    pub zone: TimeZone,
+}
+
+impl Schedule {
+    /// The intervals that overlap `range`, sorted and whole.
+    pub fn intervals(&self, range: Interval) -> Vec<Interval> {
+        // A window may have opened before the range; zones are at most a day off.
+        let reach = match self.close {
+            Close::After(span) => span.plus(TimeSpan::days(2)),
+            Close::At(_) => TimeSpan::days(3),
+        };
+        let first = reach.before(range.start).to_zoned(TimeZone::UTC).date();
+        let last = TimeSpan::days(2).after(range.end).to_zoned(TimeZone::UTC).date();
+        let days = match &self.days {
+            Days::Dates(dates) => dates.iter().copied().filter(|day| (first..=last).contains(day)).collect(),
+            Days::Rule(rule) => rule.days(first, last),
+        };
+        days.into_iter()
+            .filter_map(|day| self.on(day))
+            .filter(|open| open.start < range.end && range.start < open.end)
+            .collect()
+    }
+
+    /// The interval that opens on a day, unless the clock change leaves nothing of it.
+    pub fn on(&self, day: Date) -> Option<Interval> {
+        let local = day.to_datetime(self.start);
+        let start = resolve(&self.zone, local, Disambiguation::Later)?;
+        if let Days::Rule(rule) = &self.days
+            && !rule.allows(local, start)
+        {
+            return None;
+        }
+        let end = match self.close {
+            Close::After(span) => span.after(start),
+            Close::At(time) => {
+                let day = if time > self.start { day } else { day.tomorrow().ok()? };
+                resolve(&self.zone, day.to_datetime(time), Disambiguation::Earlier)?
+            }
+        };
+        (start < end).then_some(Interval { start, end })
+    }
+
+    /// Whether it opens at all, as far as two years show.
+    pub fn ever(&self) -> bool {
+        match &self.days {
+            Days::Dates(dates) => !dates.is_empty(),
+            Days::Rule(rule) => rule.ever(),
+        }
+    }
+}
+
+/// A local time as an instant.
+pub(super) fn resolve(zone: &TimeZone, local: DateTime, rule: Disambiguation) -> Option<Timestamp> {
+    Some(zone.to_ambiguous_zoned(local).disambiguate(rule).ok()?.timestamp())
+}
+
+/// The version of the time zone data that resolves local times: that of the system, as its files say.
+pub(super) fn tzdata_version() -> String {
+    let folders = crate::env::var("TZDIR").into_iter().chain(["/usr/share/zoneinfo".to_owned()]);
+    for folder in folders {
+        let path = std::path::Path::new(&folder);
+        if !path.is_dir() {
+            continue;
+        }
+        let version = ["+VERSION", "version", "tzdata.zi"].iter().find_map(|file| first_line(&path.join(file)));
+        return match version {
+            Some(line) => {
+                let line = line.trim_start_matches("# version").trim();
+                format!("system {}", crate::model::printable(line, 20))
+            }
+            None => "system, version unknown".to_owned(),
+        };
+    }
+    "none".to_owned()
+}
+
+fn first_line(path: &std::path::Path) -> Option<String> {
+    use std::io::{BufRead as _, Read as _};
+    let file = std::fs::File::open(path).ok()?;
+    let mut line = String::new();
+    std::io::BufReader::new(file.take(200)).read_line(&mut line).ok()?;
+    (!line.trim().is_empty()).then_some(line)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::model::{subtract, union};
+    use proptest::prelude::*;
+
+    fn schedule(zone: &str, rule: &str, start: &str, close: Close) -> Schedule {
+        Schedule {
+            days: Days::Rule(Box::new(Rule::new(rule, None).unwrap())),
+            start: start.parse().unwrap(),
+            close,
+            zone: TimeZone::get(zone).unwrap(),
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// The local times of the window that opens on a day, and its length in minutes.
+    fn on(schedule: &Schedule, day: &str) -> (String, String, u64) {
+        let open = schedule.on(day.parse().unwrap()).unwrap();
+        let local = |t: Timestamp| t.to_zoned(schedule.zone.clone()).strftime("%H:%M%:z").to_string();
+        (local(open.start), local(open.end), open.length().as_seconds() / 60)
+    }
+
+    #[test]
+    fn with_an_end_the_narrowest_reading_holds_on_the_days_of_clock_changes() {
+        let berlin = schedule("Europe/Berlin", "FREQ=WEEKLY;BYDAY=SU", "02:30", Close::At("05:00".parse().unwrap()));
+        let york = schedule("America/New_York", "FREQ=WEEKLY;BYDAY=SU", "01:30", Close::At("04:00".parse().unwrap()));
+        let expect = |from: &str, to: &str, minutes| (from.to_owned(), to.to_owned(), minutes);
+        assert_eq!(on(&berlin, "2027-03-21"), expect("02:30+01:00", "05:00+01:00", 150));
+        assert_eq!(on(&berlin, "2027-03-28"), expect("03:30+02:00", "05:00+02:00", 90));
+        assert_eq!(on(&berlin, "2027-10-31"), expect("02:30+01:00", "05:00+01:00", 150));
+        assert_eq!(on(&york, "2027-03-14"), expect("01:30-05:00", "04:00-04:00", 90));
+        assert_eq!(on(&york, "2027-11-07"), expect("01:30-05:00", "04:00-05:00", 150));
+    }
+
+    #[test]
+    fn a_duration_is_time_that_has_elapsed() {
+        let nights = schedule("Europe/Berlin", "FREQ=DAILY", "22:00", Close::After(TimeSpan::hours(6)));
+        assert_eq!(on(&nights, "2027-03-27"), ("22:00+01:00".into(), "05:00+02:00".into(), 360));
+        assert_eq!(on(&nights, "2027-10-30"), ("22:00+02:00".into(), "03:00+01:00".into(), 360));
+        assert_eq!(on(&nights, "2027-06-01"), ("22:00+02:00".into(), "04:00+02:00".into(), 360));
+    }
+
+    #[test]
+    fn an_end_before_the_start_is_on_the_next_day() {
+        let nights = schedule("Europe/Berlin", "FREQ=DAILY", "22:00", Close::At("02:00".parse().unwrap()));
+        assert_eq!(on(&nights, "2027-06-01").2, 240);
+        // 02:00 does not exist: its earlier reading is 01:00.
+        assert_eq!(on(&nights, "2027-03-27").2, 180);
+        let gap = schedule("Europe/Berlin", "FREQ=DAILY", "02:15", Close::At("02:45".parse().unwrap()));
+        assert_eq!(gap.on("2027-03-28".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_window_that_opened_before_the_range_is_found_whole() {
+        let weekends = schedule("Pacific/Kiritimati", "FREQ=WEEKLY;BYDAY=FR", "20:00", Close::After(TimeSpan::days(3)));
+        let open = weekends.intervals(Interval { start: at("2027-06-06T00:00:00Z"), end: at("2027-06-06T01:00:00Z") });
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].length(), TimeSpan::days(3));
+        assert!(open[0].start < at("2027-06-06T00:00:00Z"));
+    }
+
+    #[test]
+    fn until_is_understood_in_all_its_forms() {
+        for until in ["20270603", "20270603T220000", "20270603T200000Z"] {
+            let nights = schedule(
+                "Europe/Berlin",
+                &format!("FREQ=DAILY;UNTIL={until}"),
+                "22:00",
+                Close::After(TimeSpan::hours(1)),
+            );
+            let open =
+                nights.intervals(Interval { start: at("2027-06-01T00:00:00Z"), end: at("2027-06-10T00:00:00Z") });
+            assert_eq!(open.len(), 3, "{until}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_depends_on_its_first_day_must_name_it() {
+        for rule in
+            ["FREQ=WEEKLY", "FREQ=MONTHLY", "FREQ=YEARLY;BYMONTH=6", "FREQ=DAILY;INTERVAL=2", "FREQ=DAILY;COUNT=3"]
+        {
+            assert_eq!(Rule::new(rule, None).unwrap_err(), RuleError::NeedsFrom, "{rule}");
+            let from = Date::constant(2027, 1, 2);
+            let days =
+                Rule::new(rule, Some(from)).unwrap().days(Date::constant(2026, 1, 1), Date::constant(2027, 12, 31));
+            assert!(days.iter().all(|day| *day >= from) && !days.is_empty(), "{rule}");
+        }
+        let odd = Rule::new("FREQ=WEEKLY;INTERVAL=2;BYDAY=SA", Some(Date::constant(2027, 1, 2))).unwrap();
+        let days = odd.days(Date::constant(2030, 1, 1), Date::constant(2030, 2, 1));
+        assert_eq!(days, [Date::constant(2030, 1, 12), Date::constant(2030, 1, 26)]);
+    }
+
+    #[test]
+    fn rules_finer_than_a_day_and_nonsense_are_refused() {
+        for rule in ["FREQ=HOURLY", "FREQ=SECONDLY", "FREQ=MINUTELY", "FREQ=DAILY;BYHOUR=3"] {
+            assert_eq!(Rule::new(rule, None).unwrap_err(), RuleError::TooFine, "{rule}");
+        }
+        for rule in [
+            "",
+            "DAILY",
+            "FREQ=DAILY\nEXDATE:20260101",
+            "FREQ=DAILY;UNTIL=x",
+            "FREQ=DAILY;INTERVAL=0",
+            "FREQ=MONTHLY;BYMONTHDAY=40",
+        ] {
+            assert!(Rule::new(rule, Some(Date::constant(2027, 1, 1))).is_err(), "{rule:?}");
+        }
+        let never = Rule::new("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", None).unwrap();
+        assert!(!never.ever());
+    }
+
+    #[test]
+    fn the_data_names_its_version() {
+        let version = tzdata_version();
+        assert!(version.starts_with("system") || version == "none", "{version}");
+    }
+
+    const ZONES: [&str; 7] = [
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Africa/Casablanca",
+        "Asia/Kathmandu",
+        "America/Santiago",
+        "UTC",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn windows_keep_their_length_and_avoid_freezes(
+            zone in prop::sample::select(&ZONES[..]),
+            hour in 0i8..24, minute in prop::sample::select(&[0i8, 15, 30, 45][..]),
+            length in prop_oneof![(1u64..72).prop_map(|h| Close::After(TimeSpan::hours(h))), (0i8..24).prop_map(|h| Close::At(Time::constant(h, 7, 0, 0)))],
+            day in 0i64..700, freeze in 0i64..60 * 24, frozen in 1i64..200,
+        ) {
+            let schedule = Schedule {
+                days: Days::Rule(Box::new(Rule::new("FREQ=DAILY", None).unwrap())),
+                start: Time::constant(hour, minute, 0, 0), close: length, zone: TimeZone::get(zone).unwrap(),
+            };
+            let start = Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap();
+            let range = Interval { start, end: TimeSpan::days(60).after(start) };
+            let open = schedule.intervals(range);
+            prop_assert!(open.len() <= 64 && open.len() >= 58);
+            for interval in &open {
+                match length {
+                    Close::After(span) => prop_assert_eq!(interval.length(), span),
+                    // Never longer than on any other day, however the clock changes.
+                    Close::At(time) => {
+                        let usual = (time.duration_since(schedule.start).as_secs()).rem_euclid(86_400);
+                        prop_assert!(interval.length().as_seconds() <= u64::try_from(usual).unwrap() + 3600);
+                    }
+                }
+            }
+            let hole = TimeSpan::hours(u64::try_from(freeze).unwrap()).after(start);
+            let freeze = Interval { start: hole, end: TimeSpan::hours(u64::try_from(frozen).unwrap()).after(hole) };
+            let total = |all: &[Interval]| all.iter().map(|i| i.length().as_seconds()).sum::<u64>();
+            let whole = union(open);
+            let left = subtract(&whole, &[freeze]);
+            prop_assert!(left.iter().all(|i| !freeze.contains(i.start) && i.end <= freeze.start || i.start >= freeze.end));
+            prop_assert!(total(&left) <= total(&whole));
+            prop_assert!(total(&left) + freeze.length().as_seconds() >= total(&whole));
+        }
+    }
+
+    /// A table of others' vectors, or none (said on stderr) where they are not there.
+    fn vectors(name: &str) -> Option<Vec<Vec<String>>> {
+        let folder = crate::env::var("SWITCHBACK_CORPUS")
+            .map(std::path::PathBuf::from)
+            .unwrap_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+        let path = folder.join("vectors").join(name);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
+            {
+                eprintln!("skipped: no {}", path.display());
+            }
+            return None;
+        };
+        Some(text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+    }
+
+    #[test]
+    fn instants_agree_with_published_vectors_across_clock_changes() {
+        let Some(rows) = vectors("rrule-dst.tsv") else { return };
+        let mut compared = 0;
+        for row in rows {
+            let [zone, dtstart, rule, _, utc, kinds, ..] = row.as_slice() else { panic!("{row:?}") };
+            let dtstart = DateTime::strptime("%Y%m%dT%H%M%S", dtstart).unwrap();
+            // Hours belong to `start` with us.
+            let rule = rule.replace(";BYHOUR=23", "");
+            let Ok(rule) = Rule::new(&rule, Some(dtstart.date())) else {
+                assert!(rule.contains("HOURLY"), "{rule}");
+                continue;
+            };
+            let schedule = Schedule {
+                days: Days::Rule(Box::new(rule)),
+                start: dtstart.time(),
+                close: Close::After(TimeSpan::minutes(1)),
+                zone: TimeZone::get(zone).unwrap(),
+            };
+            let first = dtstart.to_zoned(TimeZone::UTC).unwrap().timestamp();
+            let range = Interval { start: TimeSpan::days(3).before(first), end: TimeSpan::days(400).after(first) };
+            let found: Vec<Timestamp> = schedule.intervals(range).into_iter().map(|i| i.start).collect();
+            let expected: Vec<(Timestamp, &str)> = utc
+                .split(',')
+                .zip(kinds.split(','))
+                .map(|(t, kind)| {
+                    let time = DateTime::strptime("%Y%m%dT%H%M%SZ", t).unwrap();
+                    (time.to_zoned(TimeZone::UTC).unwrap().timestamp(), kind)
+                })
+                .collect();
+            assert_eq!(found.len(), expected.len(), "{row:?}");
+            for (found, (expected, kind)) in found.into_iter().zip(expected) {
+                // Where a local time occurs twice we take the later reading, calendars the earlier.
+                if kind == "ambiguous" {
+                    let later = TimeSpan::between(expected, found);
+                    assert!(later >= TimeSpan::minutes(30) && later <= TimeSpan::hours(2), "{row:?}");
+                } else {
+                    assert_eq!(found, expected, "{row:?}");
+                }
+                compared += 1;
+            }
+        }
+        assert!(compared > 40, "{compared} instants");
+    }
+
+    #[test]
+    fn days_agree_with_published_vectors() {
+        let Some(rows) = vectors("rrule-local.tsv") else { return };
+        let (mut agreed, mut refused, mut differed) = (0, 0, Vec::new());
+        for row in &rows {
+            let [dtstart, rule, start_at, kind, instances, _, _, check] = row.as_slice() else { panic!("{row:?}") };
+            // Where the libraries themselves disagree there is nothing to hold us to.
+            if !start_at.is_empty()
+                || check != "agrees"
+                || dtstart.len() < 8
+                || !matches!(kind.as_str(), "complete" | "prefix")
+            {
+                continue;
+            }
+            let day = |text: &str| Date::strptime("%Y%m%d", &text[..8]).unwrap();
+            let from = day(dtstart);
+            let Ok(read) = Rule::new(rule, Some(from)) else {
+                refused += 1;
+                // Finer than a day is not ours; the rest RFC 5545 forbids, and only some libraries take it.
+                let finer = ["BYHOUR", "BYMINUTE", "BYSECOND", "HOURLY", "MINUTELY", "SECONDLY"];
+                let yearly_only =
+                    ["BYWEEKNO", "BYYEARDAY"].iter().any(|f| rule.contains(f)) && !rule.contains("YEARLY");
+                let weekly = rule.contains("WEEKLY") && rule.contains("BYMONTHDAY");
+                if !(finer.iter().any(|f| rule.contains(f)) || yearly_only || weekly) {
+                    differed.push(format!("refused {rule}"));
+                }
+                continue;
+            };
+            let expected: Vec<Date> = instances.split(',').filter(|t| !t.is_empty()).map(day).collect();
+            let last = if kind == "complete" { from.saturating_add(60.years()) } else { *expected.last().unwrap() };
+            let time = dtstart.get(9..15).map_or(Time::midnight(), |t| Time::strptime("%H%M%S", t).unwrap());
+            let found: Vec<Date> = read
+                .days(from, last)
+                .into_iter()
+                .filter(|day| {
+                    let local = day.to_datetime(time);
+                    read.allows(local, local.to_zoned(TimeZone::UTC).unwrap().timestamp())
+                })
+                .collect();
+            if found.iter().take(expected.len()).eq(expected.iter())
+                && (kind == "prefix" || found.len() == expected.len())
+            {
+                agreed += 1;
+            } else {
+                differed.push(format!("{dtstart} {rule}: {} days, expected {}", found.len(), expected.len()));
+            }
+        }
+        assert!(agreed > 100 && differed.is_empty(), "{agreed} agree, {refused} refused, differ: {differed:#?}");
+    }
+}

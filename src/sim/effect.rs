@@ -1,0 +1,213 @@
+//! What steps do to simulated hosts, and what checks see on them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::engine::StepResult;
+use crate::model::TimeSpan;
+use crate::plan::{Action, HostPlan, StepKind};
+
+use super::act::{BACKUP_FACT, REBOOT_FACT, broken, failed, succeeded};
+use super::host::NEEDED_MIB;
+use super::world::{Call, Happening, Phase};
+use super::{CallId, Disk, Fault, Network, Observation, Power, SimHost, SimWorld};
+
+/// How long a soak bears with a host that does not answer.
+const SOAK_PATIENCE: TimeSpan = TimeSpan::minutes(5);
+
+impl SimWorld {
+    pub(super) fn check_ends(&mut self, now: Timestamp, id: CallId) {
+        let Some(call) = self.calls.get(&id).cloned() else { return };
+        if call.phase != Phase::Working {
+            return;
+        }
+        let name = &call.host;
+        let Some(host) = self.hosts.get(name) else { return };
+        if !host.reachable(now) {
+            self.connection_lost(now, id);
+            return;
+        }
+        let plan = call.plan.hosts.get(name);
+        let result = match call.step.kind {
+            StepKind::Preflight => preflight(host, plan),
+            StepKind::VerifyRestored => verify_restored(host, self.backup_of(&call)),
+            _ => verify(host, plan),
+        };
+        if call.step.kind == StepKind::Preflight && !matches!(result, StepResult::Succeeded { .. }) {
+            self.spring(name, |fault| matches!(fault, Fault::DiskFull | Fault::LockHeld | Fault::MirrorDown));
+        }
+        let lost = Fault::Lost { step: call.step.kind, when: super::LostWhen::After };
+        if self.spring(name, |fault| *fault == lost).is_some() {
+            self.connection_lost(now, id);
+        } else {
+            self.answer(now, id, result);
+        }
+    }
+
+    pub(super) fn soak_tick(&mut self, now: Timestamp, id: CallId) {
+        let Some(call) = self.calls.get(&id).cloned() else { return };
+        let Action::Soak { span, every, .. } = call.step.action else { return };
+        let Some(host) = self.hosts.get(&call.host) else { return };
+        if call.phase != Phase::Working {
+            return;
+        }
+        let over = now >= span.after(call.began);
+        if host.reachable(now) {
+            if !host.serves() {
+                self.answer(
+                    now,
+                    id,
+                    failed("service-down", format!("{} does not answer on {}", host.service, call.host)),
+                );
+                return;
+            }
+            if over {
+                self.answer(now, id, succeeded("well all the time"));
+                return;
+            }
+        } else if now >= span.plus(SOAK_PATIENCE).after(call.began) {
+            self.answer(now, id, failed("unreachable", format!("{} does not answer", call.host)));
+            return;
+        }
+        let next = every.max(TimeSpan::seconds(1)).after(now);
+        self.at(if over { next } else { next.min(span.after(call.began).max(now)) }, Happening::SoakTick(id));
+    }
+
+    /// The transaction ended: the packages are there, or half of them.
+    pub(super) fn fixed(&mut self, now: Timestamp, call: &Call) -> StepResult {
+        let name = &call.host;
+        let fails = self.spring(name, |fault| *fault == Fault::FixFails).is_some();
+        let breaks = !fails && self.spring(name, |fault| *fault == Fault::FixBreaks).is_some();
+        let breaks_later =
+            if fails { None } else { self.spring(name, |fault| matches!(fault, Fault::FixBreaksLater { .. })) };
+        let Some((host, plan)) = self.hosts.get_mut(name).zip(call.plan.hosts.get(name)) else {
+            return failed("no-such-host", format!("no host {name}"));
+        };
+        let packages = &plan.fix.packages;
+        let done = if fails { packages.len() / 2 } else { packages.len() };
+        for package in packages.iter().take(done) {
+            let offer = host.offers.get(&package.name);
+            if let Some(version) = offer.map(|offer| &offer.version).or(package.to.as_ref()) {
+                host.disk.installed.insert(package.name.clone(), version.clone());
+                host.disk.stale = true;
+                host.disk.reboot_required |= offer.is_some_and(|offer| offer.needs_reboot);
+            }
+        }
+        if breaks {
+            host.disk.sound = false;
+            self.see(Observation::ServiceBroke { host: name.clone() });
+        }
+        if let Some(Fault::FixBreaksLater { after }) = breaks_later {
+            let restores = self.restores.get(name).copied().unwrap_or(0);
+            self.at(after.after(now), Happening::Breaks { host: name.clone(), restores });
+        }
+        if fails {
+            let text = format!("the package manager failed on {name}");
+            return broken("fix-failed", text, "dpkg: error processing package: post-installation script returned 1");
+        }
+        succeeded(&format!("{done} packages upgraded"))
+    }
+
+    pub(super) fn restarted(&mut self, call: &Call) -> StepResult {
+        if let Some(host) = self.hosts.get_mut(&call.host) {
+            host.disk.stale = false;
+        }
+        succeeded("services restarted")
+    }
+
+    pub(super) fn backed_up(&mut self, call: &Call) -> StepResult {
+        let name = &call.host;
+        if self.spring(name, |fault| *fault == Fault::BackupFails).is_some() {
+            return failed("backup-failed", format!("the provider has no room for a backup of {name}"));
+        }
+        let reference = format!("sim-{}", call.attempt);
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.backups.insert(reference.clone(), host.disk.clone());
+        }
+        let facts = BTreeMap::from([(BACKUP_FACT.to_owned(), reference)]);
+        StepResult::Succeeded { facts, note: None }
+    }
+
+    pub(super) fn restored(&mut self, call: &Call) -> StepResult {
+        let name = &call.host;
+        if self.spring(name, |fault| *fault == Fault::RestoreFails).is_some() {
+            return broken("restore-failed", format!("the provider could not restore {name}"), "no space left on pool");
+        }
+        let Some(disk) = self.backup_of(call).cloned() else {
+            return broken("no-backup", format!("the backup of {name} is gone"), "");
+        };
+        *self.restores.entry(name.clone()).or_insert(0) += 1;
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.disk = Disk { stale: false, ..disk };
+            host.power = Power::Up;
+            host.boot += 1;
+            if host.network != Network::Isolated {
+                host.network = Network::Fine;
+            }
+            let boot = host.boot;
+            self.see(Observation::HostUp { host: name.clone(), boot });
+        }
+        succeeded("restored")
+    }
+
+    /// The backup that this campaign made of the call's host. What is restored comes from the journal, by way of the
+    /// facts: a controller that forgot it cannot go back.
+    pub(super) fn backup_of(&self, call: &Call) -> Option<&Disk> {
+        let reference = match &call.step.action {
+            Action::Restore { backup, .. } => call.facts.get(&(backup.clone(), BACKUP_FACT.to_owned())),
+            _ => call.facts.iter().find(|((_, key), _)| key == BACKUP_FACT).map(|(_, reference)| reference),
+        };
+        self.hosts.get(&call.host)?.backups.get(reference?)
+    }
+}
+
+fn preflight(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
+    let name = &host.host.name;
+    if !host.mirror_up {
+        return failed("source-unreachable", format!("the package source of {name} does not answer"));
+    }
+    if host.lock_held {
+        return failed("lock-held", format!("the package manager of {name} is locked by another process"));
+    }
+    if host.free_mib < NEEDED_MIB {
+        return failed("no-space", format!("{name} has {} MiB free, {NEEDED_MIB} are needed", host.free_mib));
+    }
+    let missing = plan.map_or(0, |plan| plan.fix.packages.iter().filter(|p| !host.has(&p.name, p.to.as_ref())).count());
+    if missing == 0 {
+        return StepResult::NothingToDo { note: "every package is there already".to_owned() };
+    }
+    succeeded(&format!("{missing} packages to upgrade"))
+}
+
+fn verify(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
+    let name = &host.host.name;
+    let has_step = |kind| plan.is_some_and(|plan| plan.steps.iter().any(|step| step.kind == kind));
+    if let Some(missing) =
+        plan.and_then(|plan| plan.fix.packages.iter().find(|package| !host.has(&package.name, package.to.as_ref())))
+    {
+        return failed("not-fixed", format!("{} on {name} is not at the fixed version", missing.name));
+    }
+    if !host.serves() {
+        return failed("service-down", format!("{} does not answer on {name}", host.service));
+    }
+    if host.disk.stale && has_step(StepKind::Restart) {
+        return failed("stale-service", format!("{} on {name} still uses replaced libraries", host.service));
+    }
+    if host.disk.reboot_required && has_step(StepKind::Reboot) {
+        return failed("old-kernel", format!("{name} still runs the old kernel"));
+    }
+    let facts = BTreeMap::from([(REBOOT_FACT.to_owned(), host.disk.reboot_required.to_string())]);
+    StepResult::Succeeded { facts, note: None }
+}
+
+fn verify_restored(host: &SimHost, backup: Option<&Disk>) -> StepResult {
+    let name = &host.host.name;
+    if backup.is_some_and(|backup| backup.installed != host.disk.installed) {
+        return failed("not-as-before", format!("{name} does not have the packages of its backup"));
+    }
+    if !host.serves() {
+        return failed("service-down", format!("{} does not answer on {name}", host.service));
+    }
+    succeeded("as before")
+}

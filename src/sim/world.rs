@@ -1,0 +1,332 @@
+//! The simulated world: hosts, their provider, their switch and the network, moved by events in virtual time.
+//!
+//! A controller makes calls; the world goes on whether the controller lives or not. Everything random is keyed by
+//! seed and step, so that a run that was interrupted meets the same durations and faults as one that was not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::engine::{Mode, StepRequest, StepResult};
+use crate::intake::HostScan;
+use crate::model::{AttemptId, Digest, HostName, TimeSpan};
+use crate::plan::{Plan, Step, StepKind};
+
+use super::{Fault, Network, Rng, SimHost};
+
+/// One call of a controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(u64);
+
+/// What an all-seeing observer sees; the invariants are judged by this, never by what the engine believes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Observation {
+    /// A controller asked for this attempt.
+    Begun {
+        attempt: AttemptId,
+        kind: StepKind,
+        mode: Mode,
+    },
+    /// A controller got its answer.
+    Answered {
+        attempt: AttemptId,
+        kind: StepKind,
+        result: StepResult,
+    },
+    /// Something began to change a host, its backups or its traffic.
+    EffectStarted {
+        attempt: AttemptId,
+        kind: StepKind,
+    },
+    /// It ended, well or not.
+    EffectEnded {
+        attempt: AttemptId,
+        kind: StepKind,
+        well: bool,
+    },
+    /// A planted fault came to pass.
+    FaultReached {
+        host: HostName,
+        fault: Fault,
+    },
+    /// A host went down, or came up with this boot.
+    HostDown {
+        host: HostName,
+    },
+    HostUp {
+        host: HostName,
+        boot: u64,
+    },
+    /// Its service broke.
+    ServiceBroke {
+        host: HostName,
+    },
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The host to answer.
+    Connecting,
+    /// What it asked for.
+    Working,
+    /// Its answer is on the way.
+    Answering,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub host: HostName,
+    pub step: Step,
+    pub attempt: AttemptId,
+    pub mode: Mode,
+    pub plan: Arc<Plan>,
+    pub facts: Arc<BTreeMap<(crate::model::StepId, String), String>>,
+    pub began: Timestamp,
+    pub phase: Phase,
+    /// Its controller was overtaken and will do nothing with the answer.
+    pub overtaken: bool,
+}
+
+/// What will happen in the world.
+#[derive(Clone, Debug)]
+pub(super) enum Happening {
+    Arrives(CallId),
+    CheckEnds(CallId),
+    SoakTick(CallId),
+    Deadline(CallId),
+    Reply(CallId, StepResult),
+    JobEnds { call: Box<Call>, boot: Option<u64> },
+    GoesDown { attempt: AttemptId, host: HostName, boot: u64 },
+    ForeignReboot { host: HostName },
+    ComesUp { host: HostName, boot: u64, rebooted_by: Option<AttemptId> },
+    Breaks { host: HostName, restores: u32 },
+}
+
+/// A simulated fleet with everything around it.
+#[derive(Clone, Debug)]
+pub struct SimWorld {
+    pub(super) seed: u64,
+    pub(super) hosts: BTreeMap<HostName, SimHost>,
+    pub(super) restores: BTreeMap<HostName, u32>,
+    armed: BTreeMap<HostName, BTreeSet<Fault>>,
+    reached: BTreeSet<(HostName, Fault)>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    queue: BTreeMap<(Timestamp, u64), Happening>,
+    next: u64,
+    seen: Vec<Observation>,
+}
+
+impl SimWorld {
+    /// A world of these hosts in which nothing has gone wrong yet.
+    pub fn new(seed: u64, hosts: impl IntoIterator<Item = SimHost>) -> Self {
+        Self {
+            seed,
+            hosts: hosts.into_iter().map(|host| (host.host.name.clone(), host)).collect(),
+            restores: BTreeMap::new(),
+            armed: BTreeMap::new(),
+            reached: BTreeSet::new(),
+            calls: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            next: 0,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Lets this go wrong on this host when its moment comes.
+    pub fn plant(&mut self, host: &HostName, fault: Fault) {
+        if let Some(state) = self.hosts.get_mut(host) {
+            match fault {
+                Fault::DiskFull => state.free_mib = 3,
+                Fault::LockHeld => state.lock_held = true,
+                Fault::MirrorDown => state.mirror_up = false,
+                _ => {}
+            }
+            self.armed.entry(host.clone()).or_default().insert(fault);
+        }
+    }
+
+    /// Whether this fault came to pass: a test that plants a fault asks.
+    pub fn reached(&self, host: &HostName, fault: Fault) -> bool {
+        self.reached.contains(&(host.clone(), fault))
+    }
+
+    /// How many planted faults came to pass.
+    pub fn faults_reached(&self) -> usize {
+        self.reached.len()
+    }
+
+    /// A host as it truly is.
+    pub fn host(&self, name: &HostName) -> Option<&SimHost> {
+        self.hosts.get(name)
+    }
+
+    /// All hosts as they truly are.
+    pub fn hosts(&self) -> impl Iterator<Item = &SimHost> {
+        self.hosts.values()
+    }
+
+    /// What scans of these hosts would find now; an unreachable host gives none.
+    pub fn scan(&self, now: Timestamp) -> BTreeMap<HostName, Option<HostScan>> {
+        let scan = |host: &SimHost| host.reachable(now).then(|| host.scan(now));
+        self.hosts.iter().map(|(name, host)| (name.clone(), scan(host))).collect()
+    }
+
+    /// What was seen since the last time this was asked.
+    pub fn take_seen(&mut self) -> Vec<Observation> {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// When the next thing happens.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        self.queue.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Calls of the controller in charge that are not answered.
+    pub fn open_calls(&self) -> impl Iterator<Item = &AttemptId> {
+        self.calls.values().filter(|call| !call.overtaken).map(|call| &call.attempt)
+    }
+
+    /// A controller asks for this attempt; the answer comes out of [`Self::advance`].
+    pub fn begin(&mut self, now: Timestamp, request: &StepRequest) -> CallId {
+        self.next += 1;
+        let id = CallId(self.next);
+        let Some((_, step)) = request.plan.step(&request.attempt.step) else {
+            let result = super::act::failed("unknown-step", format!("no step {} in the plan", request.attempt.step));
+            self.at(now, Happening::Reply(id, result));
+            return id;
+        };
+        self.see(Observation::Begun { attempt: request.attempt.clone(), kind: step.kind, mode: request.mode });
+        let limit = step.timeout.max(TimeSpan::seconds(1));
+        let call = Call {
+            host: request.host.clone(),
+            step: step.clone(),
+            attempt: request.attempt.clone(),
+            mode: request.mode,
+            plan: Arc::clone(&request.plan),
+            facts: Arc::clone(&request.facts),
+            began: now,
+            phase: Phase::Connecting,
+            overtaken: false,
+        };
+        self.calls.insert(id, call);
+        self.at(super::act::later(now, super::act::LATENCY_MS), Happening::Arrives(id));
+        self.at(limit.after(now), Happening::Deadline(id));
+        id
+    }
+
+    /// The controller that made this call is gone; what it started goes on.
+    pub fn forget(&mut self, call: CallId) {
+        self.calls.remove(&call);
+    }
+
+    /// The controller that made this call was overtaken by another: the call goes on, its answer changes nothing.
+    pub fn overtake(&mut self, call: CallId) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.overtaken = true;
+        }
+    }
+
+    /// Soaks may end early.
+    pub fn cancel_soaks(&mut self, now: Timestamp) {
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.cancel_soak(now, id);
+        }
+    }
+
+    /// This call may end early, if it is a soak.
+    pub fn cancel_soak(&mut self, now: Timestamp, id: CallId) {
+        if self.calls.get(&id).is_some_and(|call| call.step.kind == StepKind::Soak) {
+            self.answer(now, id, super::act::succeeded("watching ended early"));
+        }
+    }
+
+    /// Lets the next thing happen, if it is due; gives the answer to a call where that was one.
+    pub fn advance(&mut self, now: Timestamp) -> Option<Advanced> {
+        let ((at, _), _) = self.queue.first_key_value()?;
+        if *at > now {
+            return None;
+        }
+        let ((at, _), happening) = self.queue.pop_first()?;
+        Some(Advanced { at, answer: self.happen(at, happening) })
+    }
+
+    /// A digest of what the hosts are like, to compare the ends of two runs: packages, service, power, traffic.
+    pub fn state_digest(&self) -> Digest {
+        let mut text = String::new();
+        for (name, host) in &self.hosts {
+            text.push_str(&format!(
+                "{name} {:?} {:?} {:?} {:?}\n",
+                host.disk,
+                host.power,
+                host.traffic,
+                host.network == Network::Isolated
+            ));
+        }
+        Digest::of(text.as_bytes())
+    }
+
+    // ---- for the other files of this room ----
+
+    pub(super) fn at(&mut self, time: Timestamp, happening: Happening) {
+        self.next += 1;
+        self.queue.insert((time, self.next), happening);
+    }
+
+    pub(super) fn see(&mut self, observation: Observation) {
+        self.seen.push(observation);
+    }
+
+    /// The fault of this host that `which` picks, which thereby comes to pass. It is spent, but for one that is a
+    /// state of the host's users.
+    pub(super) fn spring(&mut self, host: &HostName, which: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let armed = self.armed.get_mut(host)?;
+        let fault = *armed.iter().find(|fault| which(fault))?;
+        if fault != Fault::DrainFails {
+            armed.remove(&fault);
+        }
+        self.reached.insert((host.clone(), fault));
+        self.see(Observation::FaultReached { host: host.clone(), fault });
+        Some(fault)
+    }
+
+    /// How long this step takes on this host, from half to a little more than its expected time.
+    pub(super) fn duration(&mut self, host: &HostName, step: &Step) -> TimeSpan {
+        let percent = Rng::keyed(self.seed, step.id.as_str()).between(50, 110);
+        let slow = self.armed.get(host).and_then(|armed| {
+            armed.iter().find_map(|fault| if let Fault::Slow { factor } = fault { Some(*factor) } else { None })
+        });
+        if let Some(factor) = slow {
+            self.reached.insert((host.clone(), Fault::Slow { factor }));
+        }
+        let seconds = step.expected.as_seconds().saturating_mul(percent) / 100;
+        TimeSpan::seconds(seconds.saturating_mul(u64::from(slow.unwrap_or(1))).max(1))
+    }
+
+    /// The call gets this answer soon.
+    pub(super) fn answer(&mut self, now: Timestamp, id: CallId, result: StepResult) {
+        if let Some(call) = self.calls.get_mut(&id)
+            && call.phase != Phase::Answering
+        {
+            call.phase = Phase::Answering;
+            self.at(super::act::later(now, super::act::LATENCY_MS), Happening::Reply(id, result));
+        }
+    }
+
+    /// Calls that wait for this attempt.
+    pub(super) fn waiting_for(&self, attempt: &AttemptId) -> Vec<CallId> {
+        let waits = |call: &Call| call.attempt == *attempt && call.phase == Phase::Working;
+        self.calls.iter().filter(|(_, call)| waits(call)).map(|(id, _)| *id).collect()
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advanced {
+    /// When.
+    pub at: Timestamp,
+    /// The answer to a call, if it was one.
+    pub answer: Option<(CallId, StepResult)>,
+}

@@ -1,0 +1,284 @@
+//! Every way to break a plan that matters is noticed, by the code that names it.
+
+use switchback::model::{Command, DecisionKind, Digest, FactRef, HostName, Program, RuleName, StepId, TimeSpan};
+use switchback::plan::{Action, HostPlan, PLAN_FORMAT, Plan, Reason, Step, StepKind, check};
+use switchback::policy::Amount;
+
+use crate::fleet::Fleet;
+
+/// Five hosts of one service; every other has a switch.
+fn sound() -> Plan {
+    let mut fleet = Fleet::of(5, 3);
+    fleet.policy.rollout.max_unavailable = Some(("service".to_owned(), Amount::Hosts(2)));
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(plan.hosts.len(), 5);
+    plan
+}
+
+const HOST: &str = "web-00000";
+const OTHER: &str = "web-00001";
+
+fn host(plan: &mut Plan) -> &mut HostPlan {
+    plan.hosts.get_mut(HOST).unwrap()
+}
+
+fn step(plan: &mut Plan, kind: StepKind) -> &mut Step {
+    host(plan).steps.iter_mut().find(|s| s.kind == kind).unwrap()
+}
+
+fn remove(plan: &mut Plan, kind: StepKind) {
+    // The step behind it takes over what it needed, so that only its absence is wrong.
+    let at = host(plan).steps.iter().position(|s| s.kind == kind).unwrap();
+    let gone = host(plan).steps.remove(at);
+    if let Some(next) = host(plan).steps.get_mut(at) {
+        next.needs = gone.needs;
+    }
+}
+
+fn name(text: &str) -> RuleName {
+    RuleName::new(text).unwrap()
+}
+
+fn shell(script: &str) -> Command {
+    Command {
+        name: "extra".to_owned(),
+        program: Program::Shell { digest: Digest::of(script.as_bytes()) },
+        argv: Vec::new(),
+        env: Default::default(),
+        env_facts: Default::default(),
+        root: true,
+        timeout: TimeSpan::minutes(1),
+        repeatable: false,
+    }
+}
+
+fn commands(step: &mut Step) -> &mut Vec<Command> {
+    match &mut step.action {
+        Action::Check { commands, .. } | Action::Change { commands } | Action::Soak { commands, .. } => commands,
+        other => panic!("no commands in {other:?}"),
+    }
+}
+
+type Mutation = (&'static str, &'static str, fn(&mut Plan));
+
+const MUTATIONS: &[Mutation] = &[
+    ("another format", "format", |p| p.format = PLAN_FORMAT + 1),
+    // The graph.
+    ("an edge dropped", "chain-broken", |p| step(p, StepKind::Reboot).needs.clear()),
+    ("the edge to the preflight dropped", "change-before-preflight", |p| step(p, StepKind::Backup).needs.clear()),
+    ("the edge to the backup dropped", "change-before-backup", |p| step(p, StepKind::Drain).needs.clear()),
+    ("an edge to nowhere", "need-unknown", |p| {
+        step(p, StepKind::Fix).needs.push(StepId::new("web-00000/gone").unwrap())
+    }),
+    ("an edge to another host", "need-unknown", |p| {
+        step(p, StepKind::Fix).needs.push(StepId::new("web-00001/fix").unwrap())
+    }),
+    ("an edge back", "cycle", |p| {
+        let soak = step(p, StepKind::Soak).id.clone();
+        step(p, StepKind::Fix).needs.push(soak);
+    }),
+    ("two steps swapped", "step-order", |p| host(p).steps.swap(3, 4)),
+    ("a second reboot", "step-twice", |p| {
+        let mut again = step(p, StepKind::Reboot).clone();
+        again.id = StepId::new("web-00000/reboot-again").unwrap();
+        again.needs = vec![step(p, StepKind::Reboot).id.clone()];
+        let at = host(p).steps.iter().position(|s| s.kind == StepKind::Verify).unwrap();
+        step(p, StepKind::Verify).needs = vec![again.id.clone()];
+        host(p).steps.insert(at, again);
+    }),
+    ("one id twice", "step-id-twice", |p| {
+        let id = step(p, StepKind::Verify).id.clone();
+        step(p, StepKind::Soak).id = id;
+    }),
+    ("a step of another host", "step-id-foreign", |p| {
+        step(p, StepKind::Soak).id = StepId::new("web-00001/soak").unwrap()
+    }),
+    ("a restore in the chain", "step-unexpected", |p| {
+        let restore = step(p, StepKind::Fix).undo[0].clone();
+        host(p).steps.push(restore);
+    }),
+    ("a check that changes", "action-differs", |p| {
+        step(p, StepKind::Preflight).action = Action::Change { commands: Vec::new() };
+    }),
+    // What must be there.
+    ("no preflight", "step-missing", |p| remove(p, StepKind::Preflight)),
+    ("no backup", "change-before-backup", |p| remove(p, StepKind::Backup)),
+    ("no verify", "change-unverified", |p| remove(p, StepKind::Verify)),
+    ("no soak", "soak-not-last", |p| remove(p, StepKind::Soak)),
+    ("no drain", "step-missing", |p| remove(p, StepKind::Drain)),
+    ("no undrain", "step-missing", |p| remove(p, StepKind::Undrain)),
+    ("no fix", "step-missing", |p| remove(p, StepKind::Fix)),
+    ("a fix that runs nothing", "change-empty", |p| commands(step(p, StepKind::Fix)).clear()),
+    ("a verify that looks at nothing", "verify-empty", |p| commands(step(p, StepKind::Verify)).clear()),
+    ("a switch gone", "drain-without-switch", |p| host(p).host.switch = None),
+    ("a provider gone", "backup-without-provider", |p| host(p).host.provider = None),
+    ("said to go without a backup", "backup-unexpected", |p| host(p).without_backup = true),
+    ("a step that fails at once", "timeout-zero", |p| {
+        step(p, StepKind::Undrain).timeout = TimeSpan::ZERO;
+    }),
+    ("a step that may not take what it takes", "timeout-short", |p| {
+        step(p, StepKind::Fix).timeout = TimeSpan::seconds(1)
+    }),
+    // The way back.
+    ("no undo of the fix", "undo-missing", |p| step(p, StepKind::Fix).undo.clear()),
+    ("a restore that nothing verifies", "undo-missing", |p| {
+        step(p, StepKind::Fix).undo.pop();
+    }),
+    ("a restore verified before it is made", "undo-missing", |p| step(p, StepKind::Fix).undo.reverse()),
+    ("a restore that its check does not wait for", "chain-broken", |p| step(p, StepKind::Fix).undo[1].needs.clear()),
+    ("a check of the restored host that looks at nothing", "verify-empty", |p| {
+        commands(&mut step(p, StepKind::Fix).undo[1]).clear();
+    }),
+    ("the backup of another host", "restore-of-other", |p| {
+        if let Action::Restore { backup, .. } = &mut step(p, StepKind::Fix).undo[0].action {
+            *backup = StepId::new("web-00001/backup").unwrap();
+        }
+    }),
+    ("no undrain on the way back", "undo-missing", |p| step(p, StepKind::Drain).undo.clear()),
+    ("an undo where none belongs", "undo-unexpected", |p| {
+        let undo = step(p, StepKind::Drain).undo.clone();
+        step(p, StepKind::Verify).undo = undo;
+    }),
+    // Commands.
+    ("a script changed", "script-changed", |p| p.scripts.values_mut().next().unwrap().push_str("\nreboot")),
+    ("a script gone", "script-missing", |p| p.scripts.clear()),
+    ("a script too many", "script-unused", |p| {
+        p.scripts.insert(Digest::of(b"true"), "true".to_owned());
+    }),
+    ("a command slipped in", "script-missing", |p| commands(step(p, StepKind::Fix)).push(shell("reboot"))),
+    ("an argv without a program", "command-empty", |p| {
+        let mut command = shell("x");
+        command.program = Program::Argv;
+        commands(step(p, StepKind::Fix)).push(command);
+    }),
+    ("a fact from later", "fact-unknown", |p| {
+        let later = FactRef { step: step(p, StepKind::Verify).id.clone(), key: "versions".to_owned() };
+        commands(step(p, StepKind::Fix))[0].env_facts.insert("X".to_owned(), later);
+    }),
+    // Findings.
+    ("a finding lost", "findings-count", |p| {
+        p.report.decisions.pop();
+    }),
+    ("a finding that came from nowhere", "findings-count", |p| p.report.findings += 1),
+    ("a wrong count", "decided-count", |p| {
+        p.report.decided.insert(DecisionKind::Ignore, 1);
+    }),
+    ("a finding dropped from its fix", "finding-lost", |p| {
+        host(p).fix.findings.pop();
+    }),
+    ("a finding slipped into a fix", "finding-unasked", |p| {
+        let other = p.hosts[OTHER].fix.findings[0].clone();
+        host(p).fix.findings.push(other);
+    }),
+    ("a host lost", "finding-lost", |p| {
+        p.hosts.remove(HOST);
+        p.rollout.waves.iter_mut().for_each(|w| w.hosts.retain(|h| h.as_str() != HOST));
+        p.rollout.waves.retain(|w| !w.hosts.is_empty());
+    }),
+    ("a host that nobody asked for", "host-unasked", |p| {
+        p.report.blocked.insert(HostName::new("web-9").unwrap(), vec![Reason::new("x", "y")]);
+    }),
+    ("a host both planned and blocked", "planned-and-blocked", |p| {
+        p.report.blocked.insert(HostName::new(HOST).unwrap(), vec![Reason::new("x", "y")]);
+    }),
+    ("a host blocked without a reason", "blocked-without-reason", |p| {
+        p.hosts.remove(HOST);
+        p.report.blocked.insert(HostName::new(HOST).unwrap(), Vec::new());
+    }),
+    ("decisions out of order", "decisions-order", |p| p.report.decisions.reverse()),
+    ("an urgency played down", "priority-differs", |p| host(p).priority = switchback::model::Priority::Low),
+    ("a fix without packages", "fix-empty", |p| host(p).fix.packages.clear()),
+    ("packages out of order", "fix-order", |p| host(p).fix.packages.reverse()),
+    ("a host under another name", "host-name", |p| host(p).host.name = HostName::new(OTHER).unwrap()),
+    // Waves and budgets.
+    ("a host in two waves", "wave-twice", |p| {
+        let host = HostName::new(HOST).unwrap();
+        p.rollout.waves.iter_mut().for_each(|w| {
+            if !w.hosts.contains(&host) {
+                w.hosts.push(host.clone());
+            }
+        });
+    }),
+    ("a host in no wave", "wave-missing", |p| {
+        p.rollout.waves.iter_mut().for_each(|w| w.hosts.retain(|h| h.as_str() != HOST));
+    }),
+    ("a host moved to another wave", "wave-differs", |p| host(p).wave += 1),
+    ("an unknown host in a wave", "wave-host-unknown", |p| {
+        p.rollout.waves[0].hosts.push(HostName::new("web-9").unwrap());
+    }),
+    ("an empty wave", "wave-empty", |p| {
+        let mut wave = p.rollout.waves[0].clone();
+        wave.hosts.clear();
+        wave.name = name("empty");
+        p.rollout.waves.push(wave);
+    }),
+    ("two waves with one name", "wave-name-twice", |p| p.rollout.waves[1].name = p.rollout.waves[0].name.clone()),
+    ("a budget raised to the whole service", "budget-whole-service", |p| {
+        p.rollout.groups.values_mut().for_each(|g| g.max_unavailable = g.size);
+    }),
+    ("a budget of nothing", "budget-zero", |p| p.rollout.groups.values_mut().for_each(|g| g.max_unavailable = 0)),
+    ("a service made smaller than it is", "group-size", |p| {
+        p.rollout.groups.values_mut().for_each(|g| (g.size, g.max_unavailable) = (2, 1));
+    }),
+    ("a host taken out of its service", "group-missing", |p| host(p).group = None),
+    ("a host in a service of its own", "group-without-label", |p| {
+        let group = p.rollout.groups.values().next().unwrap().clone();
+        p.rollout.groups.insert(name("alone"), group);
+        host(p).group = Some(name("alone"));
+    }),
+    ("an unknown service", "group-unknown", |p| host(p).group = Some(name("gone"))),
+    ("a service without hosts", "group-unused", |p| {
+        let group = p.rollout.groups.values().next().unwrap().clone();
+        p.rollout.groups.insert(name("alone"), group);
+    }),
+    ("a failure budget of all hosts", "failure-budget", |p| p.rollout.failure_budget = 5),
+    ("nothing at once", "concurrency-zero", |p| p.rollout.concurrency = 0),
+    // Windows.
+    ("windows that are not there", "windows-unknown", |p| host(p).windows = Some(name("gone"))),
+    ("windows that nobody uses", "windows-unused", |p| {
+        let set = p.windows.values().next().unwrap().clone();
+        p.windows.insert(name("extra"), set);
+    }),
+    ("windows without intervals", "windows-empty", |p| p.windows.values_mut().for_each(Vec::clear)),
+    ("windows out of order", "windows-overlap", |p| p.windows.values_mut().for_each(|w| w.reverse())),
+    ("a window that has passed", "window-past", |p| {
+        p.windows.values_mut().for_each(|w| w[0].interval.start = TimeSpan::hours(5).before(w[0].interval.start));
+        p.as_of = p.windows.values().next().unwrap()[0].interval.end;
+    }),
+    ("a window turned around", "window-empty", |p| {
+        for window in p.windows.values_mut().flatten() {
+            let interval = &mut window.interval;
+            std::mem::swap(&mut interval.start, &mut interval.end);
+        }
+    }),
+    ("a chain that grew", "window-too-short", |p| {
+        let fix = step(p, StepKind::Fix);
+        (fix.expected, fix.timeout) = (TimeSpan::hours(4), TimeSpan::hours(4));
+    }),
+    ("a way back that grew", "window-too-short", |p| {
+        let restore = &mut step(p, StepKind::Fix).undo[0];
+        (restore.expected, restore.timeout) = (TimeSpan::hours(4), TimeSpan::hours(4));
+    }),
+    ("a margin that grew", "window-too-short", |p| p.rollout.margin = TimeSpan::hours(4)),
+];
+
+#[test]
+fn every_mutation_is_noticed() {
+    let sound = sound();
+    for (what, code, mutate) in MUTATIONS {
+        let mut plan = sound.clone();
+        mutate(&mut plan);
+        assert_ne!(plan, sound, "{what}: nothing was changed");
+        let found = check(&plan);
+        assert!(found.iter().any(|v| v.code == *code), "{what}: expected {code}, found {found:#?}");
+    }
+}
+
+#[test]
+fn violations_name_their_place() {
+    let mut plan = sound();
+    step(&mut plan, StepKind::Fix).undo.clear();
+    let found: Vec<String> = check(&plan).iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["web-00000/fix: its undo is not restore, then verify_restored [undo-missing]"]);
+}

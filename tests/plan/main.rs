@@ -1,0 +1,14 @@
+//! The planner from outside: what it plans and blocks, that the checker agrees, that files and views tell the truth.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed assumption must fail the test; figures are shown"
+)]
+
+mod checker;
+mod file;
+mod fleet;
+mod passes;
+mod properties;
+mod scale;
+mod views;
