@@ -157,3 +157,160 @@ impl Switch for Haproxy {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::net::UnixListener;
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use crate::model::HostName;
+
+    use super::*;
+
+    fn host() -> Host {
+        Host::named(HostName::new("web-1").unwrap())
+    }
+
+    /// Says what HAProxy 2.6 was recorded to say, for one server whose sessions end one by one while it drains.
+    struct Fake {
+        dir: tempfile::TempDir,
+        admin: Arc<AtomicU32>,
+        sessions: Arc<AtomicU32>,
+    }
+
+    impl Fake {
+        fn start(sessions: u32) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let listener = UnixListener::bind(dir.path().join("admin.sock")).unwrap();
+            let (admin, sessions) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(sessions)));
+            std::thread::spawn({
+                let (admin, sessions) = (Arc::clone(&admin), Arc::clone(&sessions));
+                move || {
+                    for stream in listener.incoming() {
+                        let mut stream = stream.unwrap();
+                        let mut line = String::new();
+                        BufReader::new(&stream).read_line(&mut line).unwrap();
+                        let _ = stream.write_all(answer(line.trim(), &admin, &sessions).as_bytes());
+                    }
+                }
+            });
+            Self { dir, admin, sessions }
+        }
+
+        fn socket(&self) -> String {
+            self.dir.path().join("admin.sock").display().to_string()
+        }
+    }
+
+    fn answer(line: &str, admin: &AtomicU32, sessions: &AtomicU32) -> String {
+        match line {
+            "set server shop/web-1 state drain" => {
+                admin.store(8, Ordering::Relaxed);
+                "\n".to_owned()
+            }
+            "set server shop/web-1 state ready" => {
+                admin.store(0, Ordering::Relaxed);
+                "\n".to_owned()
+            }
+            "show servers state shop" => format!(
+                "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight \
+                 srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state \
+                 srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl \
+                 srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n\
+                 3 shop 2 web-2 127.0.0.1 0 0 1 1 1 8 2 0 6 0 0 0 - 18082 - 0 0 - - 0\n\
+                 3 shop 1 web-1 127.0.0.1 2 {} 1 1 0 1 0 2 0 0 0 0 - 18081 - 0 0 - - 0\n\n",
+                admin.load(Ordering::Relaxed)
+            ),
+            "show stat" => {
+                let left = sessions.load(Ordering::Relaxed);
+                sessions.store(left.saturating_sub(1), Ordering::Relaxed);
+                format!(
+                    "# pxname,svname,qcur,qmax,scur,smax,slim,stot,status,weight,\n\
+                     f,FRONTEND,,,7,0,9985,0,OPEN,,\nshop,web-1,0,0,{left},0,,0,no check,1,\n\
+                     shop,web-2,0,0,5,0,,0,DOWN,1,\nshop,BACKEND,0,0,9,0,999,0,UP,1,\n\n"
+                )
+            }
+            _ if line.starts_with("set server shop/") => "No such server.\n\n".to_owned(),
+            _ if line.starts_with("set server ") => "No such backend.\n\n".to_owned(),
+            _ => "Can't find backend.\n\n".to_owned(),
+        }
+    }
+
+    /// What holds for every HAProxy whose server is idle.
+    async fn contract(socket: &str) {
+        let switch = Haproxy::new(socket, "shop", "web-1");
+        assert_eq!(switch.status(&host()).await.unwrap(), TrafficState::InService);
+        for _ in 0..2 {
+            switch.drain(&host(), TimeSpan::seconds(10)).await.unwrap();
+            assert_eq!(switch.status(&host()).await.unwrap(), TrafficState::Drained { running: Some(0) });
+        }
+        for _ in 0..2 {
+            switch.undrain(&host()).await.unwrap();
+            assert_eq!(switch.status(&host()).await.unwrap(), TrafficState::InService);
+        }
+        for (backend, server) in [("shop", "web-9"), ("nope", "web-1")] {
+            let wrong = Haproxy::new(socket, backend, server);
+            assert!(wrong.status(&host()).await.unwrap_err().to_string().contains("does not know"));
+            assert!(wrong.drain(&host(), TimeSpan::ZERO).await.unwrap_err().to_string().contains("No such"));
+        }
+    }
+
+    #[tokio::test]
+    async fn recorded_answers_are_understood() {
+        contract(&Fake::start(2).socket()).await;
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_get_idle_is_an_error() {
+        let fake = Fake::start(1000);
+        let switch = Haproxy::new(&fake.socket(), "shop", "web-1");
+        let error = switch.drain(&host(), TimeSpan::seconds(1)).await.unwrap_err();
+        assert!(error.to_string().contains("not idle after 1s"), "{error}");
+        assert_eq!(fake.admin.load(Ordering::Relaxed), 8, "it stays drained: who undrains it knows why");
+        assert!(fake.sessions.load(Ordering::Relaxed) < 1000);
+    }
+
+    #[tokio::test]
+    async fn names_that_would_be_commands_are_refused() {
+        let fake = Fake::start(0);
+        for name in ["web-1; disable server shop/web-2", "web 1", "web\n1", "", "a/b"] {
+            let switch = Haproxy::new(&fake.socket(), "shop", name);
+            assert!(switch.drain(&host(), TimeSpan::ZERO).await.unwrap_err().to_string().contains("not a name"));
+        }
+        let absent = Haproxy::new("/nonexistent.sock", "shop", "web-1");
+        assert!(absent.status(&host()).await.is_err());
+    }
+
+    /// The same against the real one, where it is installed.
+    #[tokio::test]
+    async fn a_real_haproxy_keeps_the_contract() {
+        let path = crate::env::var("PATH").unwrap_or_default();
+        let found = std::env::split_paths(&path).map(|dir: PathBuf| dir.join("haproxy")).find(|file| file.exists());
+        let Some(program) = found else {
+            crate::transport::testing::skip("haproxy is not installed");
+            return;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name).display().to_string();
+        let config = format!(
+            "global\n  stats socket {} mode 600 level admin\ndefaults\n  mode http\n  timeout connect 2s\n  \
+             timeout client 5s\n  timeout server 5s\nfrontend f\n  bind unix@{}\n  default_backend shop\n\
+             backend shop\n  server web-1 127.0.0.1:1\n  server web-2 127.0.0.1:1\n",
+            file("admin.sock"),
+            file("front.sock"),
+        );
+        std::fs::write(file("haproxy.cfg"), config).unwrap();
+        let mut child = std::process::Command::new(program).args(["-db", "-f", &file("haproxy.cfg")]).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while !Path::new(&file("admin.sock")).exists() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        contract(&file("admin.sock")).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
