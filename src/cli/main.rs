@@ -35,13 +35,24 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
     match &cli.command {
-        Command::Completions(args) => super::completions::run(args, printer),
-        Command::Man(args) => super::man::run(args, printer),
         Command::Findings(args) => super::findings::run(args, printer),
+        Command::Scan(args) => super::scan::run(args, printer),
+        Command::Check(args) => super::check::run(args, printer),
+        Command::Plan(args) => super::plan::run(args, printer),
+        Command::Show(args) => super::show::show(args, printer),
+        Command::Explain(args) => super::show::run_explain(args, printer),
+        Command::Run(args) => super::run::run(args, &cli.global, printer),
+        Command::Resume(args) => super::run::resume(args, &cli.global, printer),
+        Command::Pause(args) => super::control::pause(args, &cli.global, printer),
+        Command::Abort(args) => super::control::abort(args, &cli.global, printer),
+        Command::Status(args) => super::control::status(args, &cli.global, printer),
+        Command::Report(args) => super::report::run(args, &cli.global, printer),
+        Command::Lab(args) => super::lab::run(args, printer),
+        Command::Demo(args) => super::demo::run(args, printer),
         Command::Schema(args) => super::schema::run(args, printer),
         Command::Debug(args) => super::debug::run(args, printer),
-        Command::Lab(args) => super::lab::run(args, printer),
-        _ => Err(CommandError::new(Exit::Failed, "not wired")),
+        Command::Completions(args) => super::completions::run(args, printer),
+        Command::Man(args) => super::man::run(args, printer),
     }
 }
 

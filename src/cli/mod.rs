@@ -1,16 +1,26 @@
 //! Arguments, exit codes, one file a subcommand.
 
 mod args;
+mod check;
 mod completions;
+mod control;
 mod debug;
+mod demo;
+mod drive;
 mod error;
 mod exit;
 mod findings;
+mod inputs;
 mod lab;
 mod main;
 mod man;
+mod plan;
 mod printer;
+mod report;
+mod run;
+mod scan;
 mod schema;
+mod show;
 
 pub use args::Cli;
 pub use exit::Exit;

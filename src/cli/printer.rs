@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
+use crate::diagnostic::{Diagnostic, render_text};
+
 use super::args::{Color, Global};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -24,11 +26,6 @@ impl Printer {
             Color::Auto => crate::env::var("NO_COLOR").is_none_or(|v| v.is_empty()) && io::stderr().is_terminal(),
         };
         Self { color, quiet: global.quiet }
-    }
-
-    /// Whether text for stderr may be coloured.
-    pub const fn color(self) -> bool {
-        self.color
     }
 
     /// Whether a live display makes sense.
@@ -68,6 +65,13 @@ impl Printer {
     pub fn talk(self, text: impl AsRef<str>) {
         if !self.quiet {
             let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        }
+    }
+
+    /// Problems that end nothing.
+    pub fn diagnostics(self, diagnostics: &[Diagnostic]) {
+        if !self.quiet && !diagnostics.is_empty() {
+            let _ = write!(io::stderr().lock(), "{}", render_text(diagnostics, self.color));
         }
     }
 

@@ -247,6 +247,14 @@ impl HostMachine {
         Ok(())
     }
 
+    /// Another controller looks from now on. Time that passed while nobody looked decides nothing: what runs, or is
+    /// only now found never to have started, gets its whole limit again.
+    pub(super) fn taken_over(&mut self, now: Timestamp) {
+        if let Some(running) = &mut self.running {
+            running.since = now;
+        }
+    }
+
     /// The running attempt, of which nothing is known, is looked at again.
     pub(super) fn probe(&mut self, step: &StepId, probe: u32) -> Result<(), IllegalTransition> {
         match self.running.as_mut().filter(|r| r.step == *step && r.unknown.is_some()) {

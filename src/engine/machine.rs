@@ -100,6 +100,10 @@ impl Campaign {
         self.state.campaign.apply(at, body, waves)?;
         let now = self.state.campaign.clock().steady(at);
         match body {
+            RecordBody::ControllerStarted { .. } => {
+                self.state.hosts.iter_mut().for_each(|host| host.taken_over(now));
+                Ok(())
+            }
             RecordBody::Gate { host, verdict, .. } => self.host(host.as_str())?.machine.answer(host, verdict),
             RecordBody::Intent { attempt, undo } => self.begin(at, now, attempt, *undo),
             RecordBody::Outcome { attempt, result } => self.finish(now, attempt, result),

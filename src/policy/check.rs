@@ -141,20 +141,19 @@ impl Check<'_> {
             }
             self.policy.scoring.age_full_at = age;
         }
-        if let Some((points, at)) = self.scalar("priority.importance_points", source, raw.importance_points) {
-            if let Some([important, general, test]) =
+        if let Some((points, at)) = self.scalar("priority.importance_points", source, raw.importance_points)
+            && let Some([important, general, test]) =
                 self.scores(source, [&points.important, &points.general, &points.test])
-            {
-                if important < general || general < test {
-                    self.push(
-                        Diagnostic::error("points-out-of-order", "a more important host has fewer points")
-                            .at(at)
-                            .help("important >= general >= test"),
-                    );
-                }
-                [self.policy.scoring.important, self.policy.scoring.general, self.policy.scoring.test] =
-                    [important, general, test];
+        {
+            if important < general || general < test {
+                self.push(
+                    Diagnostic::error("points-out-of-order", "a more important host has fewer points")
+                        .at(at)
+                        .help("important >= general >= test"),
+                );
             }
+            [self.policy.scoring.important, self.policy.scoring.general, self.policy.scoring.test] =
+                [important, general, test];
         }
         if let Some((thresholds, at)) = self.scalar("priority.thresholds", source, raw.thresholds) {
             let each = [&thresholds.critical, &thresholds.high, &thresholds.medium];

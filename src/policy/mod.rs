@@ -7,11 +7,15 @@ mod decide;
 mod glob;
 mod raw;
 mod schedule;
+mod schema;
 mod score;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod types;
 mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;
+pub use schema::schema;
 pub use types::*;

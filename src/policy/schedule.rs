@@ -51,7 +51,7 @@ fn days(
                 None => None,
             };
             match Rule::new(&text.value, from) {
-                Ok(rule) => Some(Days::Rule(rule)),
+                Ok(rule) => Some(Days::Rule(Box::new(rule))),
                 Err(error) => {
                     let mut diagnostic = Diagnostic::error("invalid-rrule", error.to_string()).at(span(source, text));
                     if error == RuleError::NeedsFrom {

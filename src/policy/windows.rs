@@ -42,7 +42,7 @@ pub(super) enum Days {
     /// These, sorted.
     Dates(Vec<Date>),
     /// By a rule.
-    Rule(Rule),
+    Rule(Box<Rule>),
 }
 
 /// A recurrence rule of RFC 5545 that gives days.
@@ -88,6 +88,9 @@ impl Rule {
             rrule::Frequency::Daily | rrule::Frequency::Weekly | rrule::Frequency::Monthly | rrule::Frequency::Yearly
         ) {
             return Err(RuleError::TooFine);
+        }
+        if rule.get_interval() == 0 {
+            return Err(invalid("INTERVAL counts from 1"));
         }
         let names_days = !rule.get_by_weekday().is_empty()
             || !rule.get_by_month_day().is_empty()
@@ -273,4 +276,287 @@ fn first_line(path: &std::path::Path) -> Option<String> {
     let mut line = String::new();
     std::io::BufReader::new(file.take(200)).read_line(&mut line).ok()?;
     (!line.trim().is_empty()).then_some(line)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::model::{subtract, union};
+    use proptest::prelude::*;
+
+    fn schedule(zone: &str, rule: &str, start: &str, close: Close) -> Schedule {
+        Schedule {
+            days: Days::Rule(Box::new(Rule::new(rule, None).unwrap())),
+            start: start.parse().unwrap(),
+            close,
+            zone: TimeZone::get(zone).unwrap(),
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// The local times of the window that opens on a day, and its length in minutes.
+    fn on(schedule: &Schedule, day: &str) -> (String, String, u64) {
+        let open = schedule.on(day.parse().unwrap()).unwrap();
+        let local = |t: Timestamp| t.to_zoned(schedule.zone.clone()).strftime("%H:%M%:z").to_string();
+        (local(open.start), local(open.end), open.length().as_seconds() / 60)
+    }
+
+    #[test]
+    fn with_an_end_the_narrowest_reading_holds_on_the_days_of_clock_changes() {
+        let berlin = schedule("Europe/Berlin", "FREQ=WEEKLY;BYDAY=SU", "02:30", Close::At("05:00".parse().unwrap()));
+        let york = schedule("America/New_York", "FREQ=WEEKLY;BYDAY=SU", "01:30", Close::At("04:00".parse().unwrap()));
+        let expect = |from: &str, to: &str, minutes| (from.to_owned(), to.to_owned(), minutes);
+        assert_eq!(on(&berlin, "2027-03-21"), expect("02:30+01:00", "05:00+01:00", 150));
+        assert_eq!(on(&berlin, "2027-03-28"), expect("03:30+02:00", "05:00+02:00", 90));
+        assert_eq!(on(&berlin, "2027-10-31"), expect("02:30+01:00", "05:00+01:00", 150));
+        assert_eq!(on(&york, "2027-03-14"), expect("01:30-05:00", "04:00-04:00", 90));
+        assert_eq!(on(&york, "2027-11-07"), expect("01:30-05:00", "04:00-05:00", 150));
+    }
+
+    #[test]
+    fn a_duration_is_time_that_has_elapsed() {
+        let nights = schedule("Europe/Berlin", "FREQ=DAILY", "22:00", Close::After(TimeSpan::hours(6)));
+        assert_eq!(on(&nights, "2027-03-27"), ("22:00+01:00".into(), "05:00+02:00".into(), 360));
+        assert_eq!(on(&nights, "2027-10-30"), ("22:00+02:00".into(), "03:00+01:00".into(), 360));
+        assert_eq!(on(&nights, "2027-06-01"), ("22:00+02:00".into(), "04:00+02:00".into(), 360));
+    }
+
+    #[test]
+    fn an_end_before_the_start_is_on_the_next_day() {
+        let nights = schedule("Europe/Berlin", "FREQ=DAILY", "22:00", Close::At("02:00".parse().unwrap()));
+        assert_eq!(on(&nights, "2027-06-01").2, 240);
+        // 02:00 does not exist: its earlier reading is 01:00.
+        assert_eq!(on(&nights, "2027-03-27").2, 180);
+        let gap = schedule("Europe/Berlin", "FREQ=DAILY", "02:15", Close::At("02:45".parse().unwrap()));
+        assert_eq!(gap.on("2027-03-28".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_window_that_opened_before_the_range_is_found_whole() {
+        let weekends = schedule("Pacific/Kiritimati", "FREQ=WEEKLY;BYDAY=FR", "20:00", Close::After(TimeSpan::days(3)));
+        let open = weekends.intervals(Interval { start: at("2027-06-06T00:00:00Z"), end: at("2027-06-06T01:00:00Z") });
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].length(), TimeSpan::days(3));
+        assert!(open[0].start < at("2027-06-06T00:00:00Z"));
+    }
+
+    #[test]
+    fn until_is_understood_in_all_its_forms() {
+        for until in ["20270603", "20270603T220000", "20270603T200000Z"] {
+            let nights = schedule(
+                "Europe/Berlin",
+                &format!("FREQ=DAILY;UNTIL={until}"),
+                "22:00",
+                Close::After(TimeSpan::hours(1)),
+            );
+            let open =
+                nights.intervals(Interval { start: at("2027-06-01T00:00:00Z"), end: at("2027-06-10T00:00:00Z") });
+            assert_eq!(open.len(), 3, "{until}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_depends_on_its_first_day_must_name_it() {
+        for rule in
+            ["FREQ=WEEKLY", "FREQ=MONTHLY", "FREQ=YEARLY;BYMONTH=6", "FREQ=DAILY;INTERVAL=2", "FREQ=DAILY;COUNT=3"]
+        {
+            assert_eq!(Rule::new(rule, None).unwrap_err(), RuleError::NeedsFrom, "{rule}");
+            let from = Date::constant(2027, 1, 2);
+            let days =
+                Rule::new(rule, Some(from)).unwrap().days(Date::constant(2026, 1, 1), Date::constant(2027, 12, 31));
+            assert!(days.iter().all(|day| *day >= from) && !days.is_empty(), "{rule}");
+        }
+        let odd = Rule::new("FREQ=WEEKLY;INTERVAL=2;BYDAY=SA", Some(Date::constant(2027, 1, 2))).unwrap();
+        let days = odd.days(Date::constant(2030, 1, 1), Date::constant(2030, 2, 1));
+        assert_eq!(days, [Date::constant(2030, 1, 12), Date::constant(2030, 1, 26)]);
+    }
+
+    #[test]
+    fn rules_finer_than_a_day_and_nonsense_are_refused() {
+        for rule in ["FREQ=HOURLY", "FREQ=SECONDLY", "FREQ=MINUTELY", "FREQ=DAILY;BYHOUR=3"] {
+            assert_eq!(Rule::new(rule, None).unwrap_err(), RuleError::TooFine, "{rule}");
+        }
+        for rule in [
+            "",
+            "DAILY",
+            "FREQ=DAILY\nEXDATE:20260101",
+            "FREQ=DAILY;UNTIL=x",
+            "FREQ=DAILY;INTERVAL=0",
+            "FREQ=MONTHLY;BYMONTHDAY=40",
+        ] {
+            assert!(Rule::new(rule, Some(Date::constant(2027, 1, 1))).is_err(), "{rule:?}");
+        }
+        let never = Rule::new("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", None).unwrap();
+        assert!(!never.ever());
+    }
+
+    #[test]
+    fn the_data_names_its_version() {
+        let version = tzdata_version();
+        assert!(version.starts_with("system") || version == "none", "{version}");
+    }
+
+    const ZONES: [&str; 7] = [
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Africa/Casablanca",
+        "Asia/Kathmandu",
+        "America/Santiago",
+        "UTC",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn windows_keep_their_length_and_avoid_freezes(
+            zone in prop::sample::select(&ZONES[..]),
+            hour in 0i8..24, minute in prop::sample::select(&[0i8, 15, 30, 45][..]),
+            length in prop_oneof![(1u64..72).prop_map(|h| Close::After(TimeSpan::hours(h))), (0i8..24).prop_map(|h| Close::At(Time::constant(h, 7, 0, 0)))],
+            day in 0i64..700, freeze in 0i64..60 * 24, frozen in 1i64..200,
+        ) {
+            let schedule = Schedule {
+                days: Days::Rule(Box::new(Rule::new("FREQ=DAILY", None).unwrap())),
+                start: Time::constant(hour, minute, 0, 0), close: length, zone: TimeZone::get(zone).unwrap(),
+            };
+            let start = Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap();
+            let range = Interval { start, end: TimeSpan::days(60).after(start) };
+            let open = schedule.intervals(range);
+            prop_assert!(open.len() <= 64 && open.len() >= 58);
+            for interval in &open {
+                match length {
+                    Close::After(span) => prop_assert_eq!(interval.length(), span),
+                    // Never longer than on any other day, however the clock changes.
+                    Close::At(time) => {
+                        let usual = (time.duration_since(schedule.start).as_secs()).rem_euclid(86_400);
+                        prop_assert!(interval.length().as_seconds() <= u64::try_from(usual).unwrap() + 3600);
+                    }
+                }
+            }
+            let hole = TimeSpan::hours(u64::try_from(freeze).unwrap()).after(start);
+            let freeze = Interval { start: hole, end: TimeSpan::hours(u64::try_from(frozen).unwrap()).after(hole) };
+            let total = |all: &[Interval]| all.iter().map(|i| i.length().as_seconds()).sum::<u64>();
+            let whole = union(open);
+            let left = subtract(&whole, &[freeze]);
+            prop_assert!(left.iter().all(|i| !freeze.contains(i.start) && i.end <= freeze.start || i.start >= freeze.end));
+            prop_assert!(total(&left) <= total(&whole));
+            prop_assert!(total(&left) + freeze.length().as_seconds() >= total(&whole));
+        }
+    }
+
+    /// A table of others' vectors, or none (said on stderr) where they are not there.
+    fn vectors(name: &str) -> Option<Vec<Vec<String>>> {
+        let folder = crate::env::var("SWITCHBACK_CORPUS")
+            .map(std::path::PathBuf::from)
+            .unwrap_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+        let path = folder.join("vectors").join(name);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
+            {
+                eprintln!("skipped: no {}", path.display());
+            }
+            return None;
+        };
+        Some(text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+    }
+
+    #[test]
+    fn instants_agree_with_published_vectors_across_clock_changes() {
+        let Some(rows) = vectors("rrule-dst.tsv") else { return };
+        let mut compared = 0;
+        for row in rows {
+            let [zone, dtstart, rule, _, utc, kinds, ..] = row.as_slice() else { panic!("{row:?}") };
+            let dtstart = DateTime::strptime("%Y%m%dT%H%M%S", dtstart).unwrap();
+            // Hours belong to `start` with us.
+            let rule = rule.replace(";BYHOUR=23", "");
+            let Ok(rule) = Rule::new(&rule, Some(dtstart.date())) else {
+                assert!(rule.contains("HOURLY"), "{rule}");
+                continue;
+            };
+            let schedule = Schedule {
+                days: Days::Rule(Box::new(rule)),
+                start: dtstart.time(),
+                close: Close::After(TimeSpan::minutes(1)),
+                zone: TimeZone::get(zone).unwrap(),
+            };
+            let first = dtstart.to_zoned(TimeZone::UTC).unwrap().timestamp();
+            let range = Interval { start: TimeSpan::days(3).before(first), end: TimeSpan::days(400).after(first) };
+            let found: Vec<Timestamp> = schedule.intervals(range).into_iter().map(|i| i.start).collect();
+            let expected: Vec<(Timestamp, &str)> = utc
+                .split(',')
+                .zip(kinds.split(','))
+                .map(|(t, kind)| {
+                    let time = DateTime::strptime("%Y%m%dT%H%M%SZ", t).unwrap();
+                    (time.to_zoned(TimeZone::UTC).unwrap().timestamp(), kind)
+                })
+                .collect();
+            assert_eq!(found.len(), expected.len(), "{row:?}");
+            for (found, (expected, kind)) in found.into_iter().zip(expected) {
+                // Where a local time occurs twice we take the later reading, calendars the earlier.
+                if kind == "ambiguous" {
+                    let later = TimeSpan::between(expected, found);
+                    assert!(later >= TimeSpan::minutes(30) && later <= TimeSpan::hours(2), "{row:?}");
+                } else {
+                    assert_eq!(found, expected, "{row:?}");
+                }
+                compared += 1;
+            }
+        }
+        assert!(compared > 40, "{compared} instants");
+    }
+
+    #[test]
+    fn days_agree_with_published_vectors() {
+        let Some(rows) = vectors("rrule-local.tsv") else { return };
+        let (mut agreed, mut refused, mut differed) = (0, 0, Vec::new());
+        for row in &rows {
+            let [dtstart, rule, start_at, kind, instances, _, _, check] = row.as_slice() else { panic!("{row:?}") };
+            // Where the libraries themselves disagree there is nothing to hold us to.
+            if !start_at.is_empty()
+                || check != "agrees"
+                || dtstart.len() < 8
+                || !matches!(kind.as_str(), "complete" | "prefix")
+            {
+                continue;
+            }
+            let day = |text: &str| Date::strptime("%Y%m%d", &text[..8]).unwrap();
+            let from = day(dtstart);
+            let Ok(read) = Rule::new(rule, Some(from)) else {
+                refused += 1;
+                // Finer than a day is not ours; the rest RFC 5545 forbids, and only some libraries take it.
+                let finer = ["BYHOUR", "BYMINUTE", "BYSECOND", "HOURLY", "MINUTELY", "SECONDLY"];
+                let yearly_only =
+                    ["BYWEEKNO", "BYYEARDAY"].iter().any(|f| rule.contains(f)) && !rule.contains("YEARLY");
+                let weekly = rule.contains("WEEKLY") && rule.contains("BYMONTHDAY");
+                if !(finer.iter().any(|f| rule.contains(f)) || yearly_only || weekly) {
+                    differed.push(format!("refused {rule}"));
+                }
+                continue;
+            };
+            let expected: Vec<Date> = instances.split(',').filter(|t| !t.is_empty()).map(day).collect();
+            let last = if kind == "complete" { from.saturating_add(60.years()) } else { *expected.last().unwrap() };
+            let time = dtstart.get(9..15).map_or(Time::midnight(), |t| Time::strptime("%H%M%S", t).unwrap());
+            let found: Vec<Date> = read
+                .days(from, last)
+                .into_iter()
+                .filter(|day| {
+                    let local = day.to_datetime(time);
+                    read.allows(local, local.to_zoned(TimeZone::UTC).unwrap().timestamp())
+                })
+                .collect();
+            if found.iter().take(expected.len()).eq(expected.iter())
+                && (kind == "prefix" || found.len() == expected.len())
+            {
+                agreed += 1;
+            } else {
+                differed.push(format!("{dtstart} {rule}: {} days, expected {}", found.len(), expected.len()));
+            }
+        }
+        assert!(agreed > 100 && differed.is_empty(), "{agreed} agree, {refused} refused, differ: {differed:#?}");
+    }
 }

@@ -30,6 +30,8 @@ pub struct CampaignReport {
     /// Findings before and after, where a scan after the campaign was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<FindingCounts>,
+    /// Whether somebody ended it before its time.
+    pub aborted: bool,
     /// How many records the journal holds.
     pub records: u64,
 }
@@ -118,6 +120,7 @@ impl CampaignReport {
                 .collect(),
             operations: Vec::new(),
             findings: None,
+            aborted: false,
             records: records.len() as u64,
         };
         for record in records {
@@ -155,7 +158,10 @@ impl CampaignReport {
             }
             RecordBody::Paused { by, reason } => self.note(at, format!("paused by {by}: {}", reason.text)),
             RecordBody::Resumed { by } => self.note(at, format!("resumed by {by}")),
-            RecordBody::Aborted { by, reason } => self.note(at, format!("aborted by {by}: {}", reason.text)),
+            RecordBody::Aborted { by, reason } => {
+                self.aborted = true;
+                self.note(at, format!("aborted by {by}: {}", reason.text));
+            }
             RecordBody::ClockJump { from, to } => self.note(at, format!("the clock jumped from {from} to {to}")),
             RecordBody::Gate { host, verdict, .. } => {
                 if let Some(host) = self.hosts.get_mut(host) {

@@ -69,12 +69,7 @@ impl EmbeddedEngine {
     }
 
     /// An engine with another journal; signals are kept in the folder all the same.
-    pub fn with_journal(
-        dir: &Path,
-        journal: OpenJournal,
-        executor: Arc<dyn StepExecutor>,
-        on_pause: OnPause,
-    ) -> Self {
+    pub fn with_journal(dir: &Path, journal: OpenJournal, executor: Arc<dyn StepExecutor>, on_pause: OnPause) -> Self {
         Self { dir: dir.to_owned(), journal, executor, on_pause, controllers: Mutex::new(BTreeMap::new()) }
     }
 

@@ -10,7 +10,9 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RunError {
     /// The journal refused. Nothing was started for which it has no intent; what runs on hosts goes on there.
-    #[error("journal failed; no further step was started, what runs on hosts goes on, and `switchback resume` finds it")]
+    #[error(
+        "journal failed; no further step was started, what runs on hosts goes on, and `switchback resume` finds it"
+    )]
     Journal(#[source] StoreError),
     /// The store refused before anything was started.
     #[error("store refused")]

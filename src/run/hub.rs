@@ -44,9 +44,7 @@ impl Hub {
         if let Some(record) = records.last() {
             state.last = record.seq;
         }
-        state.listeners.retain(|listener| {
-            records.iter().all(|record| listener.records.send(record.clone()).is_ok())
-        });
+        state.listeners.retain(|listener| records.iter().all(|record| listener.records.send(record.clone()).is_ok()));
     }
 
     /// A step says something of itself.

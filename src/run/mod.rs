@@ -3,6 +3,7 @@
 mod dispatcher;
 mod embedded;
 mod error;
+mod executor;
 mod hub;
 mod scan;
 mod signals;
@@ -10,5 +11,6 @@ mod worker;
 
 pub use embedded::*;
 pub use error::*;
+pub use executor::{ProviderOf, RemoteExecutor, SwitchOf};
 pub use scan::*;
 pub use signals::*;

@@ -115,8 +115,11 @@ impl SimWorld {
         }
         let changes = matches!(call.step.action, Action::Change { .. } | Action::Reboot { .. });
         let text = format!("{} does not answer", call.host);
-        let result =
-            if changes && call.mode == Mode::Attach { unknown("unreachable", text) } else { failed("unreachable", text) };
+        let result = if changes && call.mode == Mode::Attach {
+            unknown("unreachable", text)
+        } else {
+            failed("unreachable", text)
+        };
         self.answer(now, id, result);
         false
     }
@@ -152,12 +155,14 @@ impl SimWorld {
         if self.spring(&call.host, lost(LostWhen::During)).is_some() {
             self.connection_lost(now, id);
         }
-        let cut = self.spring(&call.host, |fault| {
-            matches!(fault, Fault::CutOff { step } | Fault::Isolated { step } if *step == kind)
-        });
+        let cut = self.spring(
+            &call.host,
+            |fault| matches!(fault, Fault::CutOff { step } | Fault::Isolated { step } if *step == kind),
+        );
         if let Some(fault) = cut {
             if let Some(host) = self.hosts.get_mut(&call.host) {
-                host.network = if matches!(fault, Fault::Isolated { .. }) { Network::Isolated } else { Network::CutOff };
+                host.network =
+                    if matches!(fault, Fault::Isolated { .. }) { Network::Isolated } else { Network::CutOff };
             }
             if call.step.kind != StepKind::Soak {
                 self.connection_lost(now, id);

@@ -1,6 +1,7 @@
 //! A whole campaign in virtual time: the engine's machines against the simulated world, with controllers that die.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -122,7 +123,7 @@ struct Driver {
     due: BTreeSet<(Timestamp, Due)>,
     asked: Vec<Signal>,
     disturbances: Vec<Disturbance>,
-    trace: Digest,
+    trace: String,
     controllers: u32,
     finished: bool,
 }
@@ -145,7 +146,7 @@ impl SimRun {
             due: BTreeSet::new(),
             asked: Vec::new(),
             disturbances: self.disturbances,
-            trace: self.digest,
+            trace: String::new(),
             controllers: 1,
             finished: false,
         };
@@ -191,10 +192,6 @@ impl Driver {
         self.campaign.as_ref().map_or(Phase::New, Campaign::phase)
     }
 
-    fn trace(&mut self, what: &str) {
-        self.trace = Digest::of(format!("{}{what}", self.trace).as_bytes());
-    }
-
     /// Lets the world go on by one event.
     fn advance(&mut self, now: Timestamp) {
         let Some(advanced) = self.world.advance(now) else { return };
@@ -210,7 +207,8 @@ impl Driver {
     fn look(&mut self, at: Timestamp) {
         let seen = self.world.take_seen();
         for observation in &seen {
-            self.trace(&format!("{at} {observation:?}"));
+            // Writing to a string cannot fail.
+            let _ = writeln!(self.trace, "{at} {observation:?}");
             self.monitor.saw(at, &self.world, observation);
         }
         if !seen.is_empty() {
@@ -260,7 +258,6 @@ impl Driver {
             match effect {
                 Effect::Append(body) => {
                     let record = self.chain.push(now, body);
-                    self.trace(&record.digest().to_string());
                     self.monitor.recorded(&self.world, &record);
                     let seq = record.seq;
                     self.records.push(record);
@@ -356,11 +353,15 @@ impl Driver {
         } else if phase != Phase::Paused {
             self.monitor.complain(now, Invariant::Progress, format!("the campaign stands still in {phase:?}"));
         }
+        // The last record names all before it.
+        if let Some(record) = self.records.last() {
+            let _ = writeln!(self.trace, "{}", record.digest());
+        }
         SimResult {
             outcomes,
             phase,
             records: self.records,
-            trace: self.trace,
+            trace: Digest::of(self.trace.as_bytes()),
             ended_at: now,
             violations: self.monitor.violations,
             world: self.world,

@@ -55,7 +55,11 @@ impl SimWorld {
         let over = now >= span.after(call.began);
         if host.reachable(now) {
             if !host.serves() {
-                self.answer(now, id, failed("service-down", format!("{} does not answer on {}", host.service, call.host)));
+                self.answer(
+                    now,
+                    id,
+                    failed("service-down", format!("{} does not answer on {}", host.service, call.host)),
+                );
                 return;
             }
             if over {

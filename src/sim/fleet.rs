@@ -155,7 +155,8 @@ pub fn fleet(size: usize, seed: u64) -> SimFleet {
             let mut rng = Rng::keyed(seed, name.as_str());
             let mut host = describe(name, role, *importance, i);
             host.labels.insert("env".to_owned(), if rng.percent(70) { "prod" } else { "staging" }.to_owned());
-            let mut updates: Vec<&Update> = COMMON.iter().filter(|update| rng.percent(if update.kernel { 40 } else { 55 })).collect();
+            let mut updates: Vec<&Update> =
+                COMMON.iter().filter(|update| rng.percent(if update.kernel { 40 } else { 55 })).collect();
             updates.push(own);
             Some(build(host, UnitName::new(unit).ok()?, &updates))
         })
@@ -244,7 +245,11 @@ mod tests {
     fn every_entry_of_the_catalogue_is_valid() {
         let updates = COMMON.iter().chain(ROLES.iter().map(|(.., update)| update));
         for update in updates {
-            assert!(PackageVersion::new(update.from).is_ok() && PackageVersion::new(update.to).is_ok(), "{}", update.to);
+            assert!(
+                PackageVersion::new(update.from).is_ok() && PackageVersion::new(update.to).is_ok(),
+                "{}",
+                update.to
+            );
             assert!(update.packages.iter().all(|name| PackageName::new(name).is_ok()), "{:?}", update.packages);
             let advisories: Vec<_> = update.advisories.iter().filter_map(advisory).collect();
             assert_eq!(advisories.len(), update.advisories.len());

@@ -261,11 +261,7 @@ impl Monitor {
     }
 
     /// The campaign says that it has ended.
-    pub fn finish(
-        &mut self,
-        at: Timestamp,
-        outcomes: &BTreeMap<HostName, (HostOutcome, Option<Reason>)>,
-    ) {
+    pub fn finish(&mut self, at: Timestamp, outcomes: &BTreeMap<HostName, (HostOutcome, Option<Reason>)>) {
         let plan = Arc::clone(&self.plan);
         for name in plan.hosts.keys() {
             let Some((outcome, reason)) = outcomes.get(name) else {

@@ -24,20 +24,45 @@ pub struct CallId(u64);
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Observation {
     /// A controller asked for this attempt.
-    Begun { attempt: AttemptId, kind: StepKind, mode: Mode },
+    Begun {
+        attempt: AttemptId,
+        kind: StepKind,
+        mode: Mode,
+    },
     /// A controller got its answer.
-    Answered { attempt: AttemptId, kind: StepKind, result: StepResult },
+    Answered {
+        attempt: AttemptId,
+        kind: StepKind,
+        result: StepResult,
+    },
     /// Something began to change a host, its backups or its traffic.
-    EffectStarted { attempt: AttemptId, kind: StepKind },
+    EffectStarted {
+        attempt: AttemptId,
+        kind: StepKind,
+    },
     /// It ended, well or not.
-    EffectEnded { attempt: AttemptId, kind: StepKind, well: bool },
+    EffectEnded {
+        attempt: AttemptId,
+        kind: StepKind,
+        well: bool,
+    },
     /// A planted fault came to pass.
-    FaultReached { host: HostName, fault: Fault },
+    FaultReached {
+        host: HostName,
+        fault: Fault,
+    },
     /// A host went down, or came up with this boot.
-    HostDown { host: HostName },
-    HostUp { host: HostName, boot: u64 },
+    HostDown {
+        host: HostName,
+    },
+    HostUp {
+        host: HostName,
+        boot: u64,
+    },
     /// Its service broke.
-    ServiceBroke { host: HostName },
+    ServiceBroke {
+        host: HostName,
+    },
 }
 
 /// What a call waits for.
@@ -234,7 +259,10 @@ impl SimWorld {
         for (name, host) in &self.hosts {
             text.push_str(&format!(
                 "{name} {:?} {:?} {:?} {:?}\n",
-                host.disk, host.power, host.traffic, host.network == Network::Isolated
+                host.disk,
+                host.power,
+                host.traffic,
+                host.network == Network::Isolated
             ));
         }
         Digest::of(text.as_bytes())
@@ -251,11 +279,14 @@ impl SimWorld {
         self.seen.push(observation);
     }
 
-    /// The fault of this host that `which` picks, which thereby comes to pass and is spent.
+    /// The fault of this host that `which` picks, which thereby comes to pass. It is spent, but for one that is a
+    /// state of the host's users.
     pub(super) fn spring(&mut self, host: &HostName, which: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let armed = self.armed.get_mut(host)?;
         let fault = *armed.iter().find(|fault| which(fault))?;
-        armed.remove(&fault);
+        if fault != Fault::DrainFails {
+            armed.remove(&fault);
+        }
         self.reached.insert((host.clone(), fault));
         self.see(Observation::FaultReached { host: host.clone(), fault });
         Some(fault)

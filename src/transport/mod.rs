@@ -2,6 +2,7 @@
 
 mod local;
 mod private_dir;
+mod process;
 mod remote_job;
 mod ssh;
 mod ssh_config;
@@ -13,6 +14,7 @@ mod types;
 mod wire;
 
 pub use local::LocalTransport;
+pub use process::{ProcessError, Ran, fill_argv, run_argv};
 pub use remote_job::*;
 pub use ssh::{SshLimits, SshTransport};
 pub use types::*;

@@ -79,8 +79,7 @@ impl SshTransport {
     }
 
     async fn session(&self, host: &Host) -> Result<Arc<SshSession>, TransportError> {
-        let key = (host.name.clone(), host.address().to_owned(), host.ssh.clone());
-        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(key(host)).or_default().clone();
         let mut held = slot.lock().await;
         if let Some(session) = held.as_ref() {
             if session.is_alive().await {
@@ -174,7 +173,15 @@ impl SshTransport {
     }
 }
 
+fn key(host: &Host) -> Key {
+    (host.name.clone(), host.address().to_owned(), host.ssh.clone())
+}
+
 impl Transport for SshTransport {
+    fn close(&self, host: &Host) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(host));
+    }
+
     fn open<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Arc<dyn Session>, TransportError>> {
         Box::pin(async move {
             let session: Arc<dyn Session> = self.session(host).await?;

@@ -73,11 +73,15 @@ pub struct Output {
 pub trait Transport: Send + Sync {
     /// A session with this host; kept open by the transport and shared between callers where it can.
     fn open<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Arc<dyn Session>, TransportError>>;
+
+    /// Forgets the session that is kept for this host: the next is a new one. For a host that was rebooted or
+    /// replaced, so that nothing of the old one can answer for it.
+    fn close(&self, _host: &Host) {}
 }
 
 /// A way to run things on one host.
 pub trait Session: Send + Sync {
-    /// Feeds `script` to a constant remote command (`/bin/sh -s`, through `sudo -n` when `root`) and waits for its end.
+    /// Feeds `script` to a constant remote command (`/bin/sh`, through `sudo -n` when `root`) and waits for its end.
     /// The script is a payload made by [`crate::playbook`]'s quoting renderer: values travel inside it, never in the
     /// ssh command string. On `Lost` and `Timeout` the script may still be running there.
     fn run<'a>(&'a self, script: &'a str, root: bool, limit: TimeSpan)

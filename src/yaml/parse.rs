@@ -202,18 +202,18 @@ fn duplicates(source: &Arc<Source>, node: &Node, pruned: &mut BTreeSet<u32>, dia
         Kind::Map(entries) => {
             let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
             for (key, value) in entries {
-                if let Kind::Scalar { text, .. } = &key.kind {
-                    if let Some(first) = seen.insert(text, key) {
-                        seen.insert(text, first);
-                        pruned.insert(value.id);
-                        diagnostics.push(
-                            Diagnostic::error("duplicate-key", format!("key `{}` is given twice", printable(text, 80)))
-                                .at(place(source, key.offset, key.length))
-                                .related("given before here", place(source, first.offset, first.length))
-                                .help("keep one of them"),
-                        );
-                        continue;
-                    }
+                if let Kind::Scalar { text, .. } = &key.kind
+                    && let Some(first) = seen.insert(text, key)
+                {
+                    seen.insert(text, first);
+                    pruned.insert(value.id);
+                    diagnostics.push(
+                        Diagnostic::error("duplicate-key", format!("key `{}` is given twice", printable(text, 80)))
+                            .at(place(source, key.offset, key.length))
+                            .related("given before here", place(source, first.offset, first.length))
+                            .help("keep one of them"),
+                    );
+                    continue;
                 }
                 duplicates(source, value, pruned, diagnostics);
             }

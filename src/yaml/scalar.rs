@@ -23,7 +23,7 @@ pub(super) fn is_number(text: &str) -> bool {
 /// Why other readers of YAML take this plain text for something else, or none.
 pub(super) fn surprise(text: &str) -> Option<&'static str> {
     let lower = text.to_ascii_lowercase();
-    if matches!(lower.as_str(), "yes" | "no" | "on" | "off" | "y" | "n") {
+    if matches!(lower.as_str(), "yes" | "no" | "on" | "off") {
         return Some("a truth value");
     }
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);

@@ -66,8 +66,8 @@ fn values_keep_their_text_and_their_place() {
     assert_eq!(doc.list.0[0].value, "one");
     assert_eq!(doc.labels["on"], "no");
     assert_eq!(doc.labels["tier"], "1");
-    let doc = read("count: 7\nshare: 0.5\nenabled: true").unwrap();
-    assert_eq!((doc.count, doc.share, doc.enabled), (Some(7), Some(0.5), Some(true)));
+    let plain = read("count: 7\nshare: 0.5\nenabled: true").unwrap();
+    assert_eq!((plain.count, plain.share, plain.enabled), (Some(7), Some(0.5), Some(true)));
     assert_eq!(doc.steps[1], Step::Run { argv: vec!["012".into(), "a".into()] });
     assert_eq!(doc.steps[0], Step::Stop);
     assert_eq!(read("list: [a, b]").unwrap().list.0.len(), 2);
@@ -90,12 +90,12 @@ fn all_problems_of_a_file_are_reported_at_once() {
 
 #[test]
 fn yaml_1_1_surprises_are_refused() {
-    for text in ["no", "on", "Off", "y", "012", "22:00", "1:30:00"] {
+    for text in ["no", "on", "Off", "YES", "012", "22:00", "1:30:00"] {
         assert!(errors(&format!("reason: {text}")).contains("ambiguous-scalar"), "{text}");
         assert_eq!(read(&format!("reason: \"{text}\"")).unwrap().reason.unwrap(), text);
         assert_eq!(read(&format!("reason: '{text}'")).unwrap().reason.unwrap(), text);
     }
-    for text in ["2026-12-18T18:00", "1:99", "nowhere", "0", "a:10", "10.0.0.1", "fe80::1"] {
+    for text in ["2026-12-18T18:00", "1:99", "nowhere", "y", "0", "a:10", "10.0.0.1", "fe80::1"] {
         assert_eq!(read(&format!("reason: {text}")).unwrap().reason.unwrap(), text);
     }
     assert!(errors("count: 012").contains("octal"));

@@ -56,7 +56,7 @@ pub(super) fn read(text: &str, options: serde_yaml::Options) -> Result<(Node, u3
 pub(super) fn range(location: &serde_yaml::Location) -> (usize, usize) {
     let span = location.span();
     let number = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-    (number(span.byte_offset().map(u64::from)), number(span.byte_len().map(u64::from)))
+    (number(span.byte_offset()), number(span.byte_len()))
 }
 
 fn finish(built: Spanned<Built>, source: &str, count: &mut u32) -> Node {

@@ -206,9 +206,7 @@ fn pause_finishes_what_runs_and_abort_takes_back_what_is_in_the_middle() {
     let by = || "operator".to_owned();
     let shape = Shape { hosts: 5, max_unavailable: None, concurrency: 2, ..Shape::default() };
     let undisturbed = run(&shape, 1, &[], vec![]);
-    let fix = |record: &&switchback::engine::Record| {
-        matches!(&record.body, RecordBody::Intent { attempt, .. } if attempt.step.step() == "fix")
-    };
+    let fix = |record: &&switchback::engine::Record| matches!(&record.body, RecordBody::Intent { attempt, .. } if attempt.step.step() == "fix");
     let behind = undisturbed.records.iter().find(fix).unwrap().seq;
     let pause = Disturbance::Ask { behind, signal: Signal::Pause { by: by() } };
     let result = run(&shape, 1, &[], vec![pause.clone()]);

@@ -25,7 +25,10 @@ look() {
     elif [ -e "$dir/rc" ]; then state=done
     elif [ "$(cat "$dir/started")" != "$(boot)" ]; then state=lost-by-reboot
     else state=lost; fi
-    if [ "$state" = done ]; then read -r code <"$dir/rc"; fi
+    if [ "$state" = done ]; then
+        read -r code <"$dir/rc"
+        if [ "$(cat "$dir/started")" != "$(boot)" ]; then code="$code rebooted"; fi
+    fi
 }
 
 superseded() {
@@ -92,7 +95,7 @@ fi
 say "$state" "$code"
 case $state in
 done)
-    sed -n '/^##switchback /p' "$dir/out" | tail -n 500 | tail -c 65536
+    sed -n '/^##switchback /p' "$dir/out" | tail -n 500 | tail -c 262144
     printf '##tail\n'
     tail -c 65536 "$dir/out"
     tail -c 65536 "$dir/err" >&2

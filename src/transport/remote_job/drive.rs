@@ -22,10 +22,7 @@ pub enum JobEnd {
     /// Not a byte reached the host in this call.
     NeverSent(TransportError),
     /// Time is up, or the host does not let us in any more; the job may run on.
-    Unknown {
-        /// Whether the host is to be asked again.
-        last: TransportError,
-    },
+    Unknown(TransportError),
     /// Time is up and the job runs on, or was not yet started.
     StillThere(JobState),
 }
@@ -83,7 +80,7 @@ pub async fn drive(
                     return JobEnd::NeverSent(error);
                 }
                 if left.is_zero() || matches!(error, TransportError::HostKey { .. }) {
-                    return JobEnd::Unknown { last: error };
+                    return JobEnd::Unknown(error);
                 }
                 note(&format!("{error}; asking again"));
                 tokio::time::sleep(pause.min(left)).await;

@@ -47,6 +47,8 @@ pub enum Call {
 pub struct JobOutput {
     /// Exit code.
     pub code: i32,
+    /// The host has booted again since the job was started.
+    pub rebooted: bool,
     /// The lines with which it reports facts and reasons.
     pub reports: Vec<u8>,
     /// The end of its output.
@@ -127,8 +129,14 @@ impl JobSpool {
         let mut words = state.strip_prefix("##job ").unwrap_or_default().splitn(2, ' ');
         let (word, detail) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim());
         let (reports, tail) = split_at_tail(rest);
-        Ok(match (word, detail.parse::<i32>()) {
-            ("done", Ok(code)) => JobState::Done(JobOutput { code, reports, stdout: tail, stderr: output.stderr }),
+        let (code, rebooted) = match detail.strip_suffix(" rebooted") {
+            Some(code) => (code, true),
+            None => (detail, false),
+        };
+        Ok(match (word, code.trim().parse::<i32>()) {
+            ("done", Ok(code)) => {
+                JobState::Done(JobOutput { code, rebooted, reports, stdout: tail, stderr: output.stderr })
+            }
             ("running", _) => JobState::Running(tail),
             ("claimed", _) => JobState::Claimed,
             ("absent", _) => JobState::Absent,

@@ -15,8 +15,8 @@ export HOME
 
 # The script's own children must not hold the lock, its guard must.
 inner='exec 9>&-; umask 022; cd /; exec /bin/sh "$0"'
-if timeout -k 30 5 true 2>/dev/null; then
-    timeout -k 30 "$limit" /bin/sh -c "$inner" "$dir/script" </dev/null >out 2>err
+if timeout -k 10 5 true 2>/dev/null; then
+    timeout -k 10 "$limit" /bin/sh -c "$inner" "$dir/script" </dev/null >out 2>err
 else
     /bin/sh -c "$inner" "$dir/script" </dev/null >out 2>err
 fi

@@ -87,7 +87,7 @@ async fn a_job_runs_once_and_its_result_stays() {
     assert_eq!(call(&place, &job, Call::Look).await, JobState::Absent);
     for _ in 0..3 {
         let output = done(call(&place, &job, Call::StartOrAttach).await);
-        assert_eq!((output.code, &output.stderr[..]), (7, &b"err\n"[..]));
+        assert_eq!((output.code, output.rebooted, &output.stderr[..]), (7, false, &b"err\n"[..]));
         assert_eq!(output.reports, b"##switchback fact a b c\n");
         assert_eq!(output.stdout, b"##switchback fact a b c\n0022\nno end\0");
     }
@@ -120,6 +120,9 @@ async fn a_job_without_result_is_lost_and_never_repeated() {
     assert_eq!(call(&place, &job, Call::StartOrAttach).await, JobState::Lost);
     std::fs::write(dir.join("started"), "another-boot.17\n").unwrap();
     assert_eq!(call(&place, &job, Call::StartOrAttach).await, JobState::LostByReboot);
+    std::fs::write(dir.join("rc"), "5\n").unwrap();
+    let output = done(call(&place, &job, Call::StartOrAttach).await);
+    assert!((output.code, output.rebooted) == (5, true));
     assert_eq!(place.count(), 1);
 }
 

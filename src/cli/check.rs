@@ -1,0 +1,49 @@
+//! `switchback check`: all problems of policies, playbooks and inventory in one go.
+
+use crate::diagnostic::{self, Diagnostics, Level, to_json};
+use crate::intake::read_inventory;
+use crate::model::printable;
+
+use super::args::{Check, Format};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::inputs::{load_playbooks, load_policy};
+use super::printer::Printer;
+
+pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> {
+    if let Some(code) = &args.explain {
+        return match diagnostic::explain(code) {
+            Some(text) => printer.data(text).map(|()| Exit::Ok),
+            None => Err(CommandError::new(Exit::Usage, format!("there is no code {:?}", printable(code, 60)))),
+        };
+    }
+    if args.policies.is_empty() && args.inventory.is_empty() && args.playbooks.is_empty() {
+        return Err(CommandError::new(Exit::Usage, "there is nothing to check")
+            .hint("give policies (-p), an inventory (-i) or playbooks (--playbooks)"));
+    }
+    let mut diagnostics = Diagnostics::default();
+    let policy = load_policy(&args.policies, &mut diagnostics)?;
+    load_playbooks(&args.playbooks, &mut diagnostics)?;
+    if !args.inventory.is_empty()
+        && let Some(inventory) = read_inventory(&args.inventory, &mut diagnostics)
+        && let Some(policy) = &policy
+    {
+        for warning in policy.unmatched_selectors(inventory.hosts.values()) {
+            diagnostics.push(warning);
+        }
+    }
+    if let Some(policy) = &policy {
+        for warning in policy.expired_exceptions(crate::env::now()) {
+            diagnostics.push(warning);
+        }
+    }
+    let found = diagnostics.sorted();
+    let errors = found.iter().filter(|d| d.level == Level::Error).count();
+    let warnings = found.len() - errors;
+    match args.format {
+        Format::Json => printer.json(&found.iter().map(to_json).collect::<Vec<_>>())?,
+        Format::Table => printer.diagnostics(&found),
+    }
+    printer.talk(format!("{errors} errors, {warnings} warnings"));
+    Ok(if errors > 0 || (args.deny_warnings && warnings > 0) { Exit::InvalidInput } else { Exit::Ok })
+}

@@ -1,0 +1,190 @@
+//! Follows a running campaign to its end for `run`, `resume` and `demo`: shows it, obeys Ctrl-C, and tells the outcome.
+
+use std::io::{stderr, stdout};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
+use crate::model::{CampaignId, Digest};
+use crate::plan::Plan;
+use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
+use crate::run::{EmbeddedEngine, OnPause, RunError, obey_interrupts};
+use crate::store::{Journal as _, SqliteJournal, StoreError};
+
+use super::args::Format;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::printer::Printer;
+
+/// What to run.
+pub(super) enum Begin {
+    /// A new campaign.
+    Start(Arc<Plan>),
+    /// One that has begun.
+    Resume(CampaignId, Arc<Plan>),
+}
+
+/// How a campaign stands when its controller stops.
+pub(super) struct Driven {
+    pub status: CampaignStatus,
+    pub report: CampaignReport,
+}
+
+impl Driven {
+    /// The exit code that tells it.
+    pub(super) fn exit(&self) -> Exit {
+        match self.status.phase {
+            Phase::Paused => Exit::Paused,
+            _ if self.report.stuck() > 0 => Exit::Stuck,
+            _ if self.report.aborted => Exit::Aborted,
+            Phase::Ended if self.report.went_back() > 0 => Exit::WentBack,
+            Phase::Ended => Exit::Ok,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+/// Runs a campaign until it ends, is paused, or its journal fails.
+pub(super) fn drive(
+    begin: Begin,
+    executor: Arc<dyn StepExecutor>,
+    state: &Path,
+    format: Format,
+    printer: Printer,
+) -> Result<Driven, CommandError> {
+    let runtime = runtime()?;
+    let engine = EmbeddedEngine::new(state, executor, OnPause::Stop);
+    let operator = crate::env::operator();
+    let (campaign, plan, status) = runtime.block_on(async {
+        let (campaign, plan) = match begin {
+            Begin::Start(plan) => (engine.start(Arc::clone(&plan), &operator).await.map_err(failed)?, plan),
+            Begin::Resume(campaign, plan) => {
+                engine.resume(&campaign, &operator).await.map_err(failed)?;
+                (campaign, plan)
+            }
+        };
+        let mut reporter = reporter(&plan, format, printer);
+        let status = follow(&engine, &campaign, &operator, &mut *reporter, printer).await;
+        reporter.finish();
+        Ok::<_, CommandError>((campaign, plan, status?))
+    })?;
+    let (digest, records) = read(state, &campaign)?;
+    let report = CampaignReport::new(&campaign, digest, &plan, &records);
+    Ok(Driven { status, report })
+}
+
+async fn follow(
+    engine: &EmbeddedEngine,
+    campaign: &CampaignId,
+    operator: &str,
+    reporter: &mut dyn Reporter,
+    printer: Printer,
+) -> Result<CampaignStatus, CommandError> {
+    let mut events = engine.events(campaign, 1).await.map_err(failed)?;
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let interrupts = obey_interrupts(engine, campaign, operator);
+    let mut interrupts = std::pin::pin!(interrupts);
+    let mut listening = true;
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => reporter.event(&event),
+                None => break,
+            },
+            _ = ticks.tick() => reporter.tick(crate::env::now()),
+            Err(error) = &mut interrupts, if listening => {
+                listening = false;
+                printer.talk(failed(error).to_text());
+            }
+        }
+    }
+    engine.wait(campaign).await.map_err(failed)
+}
+
+fn reporter(plan: &Arc<Plan>, format: Format, printer: Printer) -> Box<dyn Reporter> {
+    match format {
+        Format::Json => Box::new(JsonLines(stdout())),
+        Format::Table if printer.is_live() => Box::new(Terminal::new(Arc::clone(plan))),
+        Format::Table => Box::new(PlainLines::new(stderr(), Arc::clone(plan))),
+    }
+}
+
+/// A campaign's plan digest and records from the journal.
+pub(super) fn read(state: &Path, campaign: &CampaignId) -> Result<(Digest, Vec<Record>), CommandError> {
+    let mut journal = open(state)?;
+    let digest = Digest::of(&journal.plan(campaign).map_err(|error| store_failed(&error))?);
+    let records = journal.read(campaign).map_err(|error| store_failed(&error))?;
+    Ok((digest, records))
+}
+
+/// A campaign's plan from the journal.
+pub(super) fn stored_plan(state: &Path, campaign: &CampaignId) -> Result<Plan, CommandError> {
+    let bytes = open(state)?.plan(campaign).map_err(|error| store_failed(&error))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        CommandError::caused(Exit::Failed, format!("cannot read the plan of campaign {campaign}"), &error)
+    })
+}
+
+/// The journal of a state folder that exists.
+pub(super) fn open(state: &Path) -> Result<SqliteJournal, CommandError> {
+    if !state.exists() {
+        return Err(CommandError::new(Exit::Failed, format!("there is no state folder {}", state.display()))
+            .code("no-state")
+            .hint("--state names the folder in which `switchback run` was started"));
+    }
+    SqliteJournal::open(state).map_err(|error| store_failed(&error))
+}
+
+/// The campaign that was named, else the only one that has not ended.
+pub(super) fn which(state: &Path, named: Option<&CampaignId>) -> Result<CampaignId, CommandError> {
+    let campaigns = open(state)?.campaigns().map_err(|error| store_failed(&error))?;
+    if let Some(named) = named {
+        return campaigns.iter().find(|c| c.id == *named).map(|c| c.id.clone()).ok_or_else(|| {
+            CommandError::new(Exit::Failed, format!("there is no campaign {named} in {}", state.display()))
+                .code("unknown-campaign")
+                .hint("`switchback status` lists them")
+        });
+    }
+    let open: Vec<_> = campaigns.into_iter().filter(|c| !c.ended).map(|c| c.id).collect();
+    match open.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(CommandError::new(Exit::Failed, "every campaign has ended").code("no-open-campaign")),
+        many => Err(CommandError::new(Exit::Usage, format!("{} campaigns have not ended", many.len()))
+            .hint(format!("name one: {}", many.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))),
+    }
+}
+
+/// Writes the HTML report.
+pub(super) fn write_html(
+    path: &Path,
+    report: &CampaignReport,
+    plan: &Plan,
+    printer: Printer,
+) -> Result<(), CommandError> {
+    std::fs::write(path, campaign_html(report, plan))
+        .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), &error))?;
+    printer.talk(format!("report: {}", path.display()));
+    Ok(())
+}
+
+/// The runtime of commands that talk to hosts.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::caused(Exit::Failed, "cannot start threads", &error))
+}
+
+pub(super) fn failed(error: RunError) -> CommandError {
+    let exit = match &error {
+        RunError::Store(StoreError::Claimed { .. } | StoreError::HostBusy { .. }) => Exit::Busy,
+        RunError::Plan(_) => Exit::PlanRefused,
+        _ => Exit::Failed,
+    };
+    CommandError::caused(exit, "campaign", &error)
+}
+
+pub(super) fn store_failed(error: &StoreError) -> CommandError {
+    CommandError::caused(Exit::Failed, "journal", error)
+}

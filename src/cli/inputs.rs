@@ -1,0 +1,136 @@
+//! Files that several subcommands read: policies, playbooks, inventories, findings. All problems come out in one go.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostics, Level, Source};
+use crate::intake::{Inventory, Reports};
+use crate::model::{AssetName, Digest, Finding, HostName};
+use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
+use crate::playbook::{self, Playbook};
+use crate::policy::{Policy, read_bundle};
+
+use super::error::CommandError;
+use super::exit::Exit;
+use super::printer::Printer;
+
+/// No file that people write is larger.
+const MAX_TEXT: u64 = 16 << 20;
+
+/// Shows warnings; errors end the command.
+pub(super) fn settle(diagnostics: Diagnostics, deny_warnings: bool, printer: Printer) -> Result<(), CommandError> {
+    let found = diagnostics.sorted();
+    if found.iter().any(|d| d.level == Level::Error) || (deny_warnings && !found.is_empty()) {
+        return Err(CommandError::invalid(found));
+    }
+    printer.diagnostics(&found);
+    Ok(())
+}
+
+/// Reads and checks policies; the built-in defaults where no path is given.
+pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Result<Option<Policy>, CommandError> {
+    let sources = read_bundle(paths).map_err(|error| {
+        CommandError::caused(Exit::InvalidInput, format!("cannot read policies from {}", shown(paths)), &error)
+            .code("unreadable-policies")
+            .hint("-p takes policy files, or folders of *.yaml")
+    })?;
+    if sources.is_empty() && !paths.is_empty() {
+        return Err(CommandError::new(Exit::InvalidInput, format!("there is no policy file in {}", shown(paths)))
+            .code("no-policy-files")
+            .hint("-p takes policy files, or folders of *.yaml"));
+    }
+    Ok(Policy::load(sources, diagnostics))
+}
+
+/// The shipped playbooks, and those of the user in front of them.
+pub(super) fn load_playbooks(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Result<Vec<Playbook>, CommandError> {
+    let mut playbooks = Vec::new();
+    for path in paths {
+        let source = Source::new(path.display().to_string(), read_text(path)?);
+        playbooks.extend(Playbook::load(&source, diagnostics));
+    }
+    playbooks.extend(playbook::shipped());
+    Ok(playbooks)
+}
+
+/// Matches findings to hosts. A report about a host that the inventory does not have is an error, not a gap.
+pub(super) fn match_findings(
+    inventory: &Inventory,
+    reports: Reports,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(HostName, Finding)> {
+    let assets = reports.assets.keys().chain(reports.findings.iter().map(|finding| &finding.asset));
+    let assets: BTreeSet<&AssetName> = assets.collect();
+    let hosts = inventory.resolve_all(assets, diagnostics);
+    let matched = reports.findings.into_iter();
+    matched.filter_map(|finding| hosts.get(&finding.asset).cloned().map(|host| (host, finding))).collect()
+}
+
+/// Reads a plan file and judges it.
+pub(super) fn load_plan(path: &Path) -> Result<(PlanId, Plan), CommandError> {
+    let refused = |error: &dyn std::error::Error| {
+        CommandError::caused(Exit::PlanRefused, format!("plan {} is refused", path.display()), error)
+    };
+    let file = File::open(path)
+        .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot open {}", path.display()), &error))?;
+    let (id, plan) = read_plan(file).map_err(|error| refused(&error).code(error.code()).hint(error.help()))?;
+    judge(&plan)?;
+    Ok((id, plan))
+}
+
+/// Lets the checker judge a plan.
+pub(super) fn judge(plan: &Plan) -> Result<(), CommandError> {
+    let violations: Vec<Violation> = check(plan);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let mut error = CommandError::new(
+        Exit::PlanRefused,
+        format!("the plan breaks {} invariants; nothing was done", violations.len()),
+    )
+    .code("plan-unsafe");
+    for violation in violations.iter().take(10) {
+        error = error.hint(format!("{violation}"));
+    }
+    Err(error)
+}
+
+/// The inputs of a plan, to be compared when it is run.
+pub(super) fn input_ref(paths: &[PathBuf], digest: Digest) -> InputRef {
+    InputRef { paths: paths.iter().map(|p| p.display().to_string()).collect(), digest }
+}
+
+/// The digest of files as they are.
+pub(super) fn file_digest(paths: &[PathBuf]) -> Result<Digest, CommandError> {
+    let mut lines = String::new();
+    for path in paths {
+        let bytes = std::fs::read(path)
+            .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot read {}", path.display()), &error))?;
+        lines.push_str(&Digest::of(&bytes).to_string());
+        lines.push('\n');
+    }
+    Ok(Digest::of(lines.as_bytes()))
+}
+
+fn read_text(path: &Path) -> Result<String, CommandError> {
+    let failed = |error: &dyn std::error::Error| {
+        CommandError::caused(Exit::InvalidInput, format!("cannot read {}", path.display()), error)
+    };
+    let length = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
+    if length > MAX_TEXT {
+        return Err(CommandError::new(
+            Exit::InvalidInput,
+            format!(
+                "{} has {length} bytes, more than the {MAX_TEXT} that a file of this kind may have",
+                path.display()
+            ),
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|error| failed(&error))
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(", ")
+}

@@ -1,0 +1,118 @@
+//! `switchback plan`: policies, inventory and findings become a plan file.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::diagnostic::Diagnostics;
+use crate::intake::{Inventory, read_inventory};
+use crate::model::{Finding, HostName, TimeSpan};
+use crate::plan::{InputRef, Plan, PlanId, PlanInput, plan, write_plan};
+use crate::playbook::{self, Playbook};
+use crate::policy::Policy;
+use crate::report::plan_table;
+
+use super::args::{self, Format};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::findings::{read_reports, split};
+use super::inputs::{file_digest, input_ref, judge, load_playbooks, load_policy, match_findings, settle};
+use super::printer::Printer;
+
+pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandError> {
+    let mut diagnostics = Diagnostics::default();
+    let policy = load_policy(&args.policies, &mut diagnostics)?;
+    let playbooks = load_playbooks(&args.playbooks, &mut diagnostics)?;
+    let inventory = read_inventory(&args.inventory, &mut diagnostics);
+    let reports = match read_reports(&args.reports) {
+        Ok(reports) => Some(reports),
+        Err(error) => {
+            error.diagnostics.into_iter().for_each(|d| diagnostics.push(d));
+            None
+        }
+    };
+    let mut findings = Vec::new();
+    if let (Some(inventory), Some(reports)) = (&inventory, reports) {
+        findings = match_findings(inventory, reports, &mut diagnostics);
+    }
+    if let (Some(policy), Some(inventory)) = (&policy, &inventory) {
+        for warning in policy.unmatched_selectors(inventory.hosts.values()) {
+            diagnostics.push(warning);
+        }
+    }
+    settle(diagnostics, false, printer)?;
+    let (Some(policy), Some(inventory)) = (policy, inventory) else {
+        return Err(CommandError::new(Exit::InvalidInput, "policies or inventory cannot be read"));
+    };
+    let report_paths: Vec<PathBuf> = args.reports.iter().map(|r| PathBuf::from(split(r).1)).collect();
+    let inputs = inputs(&args.policies, &policy, &args.inventory, &inventory, &report_paths, &playbooks)?;
+    let as_of = args.as_of.unwrap_or_else(crate::env::now);
+    let plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs)?;
+    let id = save(&plan, &args.output)?;
+    match args.format {
+        Format::Json => printer.json(&serde_json::json!({
+            "plan": id,
+            "file": args.output,
+            "findings": plan.report.findings,
+            "decided": plan.report.decided,
+            "hosts": plan.hosts.len(),
+            "blocked": plan.report.blocked,
+        }))?,
+        Format::Table => printer.data(&plan_table(&plan, &id))?,
+    }
+    printer.talk(format!("plan {} is in {}", id.short(), args.output.display()));
+    Ok(Exit::Ok)
+}
+
+/// What the plan was made from, to be compared when it is run.
+pub(super) fn inputs(
+    policy_paths: &[PathBuf],
+    policy: &Policy,
+    inventory_paths: &[PathBuf],
+    inventory: &Inventory,
+    report_paths: &[PathBuf],
+    playbooks: &[Playbook],
+) -> Result<BTreeMap<String, InputRef>, CommandError> {
+    Ok(BTreeMap::from([
+        ("policies".to_owned(), input_ref(policy_paths, policy.digest())),
+        ("inventory".to_owned(), input_ref(inventory_paths, inventory.digest)),
+        ("reports".to_owned(), input_ref(report_paths, file_digest(report_paths)?)),
+        ("playbooks".to_owned(), input_ref(&[], playbook::digest(playbooks))),
+    ]))
+}
+
+/// Plans, and lets the checker judge the plan.
+#[expect(clippy::too_many_arguments, reason = "they are the planner's input, gathered from the command line")]
+pub(super) fn make(
+    inventory: &Inventory,
+    findings: &[(HostName, Finding)],
+    policy: &Policy,
+    playbooks: &[Playbook],
+    as_of: Timestamp,
+    seed: u64,
+    horizon: TimeSpan,
+    inputs: BTreeMap<String, InputRef>,
+) -> Result<Plan, CommandError> {
+    let input = PlanInput { hosts: &inventory.hosts, findings, policy, playbooks, as_of, seed, inputs, horizon };
+    let plan =
+        plan(&input).map_err(|error| CommandError::caused(Exit::InvalidInput, "no plan", &error).code(error.code()))?;
+    judge(&plan)?;
+    Ok(plan)
+}
+
+/// Writes the plan beside its place and moves it there, so that no half of a plan is ever found.
+pub(super) fn save(plan: &Plan, path: &Path) -> Result<PlanId, CommandError> {
+    let failed = |error: &dyn std::error::Error| {
+        CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), error)
+    };
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut file = std::fs::File::create(&partial).map_err(|error| failed(&error))?;
+    let id = write_plan(plan, &mut file).map_err(|error| failed(&error))?;
+    file.flush().and_then(|()| file.sync_all()).map_err(|error| failed(&error))?;
+    std::fs::rename(&partial, path).map_err(|error| failed(&error))?;
+    Ok(id)
+}

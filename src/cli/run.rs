@@ -1,0 +1,103 @@
+//! `switchback run` and `switchback resume`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostics;
+use crate::engine::StepExecutor;
+use crate::intake::read_inventory;
+use crate::model::Digest;
+use crate::plan::Plan;
+use crate::run::RemoteExecutor;
+use crate::transport::{SshLimits, SshTransport};
+
+use super::args::{Global, Resume, Run};
+use super::drive::{Begin, Driven, drive, stored_plan, which, write_html};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::inputs::{judge, load_plan, load_policy};
+use super::printer::Printer;
+
+pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
+    let (id, plan) = load_plan(&args.plan)?;
+    if !args.trust_plan {
+        compare(&plan, "inventory", &args.inventory, |paths| {
+            let mut diagnostics = Diagnostics::default();
+            let inventory = read_inventory(paths, &mut diagnostics);
+            inventory.map(|i| i.digest).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
+        })?;
+        compare(&plan, "policies", &args.policies, |paths| {
+            let mut diagnostics = Diagnostics::default();
+            let policy = load_policy(paths, &mut diagnostics)?;
+            policy.map(|p| p.digest()).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
+        })?;
+    }
+    if plan.hosts.is_empty() {
+        printer.talk("the plan touches no host: nothing to do");
+        return Ok(Exit::Ok);
+    }
+    printer.talk(format!("plan {}: {} hosts in {} waves", id.short(), plan.hosts.len(), plan.rollout.waves.len()));
+    let plan = Arc::new(plan);
+    let driven = drive(Begin::Start(Arc::clone(&plan)), executor()?, &global.state, args.view.format, printer)?;
+    finish(&driven, &plan, args.html.as_deref(), printer)
+}
+
+pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
+    let campaign = which(&global.state, args.campaign.as_ref())?;
+    let plan = Arc::new(stored_plan(&global.state, &campaign)?);
+    judge(&plan)?;
+    let begin = Begin::Resume(campaign, Arc::clone(&plan));
+    let driven = drive(begin, executor()?, &global.state, args.view.format, printer)?;
+    finish(&driven, &plan, args.html.as_deref(), printer)
+}
+
+/// The executor that reaches hosts over SSH.
+pub(super) fn executor() -> Result<Arc<dyn StepExecutor>, CommandError> {
+    let transport = SshTransport::new(SshLimits::default())
+        .map_err(|error| CommandError::caused(Exit::Failed, "cannot prepare ssh", &error))?;
+    Ok(Arc::new(RemoteExecutor::new(Arc::new(transport))))
+}
+
+fn finish(driven: &Driven, plan: &Plan, html: Option<&Path>, printer: Printer) -> Result<Exit, CommandError> {
+    if let Some(path) = html {
+        write_html(path, &driven.report, plan, printer)?;
+    }
+    let exit = driven.exit();
+    if exit == Exit::Paused {
+        printer.talk(format!("campaign {} is paused; go on with: switchback resume {0}", driven.status.campaign));
+    }
+    Ok(exit)
+}
+
+/// Refuses a plan whose input is not what it was when the plan was made; what cannot be compared blocks too.
+fn compare(
+    plan: &Plan,
+    role: &str,
+    given: &[PathBuf],
+    digest_of: impl Fn(&[PathBuf]) -> Result<Digest, CommandError>,
+) -> Result<(), CommandError> {
+    let Some(recorded) = plan.inputs.get(role) else {
+        return Ok(());
+    };
+    let paths: Vec<PathBuf> =
+        if given.is_empty() { recorded.paths.iter().map(PathBuf::from).collect() } else { given.to_vec() };
+    let option = if role == "inventory" { "-i" } else { "-p" };
+    if let Some(missing) = paths.iter().find(|path| !path.exists()) {
+        return Err(CommandError::new(
+            Exit::PlanRefused,
+            format!("cannot compare the plan with its {role}: {} is not there", missing.display()),
+        )
+        .code("plan-input-missing")
+        .hint(format!("say where it is ({option}), or run the plan as it is with --trust-plan")));
+    }
+    let now = digest_of(&paths)?;
+    if now == recorded.digest {
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Exit::PlanRefused,
+        format!("the plan is stale: its {role} had digest {}, now it is {}", recorded.digest.short(), now.short()),
+    )
+    .code("plan-stale")
+    .hint(format!("make the plan again, or name the {role} it was made from with {option}")))
+}

@@ -1,0 +1,17 @@
+//! Which provider a host names.
+
+use std::sync::Arc;
+
+use crate::model::{Host, ProviderSettings};
+
+use super::exec::ExecCommands;
+use super::{Podman, Provider};
+
+/// The provider of this host; none if it names none, or one of the simulator's.
+pub fn for_host(host: &Host) -> Option<Arc<dyn Provider>> {
+    match host.provider.as_ref()? {
+        ProviderSettings::Exec(commands) => Some(Arc::new(ExecCommands::new(commands.clone()))),
+        ProviderSettings::Podman { .. } => Some(Arc::new(Podman::default())),
+        ProviderSettings::Simulated => None,
+    }
+}

@@ -1,0 +1,133 @@
+//! Commands that change a host: detached jobs, in order, each run once.
+//!
+//! Start and attach are the same walk. Every job is found by its name on the host, so a new controller reads the
+//! results of the jobs that have ended and goes on where the walk stood.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::engine::{Effected, StepResult};
+use crate::model::{Command, exit};
+use crate::plan::Reason;
+use crate::transport::{Call, Job, JobEnd, JobOutput, JobState, TransportError, drive};
+
+use super::{Backoff, Told, Work, failed, limit_of, unknown, unreachable};
+
+/// The host ends a job that takes too long, and kills it 10 s later; its answer is awaited beyond that.
+pub(super) const KILL_GRACE: Duration = Duration::from_secs(20);
+
+impl Work<'_> {
+    pub(super) async fn change_step(&self, commands: &[Command]) -> StepResult {
+        let mut facts = BTreeMap::new();
+        let mut notes = Vec::new();
+        for (index, command) in commands.iter().enumerate() {
+            // What came before has changed the host, whatever this command does.
+            let before = if index == 0 { Effected::No } else { Effected::Possibly };
+            let output = match self.run_change(command, index, before).await {
+                Ok(output) => output,
+                Err(result) => return *result,
+            };
+            let told = Told::of(&output.reports, &output.stdout, &output.stderr);
+            match output.code {
+                0 => {}
+                exit::NOTHING_TO_DO => notes.push(format!("{}: nothing to do", command.name)),
+                code => {
+                    let effect =
+                        if matches!(code, exit::REFUSED | exit::TRANSIENT) { before } else { Effected::Possibly };
+                    let reason = match code {
+                        124 | 137 if told.reason.is_none() => Reason::new(
+                            "command-timeout",
+                            format!("{} was ended after {} (code {code})", command.name, command.timeout),
+                        ),
+                        _ => told.reason_or("command-failed", command, code),
+                    };
+                    return failed(reason, effect, told.evidence);
+                }
+            }
+            facts.extend(told.facts);
+        }
+        StepResult::Succeeded { facts, note: (!notes.is_empty()).then(|| notes.join("; ")) }
+    }
+
+    /// Runs one command to its end; again, as another job, while it may be and its failure is known to pass.
+    async fn run_change(
+        &self,
+        command: &Command,
+        index: usize,
+        before: Effected,
+    ) -> Result<JobOutput, Box<StepResult>> {
+        let mut again = Backoff::new(Duration::from_secs(2), Duration::from_secs(60));
+        let mut repetition = 0u32;
+        loop {
+            let name = if repetition == 0 { index.to_string() } else { format!("{index}r{repetition}") };
+            let job = self.job(command, &name).map_err(|reason| Box::new(failed(reason, before, String::new())))?;
+            let end = self.follow(&job, &command.name).await;
+            let output = self.ended(end, before).map_err(Box::new)?;
+            if output.code != exit::TRANSIENT || !command.repeatable || !again.pause(self.left()).await {
+                return Ok(output);
+            }
+            let told = Told::of(&output.reports, &output.stdout, &output.stderr);
+            self.context.progress(&format!("{}; again", told.reason_or("", command, output.code).text));
+            repetition += 1;
+        }
+    }
+
+    /// The job of this name that runs this command.
+    pub(super) fn job(&self, command: &Command, name: &str) -> Result<Job, Reason> {
+        Ok(Job {
+            attempt: self.request.attempt.clone(),
+            index: name.to_owned(),
+            script: self.payload(command)?,
+            root: self.as_root(command),
+            limit: limit_of(command.timeout, self.left()),
+        })
+    }
+
+    /// Starts the job or attaches to it, and follows it until the step's time is up.
+    pub(super) async fn follow(&self, job: &Job, name: &str) -> JobEnd {
+        self.context.progress(name);
+        let note = |text: &str| self.context.progress(&format!("{name}: {text}"));
+        let deadline = self.deadline + KILL_GRACE;
+        drive(&self.executor.spool, self.transport(), self.host, job, Call::StartOrAttach, deadline, &note).await
+    }
+
+    /// The output of a job that has ended, or what its end means for the step.
+    pub(super) fn ended(&self, end: JobEnd, before: Effected) -> Result<JobOutput, StepResult> {
+        let state = match end {
+            JobEnd::Known(state) => state,
+            JobEnd::StillThere(_) => return Err(unknown(self.out_of_time())),
+            // Whoever answers there is not the host: whatever runs there cannot be asked, and must not be.
+            JobEnd::Unknown(error @ TransportError::HostKey { .. }) => {
+                return Err(failed(unreachable(&error), Effected::Possibly, String::new()));
+            }
+            JobEnd::Unknown(error) => return Err(unknown(unreachable(&error))),
+            JobEnd::NeverSent(error) => {
+                let reason = unreachable(&error);
+                return Err(match (self.is_attach(), &error) {
+                    (false, _) => failed(reason, before, String::new()),
+                    (true, TransportError::HostKey { .. }) => failed(reason, Effected::Possibly, String::new()),
+                    (true, _) => unknown(reason),
+                });
+            }
+        };
+        let result = match state {
+            JobState::Done(output) => return Ok(output),
+            JobState::Lost => unknown(Reason::new("job-lost", "the job was started, does not run and left no result")),
+            JobState::LostByReboot => {
+                unknown(Reason::new("job-lost-by-reboot", "the host booted while the job ran; it left no result"))
+            }
+            JobState::Conflict => failed(
+                Reason::new("job-conflict", "another script ran on the host under the name of this attempt"),
+                Effected::Possibly,
+                String::new(),
+            ),
+            JobState::Refused => {
+                failed(Reason::new("superseded", "a later attempt of this step is on the host"), before, String::new())
+            }
+            JobState::NotClaimed(why) => failed(Reason::new("job-not-started", why), before, String::new()),
+            JobState::Absent => unknown(Reason::new("job-vanished", "the job was seen on the host and is gone")),
+            JobState::Running(_) | JobState::Claimed => unknown(self.out_of_time()),
+        };
+        Err(result)
+    }
+}
