@@ -63,6 +63,10 @@ impl Fleet {
         Self::under(&[("policy.yaml", POLICY)])
     }
 
+    pub fn with_window(window: &str) -> Self {
+        Self::under(&[("policy.yaml", POLICY), ("windows.yaml", window)])
+    }
+
     fn under(files: &[(&str, &str)]) -> Self {
         let mut diagnostics = Diagnostics::default();
         let files = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use switchback::diagnostic::{Diagnostics, Source};
 use switchback::model::{
     DecisionKind, HostName, Importance, PackageVersion, SwitchSettings, TimeSpan, VulnerabilityType,
 };
 use switchback::plan::{Action, Plan, PlanError, PlanInput, StepKind, check, plan};
+use switchback::playbook::Playbook;
 use switchback::policy::{Amount, RebootPolicy};
 
 use crate::fleet::{Fleet, finding, harmless, host};
@@ -192,6 +194,60 @@ fn windows_lie_ahead_and_hold_the_way_back() {
     // Fix, restart, reboot, verify and soak, then restore and its verification.
     assert!(host.time_from(&fix.id).unwrap() > TimeSpan::minutes(5) && host.way_back() > TimeSpan::ZERO);
     assert_eq!(host.reserve(&fix.id).unwrap(), host.disruptive_chain().plus(host.way_back()));
+}
+
+#[test]
+fn a_window_fits_to_the_second() {
+    let planned = one_host().plan();
+    let host = &planned.hosts["web-1"];
+    let needed = host.disruptive_chain().plus(host.way_back()).plus(planned.rollout.margin).as_seconds();
+    for (seconds, fits) in [(needed, true), (needed - 1, false)] {
+        let schedule = format!(
+            "version: 1\nwindows:\n  - name: tight\n    match: all\n    schedule: \
+             {{rrule: FREQ=DAILY, start: \"22:00\", duration: {}, timezone: UTC}}\n",
+            TimeSpan::seconds(seconds)
+        );
+        let mut fleet = Fleet::with_window(&schedule);
+        fleet.add(crate::fleet::host("web-1"));
+        fleet.finding("web-1", "CVE-2026-1", "openssl", "1.3.0");
+        let plan = fleet.plan();
+        assert_eq!(check(&plan), []);
+        assert_eq!(plan.hosts.contains_key("web-1"), fits, "{seconds}");
+        if !fits {
+            assert_eq!(codes(&plan, "web-1"), ["window-too-short"]);
+        }
+    }
+}
+
+#[test]
+fn a_host_has_one_playbook_and_the_rest_waits() {
+    let text = "version: 1\nname: cms\ndescription: the shop's own\nmatch: {type: web_cms}\nsteps:\n  \
+                preflight: [{name: there, run: [test, -e, /srv/cms], timeout: 1m}]\n  \
+                fix: [{name: update, run: [cms-update], timeout: 5m}]\n  \
+                verify: [{name: works, run: [cms-check], timeout: 1m}]\n  \
+                verify_restored: [{name: works, run: [cms-check], timeout: 1m}]\n\
+                expected: {preflight: 1m, fix: 2m, restart: 1m, reboot: 1m, verify: 1m}\n";
+    let mut diagnostics = Diagnostics::default();
+    let cms = Playbook::load(&Source::new("cms.yaml", text), &mut diagnostics);
+    let mut fleet = one_host();
+    fleet.playbooks.push(cms.unwrap_or_else(|| panic!("{:?}", diagnostics.iter().collect::<Vec<_>>())));
+    fleet.finding("web-1", "CVE-2026-2", "bash", "1.3.0");
+    fleet.finding("web-1", "CVE-2026-3", "wordpress", "6.6").kind = VulnerabilityType::WebCms;
+    fleet.add(host("cms-1"));
+    fleet.finding("cms-1", "CVE-2026-3", "wordpress", "6.6").kind = VulnerabilityType::WebCms;
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(plan.hosts["web-1"].playbook.as_str(), "linux-apt");
+    assert_eq!(plan.hosts["cms-1"].playbook.as_str(), "cms");
+    assert_eq!(plan.report.decided, BTreeMap::from([(DecisionKind::Fix, 3), (DecisionKind::Defer, 1)]));
+    let deferred = plan.report.decisions.iter().find(|d| d.kind == DecisionKind::Defer).unwrap();
+    assert_eq!(
+        deferred.reason,
+        "one transaction a host and campaign: this campaign runs playbook linux-apt; plan again behind it for cms"
+    );
+    // Neither the order of playbooks nor who has more to do on other hosts changes that.
+    fleet.playbooks.reverse();
+    assert_eq!(fleet.plan(), plan);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A decision for every finding, as policy gives it.
 
 use crate::model::{DecisionKind, Finding, HostName};
-use crate::plan::PlanError;
 use crate::plan::draft::{Draft, HostDraft};
+use crate::plan::{PlanError, Reason, Strategy};
 
 pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let input = draft.input;
@@ -23,7 +23,7 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 host,
                 importance: decision.assessment.importance,
                 priority: decision.assessment.priority,
-                strategy: input.policy.strategy_for(host).strategy,
+                strategy: Strategy::InPlace,
                 findings: Vec::new(),
                 playbook: None,
                 fix: crate::model::Fix { packages: Vec::new(), findings: Vec::new() },
@@ -40,6 +40,11 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
         }
         draft.findings.push(finding);
         draft.decisions.push(decision);
+    }
+    for host in draft.hosts.values_mut() {
+        let choice = input.policy.strategy_for(host.host);
+        host.strategy = choice.strategy;
+        draft.notes.extend(choice.note.map(|note| Reason::new("strategy", note)));
     }
     Ok(())
 }
