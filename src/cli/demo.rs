@@ -68,7 +68,7 @@ pub(super) fn run(args: &Demo, printer: Printer) -> Result<Exit, CommandError> {
 }
 
 fn story(args: &Demo, fleet: &dyn Fleet, printer: Printer) -> Result<Exit, CommandError> {
-    let inventory = fleet.inventory()?;
+    let mut inventory = fleet.inventory()?;
     let hosts: Vec<Host> = inventory.hosts.values().cloned().collect();
     let mut diagnostics = Diagnostics::default();
     let policy_path = args.dir.join("policy.yaml");
@@ -76,10 +76,10 @@ fn story(args: &Demo, fleet: &dyn Fleet, printer: Printer) -> Result<Exit, Comma
     let policy = Policy::load(vec![Source::new(policy_path.display().to_string(), POLICY)], &mut diagnostics);
 
     // The last host in line: a broken canary would pause the campaign, and that is another story.
-    let Some(broken) = inventory.hosts.keys().next_back() else {
+    let Some(broken) = inventory.hosts.keys().next_back().cloned() else {
         return Err(CommandError::new(Exit::Failed, "the fleet has no hosts"));
     };
-    let how = fleet.break_update(broken)?;
+    let how = fleet.break_update(&broken)?;
     printer.talk(format!("== {broken}: {how}"));
 
     printer.talk("== scan");
@@ -92,7 +92,7 @@ fn story(args: &Demo, fleet: &dyn Fleet, printer: Printer) -> Result<Exit, Comma
     printer.talk("== plan");
     let report =
         read_report_file(&before_path, &ReadOptions::default()).map_err(|e| CommandError::invalid(vec![e.into()]))?;
-    let findings = match_findings(&inventory, Reports::join([report]), &mut diagnostics);
+    let findings = match_findings(&mut inventory, Reports::join([report]), &mut diagnostics);
     settle(diagnostics, false, printer)?;
     let Some(policy) = policy else {
         return Err(CommandError::new(Exit::InvalidInput, "the demo's policy cannot be read"));

@@ -54,15 +54,23 @@ pub(super) fn load_playbooks(paths: &[PathBuf], diagnostics: &mut Diagnostics) -
     Ok(playbooks)
 }
 
-/// Matches findings to hosts. A report about a host that the inventory does not have is an error, not a gap.
+/// Matches findings to hosts, and learns from the reports which system a host runs where the inventory does not say.
+/// A report about a host that the inventory does not have is an error, not a gap.
 pub(super) fn match_findings(
-    inventory: &Inventory,
+    inventory: &mut Inventory,
     reports: Reports,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(HostName, Finding)> {
     let assets = reports.assets.keys().chain(reports.findings.iter().map(|finding| &finding.asset));
     let assets: BTreeSet<&AssetName> = assets.collect();
     let hosts = inventory.resolve_all(assets, diagnostics);
+    for (asset, host) in &hosts {
+        if let Some(host) = inventory.hosts.get_mut(host)
+            && host.os.is_none()
+        {
+            host.os = reports.assets.get(asset).and_then(|asset| asset.os.clone());
+        }
+    }
     let matched = reports.findings.into_iter();
     matched.filter_map(|finding| hosts.get(&finding.asset).cloned().map(|host| (host, finding))).collect()
 }

@@ -25,7 +25,7 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
     let mut diagnostics = Diagnostics::default();
     let policy = load_policy(&args.policies, &mut diagnostics)?;
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics)?;
-    let inventory = read_inventory(&args.inventory, &mut diagnostics);
+    let mut inventory = read_inventory(&args.inventory, &mut diagnostics);
     let reports = match read_reports(&args.reports) {
         Ok(reports) => Some(reports),
         Err(error) => {
@@ -34,7 +34,7 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
         }
     };
     let mut findings = Vec::new();
-    if let (Some(inventory), Some(reports)) = (&inventory, reports) {
+    if let (Some(inventory), Some(reports)) = (&mut inventory, reports) {
         findings = match_findings(inventory, reports, &mut diagnostics);
     }
     if let (Some(policy), Some(inventory)) = (&policy, &inventory) {
