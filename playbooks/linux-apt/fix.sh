@@ -32,15 +32,16 @@ remove=false
 [ "${ALLOW_REMOVALS:-false}" != true ] || remove=true
 # The output goes to a file, not to a pipe: a daemon started by a package would keep the pipe open for ever.
 # shellcheck disable=SC2086 # words of a checked character set
-apt_get --no-download --only-upgrade -o "APT::Get::Remove=$remove" -o DPkg::Lock::Timeout=120 install -- $targets >"$work/install" 2>&1
+apt_get --only-upgrade -o "APT::Get::Remove=$remove" -o DPkg::Lock::Timeout=120 install -- $targets >"$work/install" 2>&1
 status=$?
 cat "$work/install"
 fact changed "$(wc -l <"$work/changes" | tr -d ' ')"
 if [ "$status" -ne 0 ]; then
     errors=$(apt_errors "$work/install")
-    # apt takes the lock before it starts anything.
-    if grep -q 'Could not get lock' "$work/install" && [ "$(packages_digest)" = "$before" ]; then
-        leave 75 locked "$errors"
+    # apt takes the lock and has every file before it starts anything.
+    if [ "$(packages_digest)" = "$before" ]; then
+        if grep -q 'Could not get lock' "$work/install"; then leave 75 locked "$errors"; fi
+        if grep -q 'Failed to fetch' "$work/install"; then leave 75 download-failed "$errors"; fi
     fi
     leave 1 apt-failed "apt-get ended with $status: $errors"
 fi

@@ -34,8 +34,7 @@ fi
 
 find_targets "$@"
 if [ -z "$targets" ]; then
-    echo 'every package has the wanted version or is not installed'
-    exit 3
+    leave 3 nothing-to-do 'every package has the wanted version or is not installed'
 fi
 predict
 fact transaction "$(awk '{ print $1 " " $2 " -> " $3 }' "$work/changes" | sort | paste -s -d ';' | sed 's/;/; /g' | cut -c 1-16000)"

@@ -2,10 +2,7 @@
 need_root
 make_work
 reasons=$(reboot_reasons)
-if [ -z "$reasons" ]; then
-    echo 'no reboot is required'
-    exit 3
-fi
+[ -n "$reasons" ] || leave 3 no-reboot-required 'no reboot is required'
 printf '%s\n' "$reasons"
 fact reboot_why "$(printf '%s' "$reasons" | paste -s -d ';' | one_line)"
 exit 0

@@ -234,7 +234,7 @@ impl Checker<'_> {
     fn expected(&mut self, raw: &RawExpected) -> PhaseTimes {
         // What is not said is taken from the slow end: too short a reserve would be paid for at the window's end.
         let mut time = |raw: &Option<Spanned<String>>, default: TimeSpan| match raw {
-            Some(raw) => self.from_text(raw, "invalid-time-span").unwrap_or(default),
+            Some(raw) => self.parsed(raw, "invalid-time-span").unwrap_or(default),
             None => default,
         };
         PhaseTimes {
@@ -246,7 +246,7 @@ impl Checker<'_> {
         }
     }
 
-    fn from_text<T: FromStr<Err: Display>>(&mut self, raw: &Spanned<String>, code: &'static str) -> Option<T> {
+    fn parsed<T: FromStr<Err: Display>>(&mut self, raw: &Spanned<String>, code: &'static str) -> Option<T> {
         raw.value.parse().map_err(|e: T::Err| self.error(raw, code, e.to_string())).ok()
     }
 
@@ -259,7 +259,7 @@ impl Checker<'_> {
     }
 
     fn reboot(&mut self, raw: &Spanned<RawReboot>) -> Option<RebootTemplate> {
-        let back_within = self.from_text(&raw.value.back_within, "invalid-time-span");
+        let back_within = self.parsed(&raw.value.back_within, "invalid-time-span");
         let required = raw.value.required.as_ref().map(|r| self.command(&r.value, span(self.source, r), 3));
         let command = self.command(&raw.value.command(), span(self.source, raw), 3);
         Some(RebootTemplate { required: required.flatten(), command: command?, back_within: back_within? })
@@ -310,7 +310,7 @@ impl Checker<'_> {
         argv.extend(raw.args.iter().map(|a| a.value.clone()));
         let env_facts = raw.env_facts.iter().filter_map(|(k, v)| Some((k.clone(), self.fact(v, phase)?))).collect();
         let timeout = match &raw.timeout {
-            Some(raw) => self.from_text(raw, "invalid-time-span"),
+            Some(raw) => self.parsed(raw, "invalid-time-span"),
             None => Some(TIMEOUTS[phase]),
         };
         if let (Some(raw), Some(TimeSpan::ZERO)) = (&raw.timeout, timeout) {
