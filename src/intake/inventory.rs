@@ -152,7 +152,7 @@ impl Reader {
                 || IGNORED_FOLDERS.contains(&text.as_ref())
                 || IGNORED_ENDS.iter().any(|end| text.ends_with(end));
             let entry = path.join(&name);
-            if !ignored && !(entry.is_dir() && depth == 0) {
+            if !ignored && (depth > 0 || !entry.is_dir()) {
                 self.path(&entry, depth.saturating_sub(1));
             }
         }

@@ -14,6 +14,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod trivy;
+mod trivy_operator;
 
 pub use ansible::expand_host_entry;
 pub use apt::{ScanError, parse_scan, scan_script};

@@ -9,7 +9,7 @@ use super::error::IntakeError;
 use super::json::{self, Root};
 use super::native::{self, HostFacts};
 use super::row::Sink;
-use super::trivy;
+use super::{trivy, trivy_operator};
 use crate::model::{AssetName, Finding, HostName, Os};
 
 /// What the user says about a report beyond its bytes.
@@ -175,7 +175,7 @@ pub fn read_report(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Re
             let raw: Option<_> = json::parse(name, bytes)?;
             trivy::legacy(raw.unwrap_or_default(), given, &mut report, &mut sink);
         }
-        ReportFormat::TrivyOperator => trivy::operator(json::parse(name, bytes)?, given, &mut report, &mut sink),
+        ReportFormat::TrivyOperator => trivy_operator::read(json::parse(name, bytes)?, given, &mut report, &mut sink),
         ReportFormat::Native => native::read(name, bytes, given, &mut report, &mut sink)?,
     }
     Ok(report.fill(sink))

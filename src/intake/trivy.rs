@@ -1,5 +1,4 @@
-//! Trivy's JSON: the report of one artifact (schema 2 and the list before it), of a Kubernetes cluster, and the
-//! custom resources of its operator.
+//! Trivy's JSON: the report of one artifact (schema 2 and the list before it) and of a Kubernetes cluster.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +12,7 @@ use super::reports::{Asset, Report};
 use super::row::{self, MAX_ALIASES, MAX_SCORES, Owner, Row, Sink, reason};
 use crate::model::{AssetName, Cvss, FixState, HostName, Os, PackageVersion, VulnerabilityType, printable};
 
-const SCANNER: &str = "trivy";
+pub(super) const SCANNER: &str = "trivy";
 
 /// The report of one artifact, or of a cluster.
 #[derive(Debug, Default, Deserialize)]
@@ -51,11 +50,11 @@ struct RawMetadata<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawOs<'a> {
+pub(super) struct RawOs<'a> {
     #[serde(rename = "Family", alias = "family", borrow)]
-    family: Text<'a>,
+    pub(super) family: Text<'a>,
     #[serde(rename = "Name", alias = "name", borrow)]
-    name: Text<'a>,
+    pub(super) name: Text<'a>,
 }
 
 /// A resource of a cluster.
@@ -107,13 +106,13 @@ impl Keep for RawResult<'_> {
 }
 
 /// A row that can be checked by itself.
-trait Check {
+pub(super) trait Check {
     fn check(&self) -> Result<Row, &'static str>;
 }
 
 /// The rows of a result, each checked as soon as it is read.
 #[derive(Debug)]
-struct Rows<R> {
+pub(super) struct Rows<R> {
     read: u64,
     rows: Vec<Row>,
     left_out: BTreeMap<&'static str, u64>,
@@ -159,7 +158,7 @@ impl<'de, R: Deserialize<'de> + Check> Deserialize<'de> for Rows<R> {
 }
 
 impl<R> Rows<R> {
-    fn pour<'o>(self, sink: &mut Sink, owner: impl Fn(&Row) -> Owner<'o>) {
+    pub(super) fn pour<'o>(self, sink: &mut Sink, owner: impl Fn(&Row) -> Owner<'o>) {
         for (why, rows) in self.left_out {
             sink.leave_out(why, rows);
         }
@@ -236,7 +235,7 @@ impl Check for RawVulnerability<'_> {
 }
 
 /// Reports before `Status` only say whether there is a fixed version.
-fn fix_state(status: &str, fixed: &[PackageVersion]) -> FixState {
+pub(super) fn fix_state(status: &str, fixed: &[PackageVersion]) -> FixState {
     match status {
         "fixed" => FixState::Fixed,
         "not_affected" => FixState::NotAffected,
@@ -251,7 +250,7 @@ fn fix_state(status: &str, fixed: &[PackageVersion]) -> FixState {
 
 /// `{SOURCE: {V2Vector, V2Score, V3Vector, V3Score, V40Vector, V40Score}}`, sorted.
 #[derive(Clone, Debug, Default)]
-struct Scores(Vec<Cvss>);
+pub(super) struct Scores(pub(super) Vec<Cvss>);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
@@ -306,7 +305,7 @@ impl<'de> Deserialize<'de> for Scores {
 }
 
 /// What a result's rows are about.
-fn classify(class: &str, kind: &str, target: &str) -> (VulnerabilityType, Cow<'static, str>) {
+pub(super) fn classify(class: &str, kind: &str, target: &str) -> (VulnerabilityType, Cow<'static, str>) {
     let ecosystem = match kind {
         "debian" | "ubuntu" | "echo" => "deb",
         "alpine" | "wolfi" | "chainguard" | "minimos" => "apk",
@@ -377,7 +376,7 @@ fn without_os(target: &str) -> &str {
 }
 
 /// Free text as the name of an asset.
-fn asset_name(text: &str) -> Option<AssetName> {
+pub(super) fn asset_name(text: &str) -> Option<AssetName> {
     if text.trim().is_empty() {
         return None;
     }
@@ -385,12 +384,12 @@ fn asset_name(text: &str) -> Option<AssetName> {
 }
 
 /// What nothing names. The user can: `-f HOST=PATH`.
-fn unnamed() -> AssetName {
+pub(super) fn unnamed() -> AssetName {
     #[expect(clippy::unwrap_used, reason = "a constant that the tests read")]
     AssetName::new("unnamed artifact").unwrap()
 }
 
-fn os(family: &str, name: &str) -> Option<Os> {
+pub(super) fn os(family: &str, name: &str) -> Option<Os> {
     if family.is_empty() || family == "none" {
         return None;
     }
@@ -412,7 +411,7 @@ fn os(family: &str, name: &str) -> Option<Os> {
 /// Whose the rows are, where the user says it.
 pub(super) type Given<'a> = Option<&'a HostName>;
 
-fn given_asset(given: Given<'_>) -> Option<AssetName> {
+pub(super) fn given_asset(given: Given<'_>) -> Option<AssetName> {
     given.and_then(|host| AssetName::new(host.as_str()).ok())
 }
 
@@ -505,186 +504,4 @@ fn take_result(result: RawResult<'_>, asset: &AssetName, place: Option<String>, 
         },
         scanner: SCANNER,
     });
-}
-
-/// A custom resource of the operator, or a list of them.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-pub(super) struct RawCustomResource<'a> {
-    #[serde(borrow)]
-    kind: Text<'a>,
-    metadata: Option<RawObjectMeta<'a>>,
-    report: Option<RawOperatorReport<'a>>,
-    items: Many<RawItem<'a>>,
-}
-
-/// A resource in a list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawItem<'a> {
-    #[serde(borrow)]
-    kind: Text<'a>,
-    metadata: Option<RawObjectMeta<'a>>,
-    report: Option<RawOperatorReport<'a>>,
-}
-
-impl Keep for RawItem<'_> {
-    fn keep(&self) -> bool {
-        self.report.is_some()
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawObjectMeta<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    namespace: Text<'a>,
-    labels: Option<RawLabels<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawLabels<'a> {
-    #[serde(rename = "trivy-operator.resource.kind", borrow)]
-    kind: Text<'a>,
-    #[serde(rename = "trivy-operator.resource.name", borrow)]
-    name: Text<'a>,
-    #[serde(rename = "trivy-operator.resource.namespace", borrow)]
-    namespace: Text<'a>,
-    #[serde(rename = "trivy-operator.container.name", borrow)]
-    container: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawOperatorReport<'a> {
-    os: Option<RawOs<'a>>,
-    #[serde(rename = "updateTimestamp", borrow)]
-    updated: Text<'a>,
-    vulnerabilities: Rows<RawOperatorVulnerability<'a>>,
-    checks: Count,
-    secrets: Count,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawOperatorVulnerability<'a> {
-    #[serde(rename = "vulnerabilityID", borrow)]
-    id: Text<'a>,
-    #[serde(rename = "resource", borrow)]
-    package: Text<'a>,
-    #[serde(rename = "installedVersion", borrow)]
-    installed: Text<'a>,
-    #[serde(rename = "fixedVersion", borrow)]
-    fixed: Text<'a>,
-    #[serde(borrow)]
-    severity: Text<'a>,
-    score: Number,
-    cvss: Scores,
-    #[serde(borrow)]
-    title: Text<'a>,
-    #[serde(borrow)]
-    description: Text<'a>,
-    #[serde(rename = "primaryLink", borrow)]
-    primary_link: Text<'a>,
-    #[serde(borrow)]
-    links: Few<Text<'a>, 64>,
-    #[serde(borrow)]
-    target: Text<'a>,
-    #[serde(borrow)]
-    class: Text<'a>,
-    #[serde(rename = "packageType", borrow)]
-    package_type: Text<'a>,
-    #[serde(rename = "packagePath", alias = "pkgPath", borrow)]
-    path: Text<'a>,
-    #[serde(rename = "packagePURL", alias = "pkgPURL", borrow)]
-    purl: Text<'a>,
-    #[serde(rename = "publishedDate", borrow)]
-    published: Text<'a>,
-}
-
-impl Check for RawOperatorVulnerability<'_> {
-    fn check(&self) -> Result<Row, &'static str> {
-        let vulnerability = row::vulnerability_id(&self.id)?;
-        let fixed = row::fixed_versions(&self.fixed)?;
-        let urls = std::iter::once(&self.primary_link).chain(&self.links.0);
-        // The operator's own score is the CVSS 3 score it found best.
-        let own_score = || self.score.0.and_then(|score| row::cvss("trivy-operator", "3.1", score, ""));
-        let cvss = if self.cvss.0.is_empty() { own_score().into_iter().collect() } else { self.cvss.0.clone() };
-        // Older operators do not say the class: distribution packages have no target then.
-        let is_os = match self.class.as_str() {
-            "" => self.target == Text::Absent && self.path == Text::Absent,
-            class => class == "os-pkgs",
-        };
-        let target = if is_os {
-            ""
-        } else {
-            [&self.path, &self.target].map(Text::as_str).iter().find(|t| !t.is_empty()).copied().unwrap_or("?")
-        };
-        let kind = match self.package_type.as_str() {
-            "" if is_os => None,
-            "" => Some("unknown".to_owned()),
-            kind => Some(classify(self.class.as_str(), kind, "").1.into_owned()),
-        };
-        Ok(Row {
-            aliases: std::collections::BTreeSet::new(),
-            vulnerability,
-            package: row::package_name(&self.package)?,
-            installed: row::installed_version(&self.installed)?,
-            fix_state: fix_state("", &fixed),
-            fixed,
-            severity: row::severity(self.severity.as_str()),
-            cvss,
-            published: row::time(self.published.as_str()),
-            title: row::title([self.title.as_str(), self.description.as_str()]),
-            references: row::references(urls.map(Text::as_str)),
-            path: row::location(target),
-            purl_type: row::purl_type(self.purl.as_str()).or(kind),
-        })
-    }
-}
-
-/// A custom resource of the operator, or a list of them.
-pub(super) fn operator(raw: RawCustomResource<'_>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
-    let single = RawItem { kind: raw.kind, metadata: raw.metadata, report: raw.report };
-    for item in raw.items.0.into_iter().chain([single]) {
-        let Some(body) = item.report else { continue };
-        report.set_aside("misconfiguration", body.checks.0);
-        report.set_aside("secret", body.secrets.0);
-        if !item.kind.as_str().ends_with("VulnerabilityReport") {
-            continue;
-        }
-        let meta = item.metadata.unwrap_or_default();
-        let labels = meta.labels.unwrap_or_default();
-        let parts = match labels.name {
-            Text::Is(_) => [labels.namespace.as_str(), labels.kind.as_str(), labels.name.as_str()],
-            _ => ["", meta.namespace.as_str(), meta.name.as_str()],
-        };
-        let name = parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
-        let asset = given_asset(given).or_else(|| asset_name(&name)).unwrap_or_else(unnamed);
-        let raw_os = body.os.unwrap_or_default();
-        let os = os(raw_os.family.as_str(), raw_os.name.as_str());
-        let ecosystem = classify("os-pkgs", raw_os.family.as_str(), "").1;
-        let prefix = given.map(|_| format!("{name}: ")).unwrap_or_default();
-        let container = format!("{prefix}{}", labels.container.as_str());
-        body.vulnerabilities.pour(sink, |row| Owner {
-            asset: &asset,
-            kind: if row.path.is_none() { VulnerabilityType::Linux } else { VulnerabilityType::Application },
-            ecosystem: &ecosystem,
-            location: match &row.path {
-                None => row::location(&container),
-                Some(path) => row::location(&format!("{container}: {path}")),
-            },
-            scanner: SCANNER,
-        });
-        let facts = Asset {
-            os,
-            kind: Some("kubernetes".to_owned()),
-            scanned_at: row::time(body.updated.as_str()),
-            facts: None,
-        };
-        report.assets.insert(asset, facts);
-    }
 }

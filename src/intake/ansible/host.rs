@@ -9,6 +9,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::intake::settings::{self, RawProvider, RawSwitch, Wrong};
 use crate::model::{Become, GroupName, Host, HostName, Os, printable};
 
+/// Checks the text of what is named.
+type TextCheck = fn(&str, &str) -> Result<(), Wrong>;
+
 /// Variables of ours.
 const OURS: [&str; 6] = [
     "switchback_aliases",
@@ -104,7 +107,7 @@ impl Mapper<'_> {
                     continue;
                 }
             };
-            let (field, check): (_, fn(&str, &str) -> Result<(), Wrong>) = match option.as_str() {
+            let (field, check): (_, TextCheck) = match option.as_str() {
                 "proxyjump" => (&mut host.ssh.jump, settings::check_jump),
                 "-f" => (&mut host.ssh.config, settings::check_path),
                 "identityfile" => (&mut host.ssh.identity, settings::check_path),
@@ -173,7 +176,7 @@ impl Mapper<'_> {
         None
     }
 
-    fn text(&mut self, names: &[&str], check: fn(&str, &str) -> Result<(), Wrong>) -> Option<String> {
+    fn text(&mut self, names: &[&str], check: TextCheck) -> Option<String> {
         let (name, value) = self.first(names)?;
         let text = match value {
             Value::String(text) => text,
