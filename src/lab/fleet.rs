@@ -13,6 +13,9 @@ use super::{LabError, MissingRequirement, Subnet, fault, hosts, image, inventory
 /// How many hosts are prepared at once: what they do is mostly waiting, but booting costs a core each.
 const AT_ONCE: usize = 4;
 
+/// How often the removal of hosts is tried.
+const REMOVAL_TRIES: u32 = 5;
+
 /// What to bring up.
 #[derive(Clone, Debug)]
 pub struct UpOptions {
@@ -230,14 +233,21 @@ impl Lab {
         let list = |what: &[&str]| {
             Tool::new("podman", "listing what belongs to the lab").args(what).args(["--filter", &filter]).run()
         };
-        let containers = list(&["ps", "--all", "--quiet", "--no-trunc"])?;
-        let containers: Vec<&str> = containers.split_whitespace().collect();
-        if !containers.is_empty() {
-            Tool::new("podman", "removing the lab's hosts")
+        for tries in 1..=REMOVAL_TRIES {
+            let containers = list(&["ps", "--all", "--quiet", "--no-trunc"])?;
+            let containers: Vec<&str> = containers.split_whitespace().collect();
+            if containers.is_empty() {
+                break;
+            }
+            let removed = Tool::new("podman", "removing the lab's hosts")
                 .args(["rm", "--force", "--time=2"])
                 .args(&containers)
                 .limit(600)
-                .run()?;
+                .run();
+            // A host that ends while it is being ended confuses podman; what is left is tried again.
+            if tries == REMOVAL_TRIES {
+                removed?;
+            }
         }
         // Backups of its hosts are images made of them: they carry its label too.
         let images = list(&["images", "--quiet", "--no-trunc"])?;

@@ -150,7 +150,8 @@ pub(crate) fn welcome(container: &str, public_key: &str) -> Result<String, LabEr
     let said = Tool::new("podman", purpose.as_str())
         .args(["exec", "--interactive", container, SCRIPT, "welcome"])
         .input(public_key)
-        .limit(120)
+        // The script's own waits are shorter together.
+        .limit(240)
         .run()?;
     let key = said.trim();
     match key.split_once(' ') {

@@ -254,7 +254,12 @@ impl Podman {
             }
             other => {
                 if other.is_some() {
-                    demand(&["stop", STOP_SECONDS, name], "stopped").await?;
+                    let stopped = demand(&["stop", STOP_SECONDS, name], "stopped").await;
+                    // podman may complain of a host that ended just then: what counts is that it has.
+                    let still: Option<Container> = self.inspect(target, "container", name).await.map_err(unclear)?;
+                    if still.is_some_and(|container| container.state.running) {
+                        stopped?;
+                    }
                     if self.inspect::<Container>(target, "container", &old).await.map_err(unclear)?.is_some() {
                         // An earlier try had set the old host aside, and somebody made another in its place.
                         demand(&["rm", "--force", STOP_SECONDS, name], "removed").await?;
