@@ -91,8 +91,9 @@ fn version_order_answers_line_by_line() {
 fn host_ranges_and_windows_answer_line_by_line() {
     let ran = World::new().run_with(&["debug", "hosts"], "web[01:03]\nweb[3:1]\nweb[a\n");
     insta::assert_snapshot!(ran.show(), @"");
-    let schedule = "{rrule: FREQ=WEEKLY;BYDAY=SU, start: \"02:30\", duration: 90m, timezone: Europe/Berlin}\n{start: 1}\n";
-    let ran = World::new()
-        .run_with(&["debug", "windows", "--from", "2027-03-25T00:00:00Z", "--horizon", "10d"], schedule);
+    let schedule =
+        "{rrule: FREQ=WEEKLY;BYDAY=SU, start: \"02:30\", duration: 90m, timezone: Europe/Berlin}\n{start: 1}\n";
+    let ran =
+        World::new().run_with(&["debug", "windows", "--from", "2027-03-25T00:00:00Z", "--horizon", "10d"], schedule);
     insta::assert_snapshot!(ran.show(), @"");
 }
