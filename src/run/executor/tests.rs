@@ -281,7 +281,10 @@ async fn a_killed_connection_does_not_cost_the_step() {
     let Some(sshd) = Sshd::start() else { return };
     let (scene, transport) = Scene::over_ssh(&sshd);
     let killer = async {
-        tokio::time::sleep(Duration::from_millis(1200)).await;
+        let soon = Instant::now() + Duration::from_secs(20);
+        while scene.text("log").is_empty() && Instant::now() < soon {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         assert_eq!(scene.text("log"), "ran\n", "killed while the job runs");
         masters(transport.folder()).into_iter().for_each(kill);
     };
