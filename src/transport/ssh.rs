@@ -38,6 +38,8 @@ impl Default for SshLimits {
 
 /// sshd allows ten sessions on a connection unless told otherwise; two are left to spare.
 const COMMANDS_PER_SESSION: usize = 8;
+/// The longest pause before a connection that takes no more sessions is given up.
+const CROWDED_LIMIT: Duration = Duration::from_secs(3);
 /// An answering connection is believed to be alive for this long.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long a connection that has failed a command may take to prove itself.
@@ -232,7 +234,18 @@ impl SshSession {
         command.args(["-c", RECEIVER]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Until here not a byte of the script has left this machine.
-        let mut child = command.spawn().await.map_err(|e| self.suspect(connect(chain(&e))))?;
+        let mut pause = Duration::from_millis(20);
+        let mut child = loop {
+            match command.spawn().await {
+                Ok(child) => break child,
+                // sshd counts a session that has just ended for a moment longer than we do.
+                Err(error) if is_crowded(&error) && pause < CROWDED_LIMIT => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(error) => return Err(self.suspect(connect(chain(&error)))),
+            }
+        };
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin().take(), child.stdout().take(), child.stderr().take())
         else {
@@ -291,6 +304,11 @@ fn classify(host: &HostName, error: &SshError) -> TransportError {
         return TransportError::Login { host, why };
     }
     TransportError::Connect { host, why }
+}
+
+/// The connection is well and takes no further session now.
+fn is_crowded(error: &SshError) -> bool {
+    matches!(error, SshError::SshMux(_)) && chain(error).contains("Session open refused")
 }
 
 /// An error with its causes.

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::{
-    AttemptId, CampaignId, Digest, ExecProvider, FactRef, Fix, HostName, Importance, Priority, Program, RuleName,
-    StepId, SwitchSettings,
+    AttemptId, Digest, ExecProvider, FactRef, Fix, HostName, Importance, Priority, Program, RuleName, StepId,
+    SwitchSettings,
 };
 use crate::plan::{HostPlan, PLAN_FORMAT, Plan, PlanReport, Probe, Rollout, StepKind, Strategy};
 use crate::transport::testing::{Sshd, kill, masters};
@@ -214,6 +214,11 @@ async fn changes_run_once_in_order_and_an_attach_reads_their_results() {
         assert_eq!((found["a"].as_str(), found["b"].as_str()), ("1", "2"));
         assert_eq!(scene.text("log"), "one\ntwo\nthree\n");
     }
+    let executor = RemoteExecutor::new(Arc::clone(&scene.transport))
+        .with_spool(JobSpool::at(scene.file("jobs").to_str().unwrap()));
+    assert!(scene.file("jobs/c1/fix/1.0").exists());
+    assert!(executor.forget(&scene.host, &CampaignId::new("c1").unwrap()).await.unwrap());
+    assert!(!scene.file("jobs/c1").exists());
 }
 
 #[tokio::test]
@@ -276,7 +281,10 @@ async fn a_killed_connection_does_not_cost_the_step() {
     let Some(sshd) = Sshd::start() else { return };
     let (scene, transport) = Scene::over_ssh(&sshd);
     let killer = async {
-        tokio::time::sleep(Duration::from_millis(1200)).await;
+        let soon = Instant::now() + Duration::from_secs(20);
+        while scene.text("log").is_empty() && Instant::now() < soon {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         assert_eq!(scene.text("log"), "ran\n", "killed while the job runs");
         masters(transport.folder()).into_iter().for_each(kill);
     };
