@@ -7,12 +7,24 @@ pub const CODES: &[(&str, &str)] = &[
         "The time zone is an abbreviation such as EST or CET. The database has it, but it names no place: it has no or an outdated daylight saving. Name a place, such as Europe/Berlin.",
     ),
     (
+        "ambiguous-host",
+        "A name in a report fits several hosts of the inventory. Say which one is meant, or give the hosts distinct aliases.",
+    ),
+    (
         "ambiguous-scalar",
         "A text stands without quotes that other readers of YAML take for something else: `no` and `on` for truth values, `012` for an octal number, `22:00` for a number to the base of 60. Put it in quotes.",
     ),
     (
+        "args-of-run",
+        "A command written as `run` has `args` as well. The list behind `run` holds the program and all its arguments.",
+    ),
+    (
         "deadlines-out-of-order",
         "A more urgent priority has a later deadline than a less urgent one. The deadlines of critical, high, medium and low must not fall in this order.",
+    ),
+    (
+        "duplicate-host",
+        "Two hosts of the inventory have the same name. Hosts are known by their names in plans and journals. Rename or remove one.",
     ),
     (
         "duplicate-key",
@@ -22,6 +34,8 @@ pub const CODES: &[(&str, &str)] = &[
         "duplicate-name",
         "Two entries of a section have the same name. Names hold across all files of a bundle; decisions and plans refer to them. Rename one.",
     ),
+    ("empty-description", "A playbook says nothing of what it does. People choose and approve by the description."),
+    ("empty-run", "A command names no program."),
     (
         "empty-selector",
         "A selector, or one of its lists, is empty. It is not guessed whether everything or nothing was meant: write `match: all` for everything, or leave the empty key out.",
@@ -31,8 +45,27 @@ pub const CODES: &[(&str, &str)] = &[
         "A window does not open on any day within two years, for example because its rule asks for February 30 or ended long ago. Hosts that have no other window are never fixed.",
     ),
     (
+        "encrypted-vars",
+        "A file of variables is encrypted and is not read. Keep what is needed to reach hosts outside of it.",
+    ),
+    (
+        "executable-inventory",
+        "The inventory is a program. Programs are not run while reading inputs: run it and give its output.",
+    ),
+    (
         "expired-exception",
         "The date of an exception has passed, so that it no longer applies. Take it out, or give it another date if its reason still holds.",
+    ),
+    ("file-too-large", "A file is larger than its kind may be. Split it, one file a host."),
+    (
+        "glued-tag",
+        "A template tag touches the text beside it. It must have white space on both sides, so that its value is a word of its own.",
+    ),
+    ("group-loop", "A group is a member of itself, through others or at once."),
+    ("ignored-key", "A key of an inventory has no meaning here and is left out."),
+    (
+        "ignored-variable",
+        "A variable of an Ansible inventory changes how hosts are reached in a way that is not supported; it is left out.",
     ),
     (
         "invalid-amount",
@@ -47,26 +80,51 @@ pub const CODES: &[(&str, &str)] = &[
         "invalid-duration",
         "The length of a window could not be read, is zero, negative or longer than 31 days. Write whole numbers with d, h, m or s, such as 4h30m.",
     ),
+    ("invalid-fact", "A fact is not written as STEP.KEY, or is not one that an earlier step reports."),
+    ("invalid-group-name", "The name of a group has characters that names may not have."),
+    (
+        "invalid-host-name",
+        "The name of a host has characters that names may not have, or is not given where it must be.",
+    ),
+    ("invalid-host-range", "A range of hosts such as web[1:9] could not be read or is empty."),
+    ("invalid-inventory", "The inventory is not text, or does not have the shape of one."),
+    (
+        "invalid-inventory-line",
+        "A line of an inventory could not be read: its quotes, brackets or `name=value` are not in order.",
+    ),
+    ("invalid-json", "The file is not JSON; the message says what it seems to be, or where it breaks off."),
     (
         "invalid-name",
         "A name is empty, too long, or has characters that cannot be printed. Names are shown in tables and logs and stand in plans.",
     ),
     ("invalid-pattern", "A pattern of a selector is empty or longer than 256 bytes."),
     (
+        "invalid-report",
+        "A report is not of the shape that its format asks for. It may be truncated or of another version.",
+    ),
+    (
         "invalid-rrule",
         "A recurrence rule could not be read or is finer than a day. Write a rule of RFC 5545 with FREQ=DAILY, WEEKLY, MONTHLY or YEARLY; the time of day is `start`, so that BYHOUR, BYMINUTE and BYSECOND have no place.",
     ),
     ("invalid-schedule", "A schedule needs `rrule` or `dates` (not both), and `duration` or `end` (not both)."),
     ("invalid-score", "A score lies between 0 and 10."),
+    ("invalid-template", "A template cannot be read or would not give a single safe value."),
     (
         "invalid-time",
         "A time could not be read. Write a time of day as \"22:00\", in quotes, and a local time as 2026-12-18T18:00.",
+    ),
+    (
+        "invalid-time-span",
+        "A length of time could not be read, or is zero where something must be done in it. Write 90d or 4h30m.",
     ),
     ("invalid-url", "The URL of a probe must begin with http:// or https://."),
     (
         "invalid-value",
         "A value has the right type and is not one of those that make sense here; the message says which do.",
     ),
+    ("invalid-variable", "A variable has a name or a value that it may not have."),
+    ("invalid-vars-file", "A file of variables is not a mapping of names to values."),
+    ("invalid-version", "A condition on the version of a system could not be read."),
     (
         "invalid-weight",
         "A weight is not between 0 and 1000, or all weights are zero. Weights are normalised, so that any unit will do.",
@@ -74,6 +132,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "invalid-yaml",
         "The file is not YAML. The message is that of the parser; the place is where it gave up, which may be behind the cause.",
+    ),
+    (
+        "inventory-plugin",
+        "The file configures an inventory plugin of Ansible; plugins are not run. Give the output of `ansible-inventory --list`.",
     ),
     (
         "malformed-expiry",
@@ -86,6 +148,9 @@ pub const CODES: &[(&str, &str)] = &[
         "A rule that departs from the usual gives no reason. It is shown with every decision the rule makes.",
     ),
     ("negative-freeze", "A freeze ends before it begins."),
+    ("nesting-too-deep", "A file nests deeper than any tool writes it."),
+    ("no-fix", "A playbook has no fix step, so that it fixes nothing."),
+    ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
     (
         "not-supported-yet",
         "A part of the format that this version does not act on. It is refused, because what is written must never be silently ignored.",
@@ -108,23 +173,56 @@ pub const CODES: &[(&str, &str)] = &[
         "A value is set in two files of a bundle. Files have no order, so that neither wins. Keep one of them.",
     ),
     (
+        "tag-strips-space",
+        "A template tag removes the white space around it, which would join its value to what stands beside it.",
+    ),
+    (
         "thresholds-out-of-order",
         "The thresholds do not fall from critical over high to medium, so that some priority could never be reached.",
+    ),
+    ("too-complex", "A script cannot be followed far enough to know that its values are safe. Write it more simply."),
+    ("too-many-commands", "A step of a playbook has more commands than a step may have."),
+    ("too-many-hosts", "The inventory names more hosts than one may name."),
+    ("undefined-group", "A group is used that is defined nowhere."),
+    ("unfinished-tag", "A template tag or a quote is not closed."),
+    ("unknown-builtin", "There is no built-in script of this name."),
+    (
+        "unknown-host",
+        "A report speaks of hosts that are not in the inventory. Add them there as host, address or alias, or say which host the report is about.",
+    ),
+    (
+        "unknown-inventory-format",
+        "The file is none of the inventories known here: the native one, or Ansible's in INI, YAML or JSON.",
     ),
     (
         "unknown-key",
         "A key is not part of the format. It is refused, because a misspelt key would silently not be acted on; a near one is suggested.",
     ),
+    ("unknown-report-format", "The file is none of the reports known here."),
+    ("unknown-step", "A step is named that there is not, or not before this one."),
+    ("unknown-tag", "A template tag is not one of those that are of use in a script."),
     (
         "unknown-time-zone",
         "A time zone is not in the IANA database, or is an offset such as GMT+2, which knows no daylight saving and is read with either sign. Name a place, such as Europe/Berlin.",
     ),
+    ("unknown-type", "There is no such type of vulnerability."),
+    ("unknown-variable", "A template uses a variable that is not there at this place."),
+    ("unknown-version", "The playbook says that it is written for another version of the format."),
     (
         "unmatched-selector",
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",
     ),
+    ("unreadable-file", "A file or folder could not be read; the message says why."),
     ("unsupported-version", "The file says that it is written for another version of the format."),
+    ("value-as-command", "A value would decide which program runs. The program must be a plain name."),
+    ("value-as-script", "A value would be read as a script, by `eval`, `sh -c` and the like."),
+    (
+        "value-in-context",
+        "A value stands where quoting it does not protect: inside quotes, a comment, a here-document or a substitution.",
+    ),
+    ("variable-twice", "A variable of the environment is set in two ways."),
     ("waves-out-of-order", "A wave is not larger than the one before. Waves are cumulative."),
+    ("which-command", "A command has none or several of `builtin`, `run` and `shell`."),
     ("wrong-type", "A value is of another type than expected, for example a text where a list must stand."),
     (
         "yaml-limit",
@@ -146,7 +244,6 @@ mod tests {
 
     /// The codes that stand in a source text: arguments of the functions that make diagnostics.
     fn codes_in(text: &str) -> BTreeSet<String> {
-        let text = text.split("#[cfg(test)]").next().unwrap();
         let mut codes = BTreeSet::new();
         for (marker, argument) in [
             ("Diagnostic::error(", 1),
@@ -156,6 +253,11 @@ mod tests {
             (".error(", 1),
             ("diagnostic.code = ", 1),
             ("self.once(", 3),
+            ("self.error(", 2),
+            ("self.error_at(", 2),
+            ("self.unknown(", 2),
+            ("self.warn(", 1),
+            ("problem(", 1),
         ] {
             for (start, _) in text.match_indices(marker) {
                 let rest = &text[start + marker.len()..];
@@ -178,21 +280,31 @@ mod tests {
         codes
     }
 
-    fn walk(folder: &Path, codes: &mut BTreeSet<String>) {
+    /// The texts of all source files but this one, without their tests.
+    fn sources(folder: &Path, texts: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                walk(&path, codes);
-            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
-                codes.extend(codes_in(&std::fs::read_to_string(&path).unwrap()));
+                sources(&path, texts);
+            } else if path.extension().is_some_and(|e| e == "rs")
+                && !path.ends_with("tests.rs")
+                && !path.ends_with("codes.rs")
+            {
+                let text = std::fs::read_to_string(&path).unwrap();
+                texts.push(text.split("#[cfg(test)]").next().unwrap().to_owned());
             }
         }
     }
 
+    fn all_sources() -> Vec<String> {
+        let mut texts = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
+        texts
+    }
+
     #[test]
     fn every_code_is_explained() {
-        let mut used = BTreeSet::new();
-        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut used);
+        let used: BTreeSet<String> = all_sources().iter().flat_map(|text| codes_in(text)).collect();
         assert!(used.len() > 30, "the search finds codes: {used:?}");
         let unknown: Vec<_> = used.iter().filter(|code| explain(code).is_none()).collect();
         assert!(unknown.is_empty(), "add these to CODES: {unknown:?}");
@@ -201,9 +313,9 @@ mod tests {
     #[test]
     fn codes_are_sorted_and_each_is_used() {
         assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
-        let mut used = BTreeSet::new();
-        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut used);
-        let unused: Vec<_> = CODES.iter().map(|c| c.0).filter(|code| !used.contains(*code)).collect();
+        let texts = all_sources();
+        let is_used = |code: &str| texts.iter().any(|text| text.contains(&format!("\"{code}\"")));
+        let unused: Vec<_> = CODES.iter().map(|c| c.0).filter(|code| !is_used(code)).collect();
         assert!(unused.is_empty(), "nothing makes these: {unused:?}");
         assert!(explain("no-such-code").is_none());
     }
