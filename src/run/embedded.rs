@@ -111,6 +111,10 @@ impl EmbeddedEngine {
     }
 
     async fn begin(&self, plan: Arc<Plan>, operator: &str) -> Result<CampaignId, RunError> {
+        let problems = crate::plan::check(&plan);
+        if !problems.is_empty() {
+            return Err(RunError::Plan(problems.iter().map(ToString::to_string).collect()));
+        }
         let id = campaign_id()?;
         let hosts: Vec<HostName> = plan.hosts.keys().cloned().collect();
         // The plan's canonical JSON is what its digest names.

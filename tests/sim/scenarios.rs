@@ -25,6 +25,15 @@ fn one_fault(fault: Fault, expected: HostOutcome) -> switchback::sim::SimResult 
 }
 
 #[test]
+fn plans_of_every_shape_pass_the_checker() {
+    let mut rng = switchback::sim::Rng::new(1);
+    for seed in 0..50 {
+        let (_, plan, _) = sample(&Shape::draw(&mut rng), seed);
+        assert_eq!(switchback::plan::check(&plan), [], "seed {seed}");
+    }
+}
+
+#[test]
 fn all_goes_well() {
     let (fleet, ..) = sample(&Shape::default(), 1);
     let before = fleet.findings(start()).len();

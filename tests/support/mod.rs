@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use switchback::model::{
-    Command, Digest, Fix, HostName, Importance, Interval, PackageFix, Priority, Program, RuleName, StepId, TimeSpan,
+    Assessment, Command, Decision, DecisionKind, Digest, Fix, HostName, Importance, Interval, PackageFix, Priority,
+    Program, RuleName, RuleRef, StepId, TimeSpan,
 };
 use switchback::plan::{
     Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Rollout, Step, StepKind, Strategy, Wave,
@@ -90,7 +91,10 @@ impl Shape {
 
 /// A fleet and a plan that fixes all of it.
 pub fn sample(shape: &Shape, seed: u64) -> (SimFleet, Arc<Plan>, Digest) {
-    let fleet = fleet(shape.hosts, seed);
+    let mut fleet = fleet(shape.hosts, seed);
+    for host in fleet.hosts.iter_mut().filter(|_| !shape.switch) {
+        host.host.switch = None;
+    }
     let plan = plan_for(shape, &fleet, seed);
     let digest = Digest::of(&serde_json::to_vec(&plan).unwrap());
     (fleet, Arc::new(plan), digest)
@@ -123,6 +127,10 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
         let wave = waves.iter().position(|wave| wave.hosts.contains(&host.host.name)).unwrap();
         hosts.insert(host.host.name.clone(), host_plan(shape, host, u32::try_from(wave).unwrap(), group));
     }
+    for group in groups.values_mut() {
+        // The checker wants a service to keep one of its hosts, if it has more than one.
+        group.max_unavailable = group.max_unavailable.min(group.size.saturating_sub(1).max(1));
+    }
     let mut windows = BTreeMap::new();
     if shape.windows {
         let nights = (0..60).map(|day| {
@@ -141,15 +149,44 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
         rollout: Rollout {
             waves,
             groups,
-            failure_budget: shape.failure_budget,
+            // The checker wants it to pause before every host has failed.
+            failure_budget: shape.failure_budget.min(u32::try_from(shape.hosts - 1).unwrap()),
             concurrency: shape.concurrency,
             margin: TimeSpan::minutes(5),
         },
         windows,
         hosts,
         scripts: BTreeMap::new(),
-        report: PlanReport::default(),
+        report: report(fleet),
     }
+}
+
+/// Every finding is to be fixed.
+fn report(fleet: &SimFleet) -> PlanReport {
+    let rule = || RuleRef { name: name("default"), place: None };
+    let mut decisions: Vec<Decision> = Vec::new();
+    for host in &fleet.hosts {
+        decisions.extend(host.scan(start()).findings.into_iter().map(|finding| Decision {
+            finding: finding.id,
+            host: host.host.name.clone(),
+            kind: DecisionKind::Fix,
+            assessment: Assessment {
+                score: None,
+                parts: vec![],
+                priority: Priority::High,
+                rule: rule(),
+                importance: Importance::General,
+            },
+            rule: rule(),
+            reason: "a test asks for it".to_owned(),
+            due: None,
+            expires: None,
+        }));
+    }
+    decisions.sort_by(|a, b| (&a.host, &a.finding).cmp(&(&b.host, &b.finding)));
+    let findings = decisions.len() as u64;
+    let decided = BTreeMap::from([(DecisionKind::Fix, findings)]);
+    PlanReport { findings, decided, decisions, ..PlanReport::default() }
 }
 
 fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) -> HostPlan {
@@ -161,7 +198,7 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
         let timeout = expected.plus(expected).plus(TimeSpan::minutes(10));
         steps.push(Step { id: id(kind.as_str()), kind, needs, action, undo, expected, timeout });
     };
-    let check = || Action::Check { commands: vec![], probes: vec![] };
+    let check = || Action::Check { commands: vec![command("look")], probes: vec![] };
     push(StepKind::Preflight, check(), TimeSpan::seconds(20), vec![]);
     if shape.backup {
         push(StepKind::Backup, Action::Backup { keep: TimeSpan::days(7) }, TimeSpan::minutes(1), vec![]);
@@ -183,8 +220,8 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
             vec![id("restore")],
         ));
     }
-    push(StepKind::Fix, Action::Change { commands: vec![] }, TimeSpan::minutes(3), undo);
-    push(StepKind::Restart, Action::Change { commands: vec![] }, TimeSpan::seconds(20), vec![]);
+    push(StepKind::Fix, Action::Change { commands: vec![command("fix")] }, TimeSpan::minutes(3), undo);
+    push(StepKind::Restart, Action::Change { commands: vec![command("restart")] }, TimeSpan::seconds(20), vec![]);
     if shape.reboot != Reboots::Never {
         let required = (shape.reboot == Reboots::WhenRequired).then(|| command("reboot-required"));
         let back_within = TimeSpan::minutes(10);
@@ -195,7 +232,12 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
     if shape.switch {
         push(StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![]);
     }
-    let soak = Action::Soak { span: shape.soak, every: TimeSpan::seconds(30), commands: vec![], probes: vec![] };
+    let soak = Action::Soak {
+        span: shape.soak,
+        every: TimeSpan::seconds(30),
+        commands: vec![command("look")],
+        probes: vec![],
+    };
     push(StepKind::Soak, soak, shape.soak, vec![]);
     let packages = host.offers.iter().map(|(package, offer)| PackageFix {
         name: package.clone(),
