@@ -1,5 +1,4 @@
 //! What the machines cost: whole campaigns in which every step succeeds at once, with and without limits that bind.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot unwrap has failed")]
 
 use std::collections::{BTreeMap, VecDeque};

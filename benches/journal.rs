@@ -1,5 +1,4 @@
 //! How many records a second become durable, one at a time and sixteen at a time.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot unwrap has failed")]
 
 use std::time::Duration;
