@@ -37,7 +37,8 @@ pub struct CampaignMachine {
     at_risk: u32,
     /// Hosts that failed in their disruptive part.
     failed: u32,
-    /// How many may fail. Resuming raises it to those that have failed, so that the next failure pauses again.
+    /// As soon as this many have failed, it pauses. Resuming grants one more than have failed, so that the next
+    /// failure pauses again.
     allowed: u32,
     /// A person was told that the failure budget is used up and has not resumed since.
     overspent: bool,
@@ -70,7 +71,7 @@ impl CampaignMachine {
             active: 0,
             at_risk: 0,
             failed: 0,
-            allowed: rollout.failure_budget,
+            allowed: rollout.failure_budget.max(1),
             overspent: false,
             lost_canary: None,
             outcomes: BTreeMap::new(),
@@ -92,8 +93,8 @@ impl CampaignMachine {
         if self.phase == Phase::Aborting {
             return None;
         }
-        if self.failed > self.allowed && !self.overspent {
-            let text = format!("{} hosts have failed and {} were allowed to", self.failed, self.allowed);
+        if self.failed >= self.allowed && !self.overspent {
+            let text = format!("{} hosts have failed, and {} use the failure budget up", self.failed, self.allowed);
             let (by, code) = FAILURE_BUDGET;
             return Some(RecordBody::Paused { by: by.to_owned(), reason: Reason::new(code, text) });
         }
@@ -180,7 +181,7 @@ impl CampaignMachine {
                 self.phase = Phase::Running;
                 self.pause = None;
                 self.overspent = false;
-                self.allowed = self.allowed.max(self.failed);
+                self.allowed = self.allowed.max(self.failed.saturating_add(1));
             }
             RecordBody::Aborted { reason, .. } => {
                 self.phase = Phase::Aborting;
@@ -241,11 +242,10 @@ impl CampaignMachine {
         }
     }
 
-    /// Whether one more host may fail beyond those that may be about to: what is in its disruptive part at once is at
-    /// most the failure budget left plus one, so that the budget is never overspent by more than the host that uses
-    /// it up.
+    /// Whether one more host may begin with its disruptive part: at most as many as there is failure budget left, and
+    /// one, are in it at once. If all of them fail, the budget is overspent by one host and not by the whole fleet.
     pub fn may_risk_another(&self) -> bool {
-        self.failed.saturating_add(self.at_risk) <= self.allowed
+        self.failed < self.allowed && self.failed.saturating_add(self.at_risk) <= self.allowed
     }
 
     /// Whether another host may be worked on.

@@ -28,7 +28,8 @@ pub(super) struct Lengths {
     pub chain_start: Option<usize>,
     /// Expected time of what comes before.
     pub preparation: TimeSpan,
-    /// What must be left of a window when the disruptive part starts.
+    /// What must be left of a window when the disruptive part starts: until nothing can fail any more, the way back,
+    /// and the margin.
     pub reserve: TimeSpan,
 }
 
@@ -39,20 +40,9 @@ impl Lengths {
         Self {
             chain_start,
             preparation: preparation.fold(TimeSpan::ZERO, TimeSpan::plus),
-            reserve: reserve(host, rollout.margin),
+            reserve: host.disruptive_chain().plus(host.way_back()).plus(rollout.margin),
         }
     }
-}
-
-/// What must be left of a window when the disruptive part of a host starts: the expected time from its first
-/// disruptive step to its last step, soak included because a soak may fail, the expected time of everything that takes
-/// it back, and the margin.
-pub fn reserve(host: &HostPlan, margin: TimeSpan) -> TimeSpan {
-    let chain = host.steps.iter().skip_while(|step| !step.kind.is_disruptive());
-    chain
-        .flat_map(|step| std::iter::once(step).chain(&step.undo))
-        .map(|step| step.expected)
-        .fold(margin, TimeSpan::plus)
 }
 
 /// Whether the disruptive part may start now. `windows` are sorted and do not touch.

@@ -18,7 +18,7 @@ mod tests;
 
 pub use campaign::{CANARY_FAILED, CampaignMachine, FAILURE_BUDGET};
 pub use clock::Clock;
-pub use gate::{EARLY, MAX_BACKUP_AGE, reserve};
+pub use gate::{EARLY, MAX_BACKUP_AGE};
 pub use group::GroupMachine;
 pub use host::{GRACE, HostCommand, HostEnd, HostMachine};
 pub use machine::{Campaign, CampaignState, IllegalTransition};

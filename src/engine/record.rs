@@ -183,7 +183,7 @@ pub enum RecordBody {
     },
     /// What runs is finished, nothing new starts.
     Paused {
-        /// Who: an operator, or `failure_budget`.
+        /// Who: an operator, `failure_budget` or `canary`.
         by: String,
         /// Why.
         reason: Reason,

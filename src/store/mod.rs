@@ -4,6 +4,8 @@ mod journal;
 mod memory;
 mod signals;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use journal::*;

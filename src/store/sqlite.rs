@@ -93,6 +93,13 @@ impl SqliteJournal {
         tx.commit().map_err(open)
     }
 
+    /// Makes the disk full when the file has this many pages.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        let set = self.connection.pragma_update(None, "max_page_count", pages);
+        assert!(set.is_ok(), "{set:?}");
+    }
+
     fn known(&self, campaign: &CampaignId) -> Result<Digest, StoreError> {
         let sql = "SELECT digest FROM campaign WHERE id = ?1";
         let found: Option<String> = self

@@ -115,7 +115,7 @@ impl Judge<'_> {
             }
             RecordBody::Resumed { .. } => {
                 self.paused = false;
-                self.granted = self.granted.max(self.failures);
+                self.granted = self.granted.max(self.failures + 1);
             }
             RecordBody::Aborted { .. } => {
                 self.shown.aborts += 1;
@@ -177,7 +177,7 @@ impl Judge<'_> {
             assert!(!self.paused, "{attempt} is something new in a pause");
             assert_eq!(self.wave, Some(host_plan.wave), "{attempt} out of its wave");
             // 7: after the failure budget is used up no further host is touched.
-            assert!(self.failures <= self.granted, "{attempt} begins with the failure budget used up");
+            assert!(self.failures < self.granted, "{attempt} begins with the failure budget used up");
         }
         if step.kind == StepKind::Fix && !host_plan.without_backup {
             // 1
@@ -304,7 +304,7 @@ impl Judge<'_> {
         }
         assert!(worked_on <= self.plan.rollout.concurrency);
         assert!(
-            at_risk == 0 || self.failures + at_risk <= self.granted + 1 || self.failures > self.granted,
+            at_risk == 0 || self.failures + at_risk <= self.granted + 1,
             "{} failed, {at_risk} may, {} were granted",
             self.failures,
             self.granted

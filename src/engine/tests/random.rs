@@ -54,7 +54,9 @@ impl Luck {
                 share if share < self.lost + self.unknown => 1 + u32::try_from(roll("times") % 4).unwrap(),
                 _ => 0,
             };
-            Deed { takes: i64::try_from(roll("takes") % 60).unwrap(), result, unknown }
+            // One in eight takes much longer than expected, so that windows are overrun.
+            let takes = roll("takes") % 60 * if roll("slow") % 8 == 0 { 15 } else { 1 };
+            Deed { takes: i64::try_from(takes).unwrap(), result, unknown }
         })
     }
 }
@@ -96,7 +98,7 @@ fn plan(hosts: std::ops::Range<usize>) -> impl Strategy<Value = PlanSpec> {
         0..2_000_u64,
         prop::collection::vec(1..4_u32, 3),
         prop::collection::vec(windows, 2),
-        (0..5_u32, 1..8_u32, 0..60_u64),
+        (1..5_u32, 1..8_u32, 0..60_u64),
     )
         .prop_map(|(hosts, waves, canary, soak, groups, windows, (failure_budget, concurrency, margin))| {
             PlanSpec { hosts, waves, canary, soak, groups, windows, failure_budget, concurrency, margin }
@@ -318,4 +320,53 @@ fn hostile_records_are_errors_and_never_panics() {
         Ok(())
     });
     ran.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// A judge that never says no proves nothing: each journal is right by its own plan and wrong by a stricter one.
+#[test]
+fn the_judge_says_no() {
+    use crate::plan::Plan;
+    let host = HostSpec { group: Some(0), windows: Some(0), ..HostSpec::default() };
+    let spec = PlanSpec {
+        hosts: vec![host; 6],
+        groups: vec![2],
+        windows: vec![vec![(1_000, 3_000)]],
+        failure_budget: 4,
+        concurrency: 4,
+        ..PlanSpec::default()
+    };
+    let broken = Deed::of(failed(Effected::Possibly));
+    let deeds = [("h00001/fix", broken.clone()), ("h00002/verify", broken)];
+    let world = World::with_deeds(spec.build(), &deeds).start_and_run();
+    judge(&world.plan, &world.records);
+    type Change = fn(&mut Plan);
+    let stricter: [(&str, Change); 8] = [
+        ("disruption budget", |p| p.rollout.groups.values_mut().for_each(|g| g.max_unavailable = 1)),
+        ("concurrency", |p| p.rollout.concurrency = 3),
+        ("window", |p| p.windows.values_mut().flatten().for_each(|w| w.interval.end = at(1_100))),
+        ("reserve", |p| p.rollout.margin = crate::model::TimeSpan::hours(1)),
+        ("failure budget", |p| p.rollout.failure_budget = 1),
+        ("order", |p| {
+            p.hosts.values_mut().for_each(|h| {
+                let last = h.steps[8].id.clone();
+                h.steps[3].needs.push(last);
+            });
+        }),
+        ("undo order", |p| p.hosts.values_mut().for_each(|h| h.steps[3].undo.reverse())),
+        ("backup", |p| p.hosts.values_mut().for_each(|h| h.steps[1].id = h.steps[8].id.clone())),
+    ];
+    for (what, change) in stricter {
+        let mut plan = Plan::clone(&world.plan);
+        change(&mut plan);
+        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&plan, &world.records)));
+        assert!(judged.is_err(), "{what} was not seen");
+    }
+    // And records that are out of turn: the last outcome, the end of a host and the end of the campaign left out.
+    for kind in ["outcome", "host_ended", "undo_started", "wave_started"] {
+        let mut records = world.records.clone();
+        let found = records.iter().rposition(|record| record.body.kind() == kind).unwrap();
+        records.remove(found);
+        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&world.plan, &records)));
+        assert!(judged.is_err(), "a missing {kind} was not seen");
+    }
 }
