@@ -44,17 +44,27 @@ if [ "${NO_UPDATE:-0}" != 1 ]; then
         leave 75 source-unreachable "$(apt_errors "$work/update")"
     fi
 fi
-# Without a security archive the host would look clean.
-apt-cache policy | grep -q -E '^ *[0-9]+ .* ([^ ]*-security|[^ ]*/updates)/' ||
-    leave 4 no-security-source 'no package source of this host is a security archive'
+# Security archives, as `URI SUITE`: told by what their Release file says of them, whatever their place is called.
+apt-cache policy | awk '
+    $1 ~ /^-?[0-9]+$/ && $2 ~ /:/ { uri = $2; suite = $3; next }
+    $1 == "release" && uri != "" {
+        text = "," substr($0, index($0, "release") + 8) ","
+        if (text ~ /,[an]=[^,]*-security,/ || text ~ /,l=[^,]*[Ss]ecurity[^,]*,/ || suite ~ /(-security|\/updates)\//) print uri, suite
+        uri = ""
+    }' | sort -u >"$work/security"
+# Without one the host would look clean.
+[ -s "$work/security" ] || leave 4 no-security-source 'no package source of this host is a security archive'
 
 # Installed packages of this architecture: NAME VERSION SOURCE SOURCE-VERSION.
 dpkg-query -W -f '${db:Status-Status} ${Architecture} ${Package} ${Version} ${source:Package} ${source:Version}\n' |
     awk -v native="$native" '$1 == "installed" && ($2 == native || $2 == "all") { print $3, $4, $5, $6 }' | sort >"$work/installed"
 # What the security archives offer under another version: NAME OFFERED SUITE INSTALLED SOURCE SOURCE-VERSION.
-cut -d ' ' -f 1 "$work/installed" | xargs -r apt-cache madison -- 2>/dev/null | awk -v installed="$work/installed" '
-    BEGIN { while ((getline line < installed) > 0) { split(line, f, " "); version[f[1]] = f[2]; rest[f[1]] = f[2] " " f[3] " " f[4] } }
-    $NF == "Packages" && $6 ~ /(-security|\/updates)\// && ($1 in version) && version[$1] != $3 {
+cut -d ' ' -f 1 "$work/installed" | xargs -r apt-cache madison -- 2>/dev/null | awk -v installed="$work/installed" -v security="$work/security" '
+    BEGIN {
+        while ((getline line < installed) > 0) { split(line, f, " "); version[f[1]] = f[2]; rest[f[1]] = f[2] " " f[3] " " f[4] }
+        while ((getline line < security) > 0) secure[line] = 1
+    }
+    $NF == "Packages" && (($5 " " $6) in secure) && ($1 in version) && version[$1] != $3 {
         suite = $6; sub(/\/.*/, "", suite); print $1, $3, suite, rest[$1]
     }' | sort -u >"$work/offered"
 : >"$work/updates"
