@@ -64,6 +64,48 @@ fn every_root_shape_is_read_or_named() {
 }
 
 #[test]
+fn clusters_and_their_operator_are_read_in_every_shape() {
+    let result = json!({"Target": "img (debian 12)", "Class": "os-pkgs", "Type": "debian",
+        "Vulnerabilities": [row("CVE-2026-1", "bash", "5")], "Secrets": [{}, {}]});
+    for key in ["Resources", "Findings", "Vulnerabilities"] {
+        let resource = |name: &str| json!({"Namespace": "n", "Kind": "Pod", "Name": name, "Results": [result]});
+        let text = json!({"ClusterName": "c", key: [resource("a"), resource("b"), {"Kind": "Node"}]}).to_string();
+        let report = read(&text).unwrap();
+        let assets: Vec<_> = report.findings.iter().map(|f| f.asset.as_str()).collect();
+        assert_eq!((report.format, assets), (ReportFormat::TrivyKubernetes, vec!["n/Pod/a", "n/Pod/b"]), "{key}");
+        assert_eq!(report.set_aside["secret"], 4);
+        let options = ReadOptions { host: Some(HostName::new("node-1").unwrap()) };
+        let report = read_report("r", text.as_bytes(), &options).unwrap();
+        assert_eq!((report.findings.len(), report.left_out.len()), (2, 0), "two images of one host are two places");
+    }
+    let vulnerabilities = json!([
+        {"vulnerabilityID": "CVE-2026-1", "resource": "bash", "installedVersion": "5", "severity": "LOW", "score": 4.2,
+         "class": "os-pkgs", "packageType": "debian"},
+        {"vulnerabilityID": "CVE-2026-2", "resource": "lodash", "installedVersion": "4", "fixedVersion": "5",
+         "class": "lang-pkgs", "packageType": "node-pkg", "packagePath": "app/package.json",
+         "cvss": {"ghsa": {"V3Score": 9.8, "V3Vector": "CVSS:3.1/AV:N"}}},
+    ]);
+    let labels = json!({"trivy-operator.resource.kind": "ReplicaSet", "trivy-operator.resource.name": "r",
+        "trivy-operator.resource.namespace": "n", "trivy-operator.container.name": "c"});
+    let item = |kind: &str| json!({"kind": kind, "metadata": {"labels": labels}, "report": {"vulnerabilities": vulnerabilities}});
+    let list =
+        json!({"apiVersion": "v1", "kind": "List", "items": [item("VulnerabilityReport"), item("ConfigAuditReport")]});
+    let report = read(&list.to_string()).unwrap();
+    let shown: Vec<_> = report
+        .findings
+        .iter()
+        .map(|f| (f.asset.as_str(), f.kind.as_str(), f.ecosystem.as_str(), f.cvss[0].score.to_string()))
+        .collect();
+    let asset = "n/ReplicaSet/r";
+    assert_eq!(shown, [(asset, "linux", "deb", "4.2".into()), (asset, "application", "npm", "9.8".into())]);
+    assert_eq!(report.set_aside["other-resource"], 1);
+    let mut bare = item("");
+    bare["kind"] = json!(null);
+    let list = json!({"apiVersion": "x/v1", "kind": "VulnerabilityReportList", "items": [bare]});
+    assert_eq!(read(&list.to_string()).unwrap().read, 2);
+}
+
+#[test]
 fn rows_are_normalised_and_duplicates_counted() {
     let mut first = row("CVE-2026-1", "libssl3", "3.0.1-1");
     first["CVSS"] = json!({"nvd": {"V2Score": 5.0, "V3Score": 7.5, "V3Vector": "CVSS:3.0/AV:N", "V40Score": 99.0}});

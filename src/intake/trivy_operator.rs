@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::lenient::{Count, Few, Keep, Many, Number, Text};
+use super::lenient::{Few, Keep, Many, Number, Text};
 use super::reports::{Asset, Report};
 use super::row::{self, Owner, Row, Sink};
 use super::trivy::{
@@ -33,7 +33,7 @@ struct RawItem<'a> {
 
 impl Keep for RawItem<'_> {
     fn keep(&self) -> bool {
-        self.report.is_some()
+        self.report.is_some() || self.kind != Text::Absent
     }
 }
 
@@ -67,8 +67,6 @@ struct RawOperatorReport<'a> {
     #[serde(rename = "updateTimestamp", borrow)]
     updated: Text<'a>,
     vulnerabilities: Rows<RawOperatorVulnerability<'a>>,
-    checks: Count,
-    secrets: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,14 +149,20 @@ impl Check for RawOperatorVulnerability<'_> {
 
 /// A custom resource of the operator, or a list of them.
 pub(super) fn read(raw: RawCustomResource<'_>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
+    // A list of one kind may leave out the kind of its items.
+    let of_list = raw.kind.as_str().strip_suffix("List").unwrap_or_default().to_owned();
     let single = RawItem { kind: raw.kind, metadata: raw.metadata, report: raw.report };
-    for item in raw.items.0.into_iter().chain([single]) {
-        let Some(body) = item.report else { continue };
-        report.set_aside("misconfiguration", body.checks.0);
-        report.set_aside("secret", body.secrets.0);
-        if !item.kind.as_str().ends_with("VulnerabilityReport") {
+    let single = (single.report.is_some() || raw.items.0.is_empty()).then_some(single);
+    for item in raw.items.0.into_iter().chain(single) {
+        let kind = if item.kind == Text::Absent { &of_list } else { item.kind.as_str() };
+        let is_vulnerabilities = kind.ends_with("VulnerabilityReport");
+        let Some(body) = item.report.filter(|_| is_vulnerabilities) else {
+            // An empty list is no resource of another kind.
+            if !is_vulnerabilities && !kind.ends_with("List") {
+                report.set_aside("other-resource", 1);
+            }
             continue;
-        }
+        };
         let meta = item.metadata.unwrap_or_default();
         let labels = meta.labels.unwrap_or_default();
         let parts = match labels.name {
