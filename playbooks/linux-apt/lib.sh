@@ -123,7 +123,7 @@ apt_get() {
 # apt's own words for what went wrong, from its output.
 apt_errors() {
     grep -E '^(E:|W: Failed|dpkg: error|dpkg: dependency|Err:| dpkg-deb: error)|subprocess returned error|No space left' "$1" |
-        sort -u | head -n 8 | one_line
+        awk '!seen[$0]++' | head -n 8 | one_line
 }
 
 # A folder for what apt says, removed at the end.

@@ -5,23 +5,28 @@ use std::collections::BTreeMap;
 use crate::yaml::Spanned;
 
 /// A whole file.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPlaybook {
+    /// The version of the format: 1.
     pub version: Spanned<u32>,
+    /// For people.
     pub name: Spanned<String>,
+    /// One sentence for people.
     pub description: Spanned<String>,
     #[serde(rename = "match")]
     pub selector: RawMatch,
+    /// What is done when. Only `fix`, `restart` and `reboot` may change the host.
     pub steps: Spanned<RawSteps>,
     #[serde(default)]
     pub expected: RawExpected,
 }
 
 /// What the playbook is for.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMatch {
+    /// `linux`, `windows`, `web_cms`, `application` or `emergency`.
     #[serde(rename = "type")]
     pub kind: Spanned<String>,
     #[serde(default)]
@@ -29,11 +34,13 @@ pub(super) struct RawMatch {
 }
 
 /// Operating systems.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawOs {
+    /// `debian`, `redhat`, `suse`, `alpine`, `windows`.
     #[serde(default)]
     pub family: Option<Spanned<String>>,
+    /// For people.
     #[serde(default)]
     pub name: Option<Spanned<String>>,
     #[serde(default)]
@@ -41,73 +48,100 @@ pub(super) struct RawOs {
 }
 
 /// What is done when.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSteps {
+    /// Checks before anything is touched; they report the facts that later steps name.
     #[serde(default)]
     pub preflight: Vec<Spanned<RawCommand>>,
+    /// The fix.
     #[serde(default)]
     pub fix: Vec<Spanned<RawCommand>>,
+    /// Restart of services that still use what was replaced.
     #[serde(default)]
     pub restart: Vec<Spanned<RawCommand>>,
+    /// The reboot.
     #[serde(default)]
     pub reboot: Option<Spanned<RawReboot>>,
+    /// Checks that the fix is there and the host is well.
     #[serde(default)]
     pub verify: Vec<Spanned<RawCommand>>,
+    /// Checks that a restored host is as before.
     #[serde(default)]
     pub verify_restored: Vec<Spanned<RawCommand>>,
 }
 
 /// One command: exactly one of `builtin`, `run` and `shell`.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCommand {
+    /// For people.
     #[serde(default)]
     pub name: Option<Spanned<String>>,
+    /// A script that comes with the program.
     #[serde(default)]
     pub builtin: Option<Spanned<String>>,
+    /// A program and its arguments; each template gives exactly one argument, a single list its elements.
     #[serde(default)]
     pub run: Option<Spanned<Vec<Spanned<String>>>>,
+    /// A script; every value in it is quoted.
     #[serde(default)]
     pub shell: Option<Spanned<String>>,
+    /// Arguments of `builtin` or `shell`, as in `run`.
     #[serde(default)]
     pub args: Vec<Spanned<String>>,
+    /// Environment variables; templates.
     #[serde(default)]
     pub env: BTreeMap<String, Spanned<String>>,
+    /// Environment variables from facts of earlier steps, `STEP.KEY`.
     #[serde(default)]
     pub env_facts: BTreeMap<String, Spanned<String>>,
+    /// Whether it needs root.
     #[serde(default, rename = "become")]
     pub becomes: bool,
+    /// How long it may take, such as `20m`.
     #[serde(default)]
     pub timeout: Option<Spanned<String>>,
+    /// Whether it may be started again after a failure that is known to pass (exit code 75).
     #[serde(default)]
     pub repeatable: bool,
 }
 
 /// A command, when it is needed, and when the host must be back. (Its keys are those of [`RawCommand`] once more,
 /// because flattened structures lose their spans.)
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawReboot {
+    /// Whether a reboot is required: exit code 0 yes, 3 no; always where absent.
     #[serde(default)]
     pub required: Option<Spanned<RawCommand>>,
+    /// When the host must answer again.
     pub back_within: Spanned<String>,
+    /// For people.
     #[serde(default)]
     pub name: Option<Spanned<String>>,
+    /// A script that comes with the program.
     #[serde(default)]
     pub builtin: Option<Spanned<String>>,
+    /// A program and its arguments; each template gives exactly one argument, a single list its elements.
     #[serde(default)]
     pub run: Option<Spanned<Vec<Spanned<String>>>>,
+    /// A script; every value in it is quoted.
     #[serde(default)]
     pub shell: Option<Spanned<String>>,
+    /// Arguments of `builtin` or `shell`, as in `run`.
     #[serde(default)]
     pub args: Vec<Spanned<String>>,
+    /// Environment variables; templates.
     #[serde(default)]
     pub env: BTreeMap<String, Spanned<String>>,
+    /// Environment variables from facts of earlier steps, `STEP.KEY`.
     #[serde(default)]
     pub env_facts: BTreeMap<String, Spanned<String>>,
+    /// Whether it needs root.
     #[serde(default, rename = "become")]
     pub becomes: bool,
+    /// How long it may take, such as `20m`.
     #[serde(default)]
     pub timeout: Option<Spanned<String>>,
 }
@@ -131,7 +165,7 @@ impl RawReboot {
 }
 
 /// How long each part usually takes.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExpected {
     #[serde(default)]
