@@ -107,18 +107,22 @@ impl Monitor {
         }
     }
 
+    fn expect(&mut self, holds: bool, at: Timestamp, invariant: Invariant, what: impl FnOnce() -> String) {
+        if !holds {
+            self.complain(at, invariant, what());
+        }
+    }
+
     /// A record became durable.
     pub fn recorded(&mut self, world: &SimWorld, record: &Record) {
         match &record.body {
             RecordBody::Intent { attempt, .. } => {
-                if !self.intents.insert(attempt.clone()) {
-                    self.complain(record.at, Invariant::RunOnce, format!("{attempt} has two intents"));
-                }
+                let new = self.intents.insert(attempt.clone());
+                self.expect(new, record.at, Invariant::RunOnce, || format!("{attempt} has two intents"));
             }
             RecordBody::HostEnded { host, outcome, .. } => {
-                if self.ended.insert(host.clone(), *outcome).is_some() {
-                    self.complain(record.at, Invariant::Outcome, format!("{host} ended twice"));
-                }
+                let first = self.ended.insert(host.clone(), *outcome).is_none();
+                self.expect(first, record.at, Invariant::Outcome, || format!("{host} ended twice"));
                 let plan = Arc::clone(&self.plan);
                 if let Some(what) = plan.hosts.get(host).and_then(|plan| self.untrue(world, plan, *outcome)) {
                     self.complain(record.at, Invariant::Outcome, format!("{host} ends as {outcome:?}, but {what}"));
@@ -146,10 +150,10 @@ impl Monitor {
                 }
                 _ => {}
             },
-            Observation::ServiceBroke { host } => {
-                if self.succeeded.contains(&StepId::of(host, StepKind::Soak.as_str())) {
-                    self.broke_late.insert(host.clone());
-                }
+            Observation::ServiceBroke { host }
+                if self.succeeded.contains(&StepId::of(host, StepKind::Soak.as_str())) =>
+            {
+                self.broke_late.insert(host.clone());
             }
             Observation::EffectStarted { attempt, kind } => self.effect(at, world, attempt, *kind),
             Observation::EffectEnded { attempt, .. } => {

@@ -1,5 +1,6 @@
 //! Whole campaigns on the simulated fleet: every row of failure, crashes at every record, faults by seed.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "runs and seeds are shown")]
 
 #[path = "../support/mod.rs"]
 mod support;

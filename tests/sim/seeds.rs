@@ -12,7 +12,14 @@ const RUNS: u64 = 600;
 fn campaign(seed: u64) -> SimRun {
     let mut rng = Rng::keyed(seed, "campaign");
     let shape = Shape::draw(&mut rng);
-    let (fleet, plan, digest) = sample(&shape, seed);
+    let (mut fleet, plan, digest) = sample(&shape, seed);
+    for host in &mut fleet.hosts {
+        // Somebody was faster than the plan.
+        if rng.percent(5) {
+            let offered = host.offers.iter().map(|(package, offer)| (package.clone(), offer.version.clone()));
+            host.disk.installed = offered.collect();
+        }
+    }
     let mut world = fleet.world();
     for host in fleet.inventory() {
         let faults = [0, 0, 0, 1, 1, 2][usize::try_from(rng.below(6)).unwrap()];
