@@ -95,6 +95,8 @@ fn run_args(
         "--systemd=always",
         // So that a fault can take the host's own link down; it reaches no other network than its own.
         "--cap-add=NET_ADMIN",
+        // As on any machine root may look at every process: which files its services still map.
+        "--cap-add=SYS_PTRACE",
     ];
     args.extend(fixed.map(str::to_owned));
     args.extend([

@@ -4,6 +4,7 @@
 //! `SWITCHBACK_FLEET=required` makes that a failure.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod campaign;
 mod faults;
 mod fleet;
 mod lab;
