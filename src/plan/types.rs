@@ -59,7 +59,7 @@ pub struct Rollout {
     pub waves: Vec<Wave>,
     /// How many hosts of a group may be unavailable at once.
     pub groups: BTreeMap<RuleName, BudgetGroup>,
-    /// How many hosts may fail; one more pauses the campaign. Policy names the number that pauses, so this is one less.
+    /// The campaign pauses as soon as this many hosts have failed.
     pub failure_budget: u32,
     /// How many hosts are worked on at once.
     pub concurrency: u32,

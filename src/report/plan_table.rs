@@ -22,8 +22,8 @@ pub fn plan_table(plan: &Plan, id: &Digest) -> String {
         out.push_str(&format!(
             "Pauses as soon as {} failed; works on at most {} at once\n",
             match rollout.failure_budget {
-                0 => "1 host has".to_owned(),
-                more => format!("{} hosts have", u64::from(more) + 1),
+                1 => "1 host has".to_owned(),
+                more => format!("{more} hosts have"),
             },
             count(rollout.concurrency as usize, "host"),
         ));

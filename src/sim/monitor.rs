@@ -206,8 +206,8 @@ impl Monitor {
         }
         if !host.steps.iter().any(|s| self.begun.contains(&s.id)) && self.failed > self.excused {
             let limit = plan.rollout.failure_budget;
-            if self.failed > limit.max(self.excused) {
-                let what = format!("{name} was touched after {} hosts had failed, {limit} may", self.failed);
+            if self.failed >= limit {
+                let what = format!("{name} was touched after {} hosts had failed, {limit} pause it", self.failed);
                 self.complain(at, Invariant::FailureBudget, what);
             }
         }

@@ -232,7 +232,8 @@ const MUTATIONS: &[Mutation] = &[
         let group = p.rollout.groups.values().next().unwrap().clone();
         p.rollout.groups.insert(name("alone"), group);
     }),
-    ("a failure budget of all hosts", "failure-budget", |p| p.rollout.failure_budget = 5),
+    ("a failure budget of more than all hosts", "failure-budget", |p| p.rollout.failure_budget = 500),
+    ("no failure budget", "failure-budget", |p| p.rollout.failure_budget = 0),
     ("nothing at once", "concurrency-zero", |p| p.rollout.concurrency = 0),
     // Windows.
     ("windows that are not there", "windows-unknown", |p| host(p).windows = Some(name("gone"))),

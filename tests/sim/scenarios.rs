@@ -170,7 +170,7 @@ fn a_forbidden_reboot_is_reported() {
 
 #[test]
 fn the_failure_budget_pauses_and_nothing_further_is_touched() {
-    let shape = Shape { hosts: 6, failure_budget: 1, max_unavailable: None, concurrency: 1, ..Shape::default() };
+    let shape = Shape { hosts: 6, failure_budget: 2, max_unavailable: None, concurrency: 1, ..Shape::default() };
     let faults = [("web-1", Fault::FixBreaks), ("web-2", Fault::FixFails)];
     let result = run(&shape, 1, &faults, vec![]);
     assert_well(&result, Phase::Paused);

@@ -78,7 +78,7 @@ impl Shape {
             canary: rng.percent(50).then(|| TimeSpan::minutes(rng.between(0, 30))),
             waves: if rng.percent(50) { vec![usize::try_from(rng.between(1, 3)).unwrap()] } else { vec![] },
             max_unavailable: rng.percent(80).then(|| u32::try_from(rng.between(1, 3)).unwrap()),
-            failure_budget: u32::try_from(rng.between(0, 4)).unwrap(),
+            failure_budget: u32::try_from(rng.between(1, 5)).unwrap(),
             concurrency: u32::try_from(rng.between(1, 6)).unwrap(),
             windows: rng.percent(50),
             switch: rng.percent(70),
@@ -150,7 +150,7 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
             waves,
             groups,
             // The checker wants it to pause before every host has failed.
-            failure_budget: shape.failure_budget.min(u32::try_from(shape.hosts - 1).unwrap()),
+            failure_budget: shape.failure_budget.clamp(1, u32::try_from(shape.hosts).unwrap()),
             concurrency: shape.concurrency,
             margin: TimeSpan::minutes(5),
         },

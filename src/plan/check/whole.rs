@@ -105,12 +105,12 @@ fn waves(plan: &Plan, found: &mut Found) {
 fn budgets(plan: &Plan, found: &mut Found) {
     let rollout = &plan.rollout;
     found.expect(rollout.concurrency >= 1, "rollout", "concurrency-zero", "no host may be worked on");
-    let most = plan.hosts.len().saturating_sub(1) as u64;
+    let most = plan.hosts.len().max(1) as u64;
     found.expect(
-        u64::from(rollout.failure_budget) <= most,
+        (1..=most).contains(&u64::from(rollout.failure_budget)),
         "rollout",
         "failure-budget",
-        format!("{} hosts may fail, so it never pauses before all have", rollout.failure_budget),
+        format!("it pauses as soon as {} of {} hosts have failed", rollout.failure_budget, plan.hosts.len()),
     );
     let mut members: BTreeMap<&RuleName, u64> = BTreeMap::new();
     for (name, host) in &plan.hosts {

@@ -145,7 +145,7 @@ fn plan(host: Host, step: Step) -> Plan {
         rollout: Rollout {
             waves: Vec::new(),
             groups: BTreeMap::new(),
-            failure_budget: 0,
+            failure_budget: 1,
             concurrency: 1,
             margin: TimeSpan::ZERO,
         },
