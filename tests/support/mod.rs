@@ -38,7 +38,8 @@ pub struct Shape {
     pub max_unavailable: Option<u32>,
     pub failure_budget: u32,
     pub concurrency: u32,
-    pub windows: bool,
+    /// The length of the nightly window, where there is one.
+    pub windows: Option<TimeSpan>,
     pub switch: bool,
     pub reboot: Reboots,
     pub backup: bool,
@@ -61,7 +62,7 @@ impl Default for Shape {
             max_unavailable: Some(1),
             failure_budget: 5,
             concurrency: 10,
-            windows: false,
+            windows: None,
             switch: true,
             reboot: Reboots::WhenRequired,
             backup: true,
@@ -80,7 +81,7 @@ impl Shape {
             max_unavailable: rng.percent(80).then(|| u32::try_from(rng.between(1, 3)).unwrap()),
             failure_budget: u32::try_from(rng.between(1, 5)).unwrap(),
             concurrency: u32::try_from(rng.between(1, 6)).unwrap(),
-            windows: rng.percent(50),
+            windows: rng.percent(50).then(|| TimeSpan::minutes(rng.between(30, 120))),
             switch: rng.percent(70),
             reboot: *rng.pick(&reboots).unwrap(),
             backup: !rng.percent(7),
@@ -132,10 +133,10 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
         group.max_unavailable = group.max_unavailable.min(group.size.saturating_sub(1).max(1));
     }
     let mut windows = BTreeMap::new();
-    if shape.windows {
+    if let Some(length) = shape.windows {
         let nights = (0..60).map(|day| {
             let start = TimeSpan::hours(24 * day + 2).after(start());
-            PlanWindow { interval: Interval { start, end: TimeSpan::hours(3).after(start) }, name: name("night") }
+            PlanWindow { interval: Interval { start, end: length.after(start) }, name: name("night") }
         });
         windows.insert(name("nights"), nights.collect());
     }
@@ -255,7 +256,7 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
         playbook: name("linux-apt"),
         wave,
         group,
-        windows: shape.windows.then(|| name("nights")),
+        windows: shape.windows.map(|_| name("nights")),
         without_backup: !shape.backup,
         steps,
     }
