@@ -28,7 +28,7 @@
 //! - [`lab`]: a real fleet on one machine
 //! - [`report`]: consumers of plans, records and events
 //! - [`cli`]: arguments, exit codes, one file a subcommand
-//! - [`env`]: the only reader of clock, randomness and environment
+//! - [`env`](mod@env): the only reader of clock, randomness and environment
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -221,6 +221,7 @@ pub fn subtract(from: &[Interval], holes: &[Interval]) -> Vec<Interval> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

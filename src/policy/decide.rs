@@ -18,7 +18,7 @@ use crate::model::{
 
 /// A checked policy.
 ///
-/// What a bundle does not say has these values: weights, thresholds and points as in [`Scoring`]; findings without
+/// What a bundle does not say has these values: weights, thresholds and points as in `Scoring`; findings without
 /// score and severity are `high`; critical and high findings are fixed; hosts are of `general` importance; no window
 /// and no freeze, so at any time; in place; a backup is required, at most an hour old, and kept for seven days; one
 /// canary soaks for 30 minutes, then waves of 10 %, 50 % and all; one host a `service` at once; two failed hosts
