@@ -315,12 +315,7 @@ mod tests {
                 let end = rest.find(';').unwrap_or(rest.len()).min(200);
                 let call = &rest[..rest.floor_char_boundary(end)];
                 let Some(part) = call.split(',').nth(argument - 1) else { continue };
-                let code = part
-                    .trim()
-                    .trim_end_matches(';')
-                    .trim_end_matches(')')
-                    .strip_prefix('"')
-                    .and_then(|p| p.strip_suffix('"'));
+                let code = part.trim().strip_prefix('"').and_then(|rest| rest.split('"').next());
                 codes.extend(
                     code.filter(|c| {
                         c.contains('-') && c.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b.is_ascii_digit())
