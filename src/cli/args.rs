@@ -169,8 +169,8 @@ pub struct Check {
 #[command(after_help = "Examples:\n  switchback plan -p policies/ -i inventory.yaml -f findings.json -o plan.json\n  \
     switchback plan -p policies/ -i hosts.ini -f web-1=trivy.json --as-of 2026-11-28T20:00:00Z -o plan.json")]
 pub struct Plan {
-    /// Policy files or folders; the built-in defaults where absent
-    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
+    /// Policy files or folders; an empty policy (`version: 1`) stands for the built-in defaults
+    #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
     pub policies: Vec<PathBuf>,
     /// Inventory
     #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]

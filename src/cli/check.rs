@@ -3,6 +3,7 @@
 use crate::diagnostic::{self, Diagnostics, Level, to_json};
 use crate::intake::read_inventory;
 use crate::model::printable;
+use crate::yaml::nearest;
 
 use super::args::{Check, Format};
 use super::error::CommandError;
@@ -14,7 +15,11 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
     if let Some(code) = &args.explain {
         return match diagnostic::explain(code) {
             Some(text) => printer.data(text).map(|()| Exit::Ok),
-            None => Err(CommandError::new(Exit::Usage, format!("there is no code {:?}", printable(code, 60)))),
+            None => {
+                let error = CommandError::new(Exit::Usage, format!("there is no code {:?}", printable(code, 60)));
+                let near = nearest(code, diagnostic::CODES.iter().map(|(known, _)| *known));
+                Err(near.into_iter().fold(error, |error, near| error.hint(format!("did you mean {near}?"))))
+            }
         };
     }
     if args.policies.is_empty() && args.inventory.is_empty() && args.playbooks.is_empty() {
@@ -22,8 +27,8 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
             .hint("give policies (-p), an inventory (-i) or playbooks (--playbooks)"));
     }
     let mut diagnostics = Diagnostics::default();
-    let policy = load_policy(&args.policies, &mut diagnostics)?;
-    load_playbooks(&args.playbooks, &mut diagnostics)?;
+    let policy = load_policy(&args.policies, &mut diagnostics);
+    load_playbooks(&args.playbooks, &mut diagnostics);
     if !args.inventory.is_empty()
         && let Some(inventory) = read_inventory(&args.inventory, &mut diagnostics)
         && let Some(policy) = &policy

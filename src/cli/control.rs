@@ -8,13 +8,13 @@ use crate::model::CampaignId;
 use crate::store::{Journal as _, SignalBox};
 
 use super::args::{Control, Format, Global, Status};
-use super::drive::{open, read, store_failed, stored_plan, which};
+use super::drive::{find, open, read, store_failed, stored_plan, which_open};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
 
 pub(super) fn pause(args: &Control, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
-    let campaign = which(&global.state, args.campaign.as_ref())?;
+    let campaign = which_open(&global.state, args.campaign.as_ref())?;
     post(global, &campaign, &Signal::Pause { by: crate::env::operator() })?;
     printer.talk(format!(
         "campaign {campaign}: what runs is finished, nothing new starts; go on with `switchback resume`"
@@ -23,7 +23,7 @@ pub(super) fn pause(args: &Control, global: &Global, printer: Printer) -> Result
 }
 
 pub(super) fn abort(args: &Control, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
-    let campaign = which(&global.state, args.campaign.as_ref())?;
+    let campaign = which_open(&global.state, args.campaign.as_ref())?;
     post(global, &campaign, &Signal::Abort { by: crate::env::operator() })?;
     printer.talk(format!(
         "campaign {campaign}: hosts in the middle go back, then it ends. Where no controller runs, `switchback resume {campaign}` does it"
@@ -39,7 +39,7 @@ pub(super) fn post(global: &Global, campaign: &CampaignId, signal: &Signal) -> R
 
 pub(super) fn status(args: &Status, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let campaigns: Vec<CampaignId> = match &args.campaign {
-        Some(campaign) => vec![which(&global.state, Some(campaign))?],
+        Some(campaign) => vec![find(&global.state, campaign)?],
         None => {
             open(&global.state)?.campaigns().map_err(|error| store_failed(&error))?.into_iter().map(|c| c.id).collect()
         }

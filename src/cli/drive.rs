@@ -1,6 +1,6 @@
 //! Follows a running campaign to its end for `run`, `resume` and `demo`: shows it, obeys Ctrl-C, and tells the outcome.
 
-use std::io::{stderr, stdout};
+use std::io::{sink, stderr, stdout};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +106,7 @@ fn reporter(plan: &Arc<Plan>, format: Format, printer: Printer) -> Box<dyn Repor
     match format {
         Format::Json => Box::new(JsonLines(stdout())),
         Format::Table if printer.is_live() => Box::new(Terminal::new(Arc::clone(plan))),
+        Format::Table if printer.is_quiet() => Box::new(PlainLines::new(sink(), Arc::clone(plan))),
         Format::Table => Box::new(PlainLines::new(stderr(), Arc::clone(plan))),
     }
 }
@@ -128,31 +129,64 @@ pub(super) fn stored_plan(state: &Path, campaign: &CampaignId) -> Result<Plan, C
 
 /// The journal of a state folder that exists.
 pub(super) fn open(state: &Path) -> Result<SqliteJournal, CommandError> {
-    if !state.exists() {
-        return Err(CommandError::new(Exit::Failed, format!("there is no state folder {}", state.display()))
+    if !state.join(SqliteJournal::FILE).exists() {
+        return Err(CommandError::new(Exit::Failed, format!("there is no journal in {}", state.display()))
             .code("no-state")
             .hint("--state names the folder in which `switchback run` was started"));
     }
     SqliteJournal::open(state).map_err(|error| store_failed(&error))
 }
 
-/// The campaign that was named, else the only one that has not ended.
-pub(super) fn which(state: &Path, named: Option<&CampaignId>) -> Result<CampaignId, CommandError> {
+/// The campaign that was named and has not ended, else the only one that has not.
+pub(super) fn which_open(state: &Path, named: Option<&CampaignId>) -> Result<CampaignId, CommandError> {
     let campaigns = open(state)?.campaigns().map_err(|error| store_failed(&error))?;
     if let Some(named) = named {
-        return campaigns.iter().find(|c| c.id == *named).map(|c| c.id.clone()).ok_or_else(|| {
-            CommandError::new(Exit::Failed, format!("there is no campaign {named} in {}", state.display()))
-                .code("unknown-campaign")
-                .hint("`switchback status` lists them")
-        });
+        return match campaigns.iter().find(|c| c.id == *named) {
+            Some(found) if found.ended => {
+                Err(CommandError::new(Exit::Failed, format!("campaign {named} has ended; nothing was done"))
+                    .code("campaign-ended")
+                    .hint(format!("`switchback report {named}` tells what became of it")))
+            }
+            Some(found) => Ok(found.id.clone()),
+            None => Err(unknown(state, named)),
+        };
     }
+
     let open: Vec<_> = campaigns.into_iter().filter(|c| !c.ended).map(|c| c.id).collect();
     match open.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(CommandError::new(Exit::Failed, "every campaign has ended").code("no-open-campaign")),
+        [] => Err(CommandError::new(
+            Exit::Failed,
+            format!("no campaign in {} is still open; nothing was done", state.display()),
+        )
+        .code("no-open-campaign")
+        .hint("`switchback status` lists all campaigns")),
         many => Err(CommandError::new(Exit::Usage, format!("{} campaigns have not ended", many.len()))
             .hint(format!("name one: {}", many.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))),
     }
+}
+
+/// The named campaign, whether it has ended or not.
+pub(super) fn find(state: &Path, named: &CampaignId) -> Result<CampaignId, CommandError> {
+    let campaigns = open(state)?.campaigns().map_err(|error| store_failed(&error))?;
+    campaigns.into_iter().find(|c| c.id == *named).map(|c| c.id).ok_or_else(|| unknown(state, named))
+}
+
+fn unknown(state: &Path, named: &CampaignId) -> CommandError {
+    CommandError::new(Exit::Failed, format!("there is no campaign {named} in {}", state.display()))
+        .code("unknown-campaign")
+        .hint("`switchback status` lists them")
+}
+
+/// Refuses a place for a report that could not be written, before hours are spent on what it would tell.
+pub(super) fn check_html(path: Option<&Path>) -> Result<(), CommandError> {
+    let Some(path) = path else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(CommandError::new(Exit::Usage, format!("the report cannot be written to {}", path.display()))
+            .hint("--html names a file in a folder that exists"));
+    }
+    Ok(())
 }
 
 /// Writes the HTML report.

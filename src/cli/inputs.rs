@@ -1,10 +1,10 @@
 //! Files that several subcommands read: policies, playbooks, inventories, findings. All problems come out in one go.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Diagnostics, Level, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
 use crate::intake::{Inventory, Reports};
 use crate::model::{AssetName, Digest, Finding, HostName};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
@@ -29,29 +29,33 @@ pub(super) fn settle(diagnostics: Diagnostics, deny_warnings: bool, printer: Pri
 }
 
 /// Reads and checks policies; the built-in defaults where no path is given.
-pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Result<Option<Policy>, CommandError> {
-    let sources = read_bundle(paths).map_err(|error| {
-        CommandError::caused(Exit::InvalidInput, format!("cannot read policies from {}", shown(paths)), &error)
-            .code("unreadable-policies")
-            .hint("-p takes policy files, or folders of *.yaml")
-    })?;
-    if sources.is_empty() && !paths.is_empty() {
-        return Err(CommandError::new(Exit::InvalidInput, format!("there is no policy file in {}", shown(paths)))
-            .code("no-policy-files")
-            .hint("-p takes policy files, or folders of *.yaml"));
+pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Option<Policy> {
+    const HELP: &str = "-p takes policy files, or folders of *.yaml";
+    match read_bundle(paths) {
+        Ok(sources) if sources.is_empty() && !paths.is_empty() => {
+            let message = format!("{}: no policy file is in it", shown(paths));
+            diagnostics.push(Diagnostic::error("no-policy-files", message).help(HELP));
+            None
+        }
+        Ok(sources) => Policy::load(sources, diagnostics),
+        Err(error) => {
+            diagnostics.push(Diagnostic::error("unreadable-file", error.to_string()).help(HELP));
+            None
+        }
     }
-    Ok(Policy::load(sources, diagnostics))
 }
 
 /// The shipped playbooks, and those of the user in front of them.
-pub(super) fn load_playbooks(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Result<Vec<Playbook>, CommandError> {
+pub(super) fn load_playbooks(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Playbook> {
     let mut playbooks = Vec::new();
     for path in paths {
-        let source = Source::new(path.display().to_string(), read_text(path)?);
-        playbooks.extend(Playbook::load(&source, diagnostics));
+        match read_text(path) {
+            Ok(text) => playbooks.extend(Playbook::load(&Source::new(path.display().to_string(), text), diagnostics)),
+            Err(problem) => diagnostics.push(problem),
+        }
     }
     playbooks.extend(playbook::shipped());
-    Ok(playbooks)
+    playbooks
 }
 
 /// Matches findings to hosts, and learns from the reports which system a host runs where the inventory does not say.
@@ -61,8 +65,9 @@ pub(super) fn match_findings(
     reports: Reports,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(HostName, Finding)> {
+    let file = |asset: &AssetName| reports.files.get(asset).map_or("", String::as_str);
     let assets = reports.assets.keys().chain(reports.findings.iter().map(|finding| &finding.asset));
-    let assets: BTreeSet<&AssetName> = assets.collect();
+    let assets: BTreeMap<&AssetName, &str> = assets.map(|asset| (asset, file(asset))).collect();
     let hosts = inventory.resolve_all(assets, diagnostics);
     for (asset, host) in &hosts {
         if let Some(host) = inventory.hosts.get_mut(host)
@@ -81,7 +86,8 @@ pub(super) fn load_plan(path: &Path) -> Result<(PlanId, Plan), CommandError> {
         CommandError::caused(Exit::PlanRefused, format!("plan {} is refused", path.display()), error)
     };
     let file = File::open(path)
-        .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot open {}", path.display()), &error))?;
+        .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot open {}", path.display()), &error))
+        .map_err(|error| error.code("unreadable-file").hint("give the file that `switchback plan -o` wrote"))?;
     let (id, plan) = read_plan(file).map_err(|error| refused(&error).code(error.code()).hint(error.help()))?;
     judge(&plan)?;
     Ok((id, plan))
@@ -121,21 +127,16 @@ pub(super) fn file_digest(paths: &[PathBuf]) -> Result<Digest, CommandError> {
     Ok(Digest::of(lines.as_bytes()))
 }
 
-fn read_text(path: &Path) -> Result<String, CommandError> {
-    let failed = |error: &dyn std::error::Error| {
-        CommandError::caused(Exit::InvalidInput, format!("cannot read {}", path.display()), error)
+fn read_text(path: &Path) -> Result<String, Diagnostic> {
+    let unreadable = |error: &std::io::Error| {
+        Diagnostic::error("unreadable-file", format!("cannot read `{}`: {error}", path.display()))
     };
-    let length = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
+    let length = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if length > MAX_TEXT {
-        return Err(CommandError::new(
-            Exit::InvalidInput,
-            format!(
-                "{} has {length} bytes, more than the {MAX_TEXT} that a file of this kind may have",
-                path.display()
-            ),
-        ));
+        let message = format!("{} has {length} bytes, more than {MAX_TEXT}", path.display());
+        return Err(Diagnostic::error("file-too-large", message));
     }
-    std::fs::read_to_string(path).map_err(|error| failed(&error))
+    std::fs::read_to_string(path).map_err(|error| unreadable(&error))
 }
 
 fn shown(paths: &[PathBuf]) -> String {

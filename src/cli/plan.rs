@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::diagnostic::Diagnostics;
 use crate::intake::{Inventory, read_inventory};
 use crate::model::{Finding, HostName, TimeSpan};
-use crate::plan::{InputRef, Plan, PlanId, PlanInput, plan, write_plan};
+use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::Policy;
 use crate::report::plan_table;
@@ -22,9 +22,10 @@ use super::inputs::{file_digest, input_ref, judge, load_playbooks, load_policy, 
 use super::printer::Printer;
 
 pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandError> {
+    let as_of = args.as_of.unwrap_or_else(crate::env::now);
     let mut diagnostics = Diagnostics::default();
-    let policy = load_policy(&args.policies, &mut diagnostics)?;
-    let playbooks = load_playbooks(&args.playbooks, &mut diagnostics)?;
+    let policy = load_policy(&args.policies, &mut diagnostics);
+    let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
     let mut inventory = read_inventory(&args.inventory, &mut diagnostics);
     let reports = match read_reports(&args.reports) {
         Ok(reports) => Some(reports),
@@ -42,13 +43,17 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
             diagnostics.push(warning);
         }
     }
+    if let Some(policy) = &policy {
+        for warning in policy.expired_exceptions(as_of) {
+            diagnostics.push(warning);
+        }
+    }
     settle(diagnostics, false, printer)?;
     let (Some(policy), Some(inventory)) = (policy, inventory) else {
         return Err(CommandError::new(Exit::InvalidInput, "policies or inventory cannot be read"));
     };
     let report_paths: Vec<PathBuf> = args.reports.iter().map(|r| PathBuf::from(split(r).1)).collect();
     let inputs = inputs(&args.policies, &policy, &args.inventory, &inventory, &report_paths, &playbooks)?;
-    let as_of = args.as_of.unwrap_or_else(crate::env::now);
     let plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs)?;
     let id = save(&plan, &args.output)?;
     match args.format {
@@ -104,15 +109,22 @@ pub(super) fn make(
 
 /// Writes the plan beside its place and moves it there, so that no half of a plan is ever found.
 pub(super) fn save(plan: &Plan, path: &Path) -> Result<PlanId, CommandError> {
-    let failed = |error: &dyn std::error::Error| {
-        CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), error)
-    };
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let mut file = std::fs::File::create(&partial).map_err(|error| failed(&error))?;
-    let id = write_plan(plan, &mut file).map_err(|error| failed(&error))?;
-    file.flush().and_then(|()| file.sync_all()).map_err(|error| failed(&error))?;
-    std::fs::rename(&partial, path).map_err(|error| failed(&error))?;
+    let written =
+        write_synced(plan, &partial).and_then(|id| std::fs::rename(&partial, path).map(|()| id).map_err(Into::into));
+    written.map_err(|error| {
+        // What cannot be removed was never made, or is not ours.
+        let _ = std::fs::remove_file(&partial);
+        CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), &error)
+    })
+}
+
+fn write_synced(plan: &Plan, path: &Path) -> Result<PlanId, PlanFileError> {
+    let mut file = std::fs::File::create(path)?;
+    let id = write_plan(plan, &mut file)?;
+    file.flush()?;
+    file.sync_all()?;
     Ok(id)
 }

@@ -1,14 +1,19 @@
 //! stdout is data, stderr is talk. The only place that writes to either.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, render_text};
+use crate::model::{is_unprintable, printable};
 
 use super::args::{Color, Global};
 use super::error::CommandError;
 use super::exit::Exit;
+
+/// No line of talk is longer.
+const MAX_LINE: usize = 10_000;
 
 /// Writes for one command.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +38,11 @@ impl Printer {
         !self.quiet && io::stderr().is_terminal()
     }
 
+    /// Whether only errors are told.
+    pub const fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     /// Data. A reader that has gone away is no error.
     pub fn data(self, text: &str) -> Result<(), CommandError> {
         let mut out = io::stdout().lock();
@@ -51,20 +61,23 @@ impl Printer {
     pub fn json(self, value: &impl Serialize) -> Result<(), CommandError> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| CommandError::caused(Exit::Failed, "cannot write JSON", &error))?;
-        self.data(&text)
+        self.data(&escape_json(&text))
     }
 
     /// Data as one JSON object on a line.
     pub fn json_line(self, value: &impl Serialize) -> Result<(), CommandError> {
         let text = serde_json::to_string(value)
             .map_err(|error| CommandError::caused(Exit::Failed, "cannot write JSON", &error))?;
-        self.data(&text)
+        self.data(&escape_json(&text))
     }
 
     /// Talk. Nobody can be told when it fails.
     pub fn talk(self, text: impl AsRef<str>) {
         if !self.quiet {
-            let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+            let mut err = io::stderr().lock();
+            for line in text.as_ref().split('\n') {
+                let _ = writeln!(err, "{}", printable(line, MAX_LINE));
+            }
         }
     }
 
@@ -79,10 +92,38 @@ impl Printer {
     pub fn error(self, error: &CommandError) {
         let mut err = io::stderr().lock();
         if !error.diagnostics.is_empty() {
-            for diagnostic in &error.diagnostics {
-                let _ = writeln!(err, "{diagnostic}");
-            }
+            let _ = writeln!(err, "{}", render_text(&error.diagnostics, self.color));
         }
         let _ = writeln!(err, "{}", error.to_text());
+    }
+}
+
+/// The same JSON with what could drive a terminal written as escapes; such characters stand in its strings only.
+pub(super) fn escape_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !is_unprintable(c) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaped_json_says_the_same_without_driving_a_terminal() {
+        let text = "a\u{9b}31m\u{202e}\u{feff}\u{1b}\n\u{10ffff}ä";
+        let json = escape_json(&serde_json::to_string_pretty(&[text]).unwrap());
+        assert!(!json.chars().any(|c| c != '\n' && is_unprintable(c)), "{json}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [text]);
     }
 }

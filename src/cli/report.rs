@@ -4,18 +4,19 @@ use crate::report::{CampaignReport, campaign_html};
 use crate::store::Journal as _;
 
 use super::args::{Global, Report, ReportFormat};
-use super::drive::{open, read, store_failed, stored_plan, which};
+use super::drive::{find, open, read, store_failed, stored_plan};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::printer::Printer;
+use super::printer::{Printer, escape_json};
 
 pub(super) fn run(args: &Report, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let campaign = match &args.campaign {
-        Some(named) => which(&global.state, Some(named))?,
+        Some(named) => find(&global.state, named)?,
         None => {
             let campaigns = open(&global.state)?.campaigns().map_err(|error| store_failed(&error))?;
             campaigns.into_iter().max_by_key(|c| (c.started, c.id.clone())).map(|c| c.id).ok_or_else(|| {
                 CommandError::new(Exit::Failed, format!("there is no campaign in {}", global.state.display()))
+                    .code("no-campaign")
             })?
         }
     };
@@ -27,7 +28,7 @@ pub(super) fn run(args: &Report, global: &Global, printer: Printer) -> Result<Ex
         ReportFormat::Json => {
             let json = serde_json::to_string_pretty(&report)
                 .map_err(|error| CommandError::caused(Exit::Failed, "cannot write JSON", &error))?;
-            format!("{json}\n")
+            format!("{}\n", escape_json(&json))
         }
     };
     match &args.output {

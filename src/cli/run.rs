@@ -12,13 +12,14 @@ use crate::run::RemoteExecutor;
 use crate::transport::{SshLimits, SshTransport};
 
 use super::args::{Global, Resume, Run};
-use super::drive::{Begin, Driven, drive, stored_plan, which, write_html};
+use super::drive::{Begin, Driven, check_html, drive, stored_plan, which_open, write_html};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::inputs::{judge, load_plan, load_policy};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
+    check_html(args.html.as_deref())?;
     let (id, plan) = load_plan(&args.plan)?;
     if !args.trust_plan {
         compare(&plan, "inventory", &args.inventory, |paths| {
@@ -28,7 +29,7 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
         })?;
         compare(&plan, "policies", &args.policies, |paths| {
             let mut diagnostics = Diagnostics::default();
-            let policy = load_policy(paths, &mut diagnostics)?;
+            let policy = load_policy(paths, &mut diagnostics);
             policy.map(|p| p.digest()).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
         })?;
     }
@@ -43,7 +44,8 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
 }
 
 pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
-    let campaign = which(&global.state, args.campaign.as_ref())?;
+    check_html(args.html.as_deref())?;
+    let campaign = which_open(&global.state, args.campaign.as_ref())?;
     let plan = Arc::new(stored_plan(&global.state, &campaign)?);
     judge(&plan)?;
     let begin = Begin::Resume(campaign, Arc::clone(&plan));

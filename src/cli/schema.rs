@@ -1,41 +1,46 @@
 //! `switchback schema`: the JSON Schemas of what the program reads and writes.
 
-use schemars::{Schema, schema_for};
+use schemars::schema_for;
+use serde_json::Value;
 
 use crate::engine::{CampaignStatus, Event};
 use crate::intake::HostScan;
+use crate::model::printable;
 use crate::plan::Plan;
 use crate::report::{CampaignReport, DemoSummary, FindingsView};
+use crate::{playbook, policy};
 
 use super::args;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
 
-/// Every schema by name.
-fn schemas() -> Vec<(&'static str, Schema)> {
-    vec![
-        ("campaign-report", schema_for!(CampaignReport)),
-        ("demo", schema_for!(DemoSummary)),
-        ("event", schema_for!(Event)),
-        ("findings", schema_for!(FindingsView)),
-        ("host-scan", schema_for!(HostScan)),
-        ("plan", schema_for!(Plan)),
-        ("status", schema_for!(CampaignStatus)),
-    ]
-}
+/// What makes a schema.
+type Make = fn() -> Value;
+
+/// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
+const SCHEMAS: [(&str, Make); 9] = [
+    ("campaign-report", || schema_for!(CampaignReport).to_value()),
+    ("demo", || schema_for!(DemoSummary).to_value()),
+    ("event", || schema_for!(Event).to_value()),
+    ("findings", || schema_for!(FindingsView).to_value()),
+    ("host-scan", || schema_for!(HostScan).to_value()),
+    ("plan", || schema_for!(Plan).to_value()),
+    ("playbook", playbook::schema),
+    ("policy", policy::schema),
+    ("status", || schema_for!(CampaignStatus).to_value()),
+];
 
 pub(super) fn run(args: &args::Schema, printer: Printer) -> Result<Exit, CommandError> {
-    let schemas = schemas();
     let Some(wanted) = &args.name else {
-        printer.data(&schemas.iter().map(|(name, _)| format!("{name}\n")).collect::<String>())?;
+        printer.data(&SCHEMAS.iter().map(|(name, _)| format!("{name}\n")).collect::<String>())?;
         return Ok(Exit::Ok);
     };
-    match schemas.iter().find(|(name, _)| name == wanted) {
-        Some((_, schema)) => printer.json(schema).map(|()| Exit::Ok),
+    match SCHEMAS.iter().find(|(name, _)| name == wanted) {
+        Some((_, make)) => printer.json(&make()).map(|()| Exit::Ok),
         None => {
-            let known: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();
-            Err(CommandError::new(Exit::Usage, format!("there is no schema {wanted:?}"))
+            let known: Vec<&str> = SCHEMAS.iter().map(|(name, _)| *name).collect();
+            Err(CommandError::new(Exit::Usage, format!("there is no schema {:?}", printable(wanted, 40)))
                 .hint(format!("known: {}", known.join(", "))))
         }
     }

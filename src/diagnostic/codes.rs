@@ -1,6 +1,6 @@
 //! Every code a diagnostic may have, with what it means and what to do.
 
-/// The codes of problems in input files with their explanations, sorted by code.
+/// The codes with their explanations, sorted by code.
 pub const CODES: &[(&str, &str)] = &[
     (
         "abbreviated-time-zone",
@@ -17,6 +17,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "args-of-run",
         "A command written as `run` has `args` as well. The list behind `run` holds the program and all its arguments.",
+    ),
+    (
+        "campaign-ended",
+        "The campaign has ended: there is nothing to pause, abort or resume. Make a new plan for what is left.",
     ),
     (
         "deadlines-out-of-order",
@@ -149,8 +153,19 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("negative-freeze", "A freeze ends before it begins."),
     ("nesting-too-deep", "A file nests deeper than any tool writes it."),
+    ("no-campaign", "The state folder has no campaign yet."),
     ("no-fix", "A playbook has no fix step, so that it fixes nothing."),
+    (
+        "no-open-campaign",
+        "No campaign is left that could be paused, aborted or resumed: there was none, or all have ended.",
+    ),
+    (
+        "no-policy-files",
+        "A folder of policies holds no *.yaml and no *.yml file. It is not guessed that none was meant.",
+    ),
+    ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
     ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
+    ("not-a-plan", "The file is not one that `switchback plan` wrote."),
     (
         "not-supported-yet",
         "A part of the format that this version does not act on. It is refused, because what is written must never be silently ignored.",
@@ -159,11 +174,44 @@ pub const CODES: &[(&str, &str)] = &[
         "ordered-list-split",
         "A list in which the first match wins stands in two files. Files of a bundle have no order, so that it could not be said which rule comes first. Put all rules of the list into one file.",
     ),
+    (
+        "plan-changed",
+        "The plan is not the one that its digest names: the file was changed or damaged. Plans are not edited; make it again.",
+    ),
+    (
+        "plan-format",
+        "The plan was made by a version of the program that writes another format. Make it again with this one.",
+    ),
+    (
+        "plan-input-missing",
+        "A file from which the plan was made is not where it was, so that it cannot be told whether the plan is stale. Say where it is with -p or -i, or run the plan as it is with --trust-plan.",
+    ),
+    (
+        "plan-invalid",
+        "The digest of the plan is right, but it does not have the shape of one. It was not made by `switchback plan`.",
+    ),
+    ("plan-io", "The plan file could not be read to its end; the message says why."),
+    (
+        "plan-stale",
+        "The policies or the inventory are not those from which the plan was made; both digests are shown. Make the plan again, name the right files with -p and -i, or run the plan as it is with --trust-plan.",
+    ),
+    ("plan-too-large", "The plan file is larger than any plan."),
+    ("plan-trailing-data", "The plan file goes on behind the plan. Plans are not edited."),
+    ("plan-truncated", "The plan file breaks off before its end. Copy it again, or make the plan again."),
+    (
+        "plan-unsafe",
+        "The plan breaks an invariant, such as a fix without a backup. No plan that this program makes does: it was made by other means or by a faulty version. Make it again.",
+    ),
     ("points-out-of-order", "A more important host would get fewer points than a less important one."),
     (
         "rrule-needs-from",
         "The days of this rule depend on the day it starts from (INTERVAL, COUNT, or no days named). Name the days, or add `from` with that day.",
     ),
+    (
+        "scan-incomplete",
+        "Some hosts could not be scanned. What the others said is written; the message names the hosts that failed and why.",
+    ),
+    ("script-digest", "A playbook gives a script that does not have the digest by which it is called."),
     (
         "selector-context",
         "A selector asks for something that is not known where it stands: a rule about hosts cannot ask for findings, and a rule that sets the importance cannot ask for it.",
@@ -186,6 +234,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("undefined-group", "A group is used that is defined nowhere."),
     ("unfinished-tag", "A template tag or a quote is not closed."),
     ("unknown-builtin", "There is no built-in script of this name."),
+    ("unknown-campaign", "The state folder has no campaign of this name. `switchback status` lists those it has."),
     (
         "unknown-host",
         "A report speaks of hosts that are not in the inventory. Add them there as host, address or alias, or say which host the report is about.",
@@ -208,6 +257,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown-type", "There is no such type of vulnerability."),
     ("unknown-variable", "A template uses a variable that is not there at this place."),
     ("unknown-version", "The playbook says that it is written for another version of the format."),
+    ("unknown-vulnerability", "The plan knows no such vulnerability on this host: no report had it."),
     (
         "unmatched-selector",
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",
@@ -258,17 +308,14 @@ mod tests {
             ("self.unknown(", 2),
             ("self.warn(", 1),
             ("problem(", 1),
+            (".code(", 1),
         ] {
             for (start, _) in text.match_indices(marker) {
                 let rest = &text[start + marker.len()..];
-                let call = &rest[..rest.find(';').unwrap_or(rest.len()).min(200)];
+                let end = rest.find(';').unwrap_or(rest.len()).min(200);
+                let call = &rest[..rest.floor_char_boundary(end)];
                 let Some(part) = call.split(',').nth(argument - 1) else { continue };
-                let code = part
-                    .trim()
-                    .trim_end_matches(';')
-                    .trim_end_matches(')')
-                    .strip_prefix('"')
-                    .and_then(|p| p.strip_suffix('"'));
+                let code = part.trim().strip_prefix('"').and_then(|rest| rest.split('"').next());
                 codes.extend(
                     code.filter(|c| {
                         c.contains('-') && c.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b.is_ascii_digit())
@@ -276,6 +323,12 @@ mod tests {
                     .map(str::to_owned),
                 );
             }
+        }
+        // Errors that tell their codes themselves: `Self::Variant => "code",`.
+        for (start, marker) in text.match_indices("fn code(&self) -> &'static str {") {
+            let body = &text[start + marker.len()..];
+            let body = &body[..body.find("\n    }\n").unwrap_or(body.len())];
+            codes.extend(body.split('"').skip(1).step_by(2).map(str::to_owned));
         }
         codes
     }
@@ -305,7 +358,7 @@ mod tests {
     #[test]
     fn every_code_is_explained() {
         let used: BTreeSet<String> = all_sources().iter().flat_map(|text| codes_in(text)).collect();
-        assert!(used.len() > 30, "the search finds codes: {used:?}");
+        assert!(used.len() > 30 && used.contains("plan-changed") && used.contains("plan-stale"), "{used:?}");
         let unknown: Vec<_> = used.iter().filter(|code| explain(code).is_none()).collect();
         assert!(unknown.is_empty(), "add these to CODES: {unknown:?}");
     }

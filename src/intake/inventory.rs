@@ -61,24 +61,27 @@ impl Inventory {
         }
     }
 
-    /// The host of every asset; all that are unknown or ambiguous are told at once.
+    /// The host of every asset, each given with the file that speaks of it; all that are unknown or ambiguous are told
+    /// at once.
     pub fn resolve_all<'a>(
         &self,
-        assets: impl IntoIterator<Item = &'a AssetName>,
+        assets: impl IntoIterator<Item = (&'a AssetName, &'a str)>,
         diagnostics: &mut Diagnostics,
     ) -> BTreeMap<AssetName, HostName> {
         let mut known = BTreeMap::new();
-        let mut unknown = BTreeSet::new();
-        for asset in assets {
+        let mut unknown = BTreeMap::new();
+        for (asset, file) in assets {
             match self.resolve(asset) {
                 Ok(Some(host)) => drop(known.insert(asset.clone(), host.clone())),
-                Ok(None) => drop(unknown.insert(asset)),
-                Err(error) => diagnostics
-                    .push(Diagnostic::error("ambiguous-host", error.to_string()).help("say which one: `-f HOST=PATH`")),
+                Ok(None) => drop(unknown.insert(asset, file)),
+                Err(error) => diagnostics.push(
+                    Diagnostic::error("ambiguous-host", format!("{file}: {error}"))
+                        .help("say which one: `-f HOST=PATH`"),
+                ),
             }
         }
         if !unknown.is_empty() {
-            let shown: Vec<_> = unknown.iter().take(20).map(|asset| format!("`{asset}`")).collect();
+            let shown: Vec<_> = unknown.iter().take(20).map(|(asset, file)| format!("`{asset}` ({file})")).collect();
             let more = unknown.len().saturating_sub(shown.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let message = format!("reports are about assets that are not in the inventory: {}{more}", shown.join(", "));

@@ -10,7 +10,7 @@ use super::json::{self, Root};
 use super::native::{self, HostFacts};
 use super::row::Sink;
 use super::{trivy, trivy_operator};
-use crate::model::{AssetName, Finding, HostName, Os};
+use crate::model::{AssetName, Finding, HostName, Os, printable};
 
 /// What the user says about a report beyond its bytes.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,8 @@ pub struct Asset {
 /// A report as it was taken in: `read` = findings + all of `left_out`, always.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// The file as it was named.
+    pub file: String,
     /// The tool that wrote it.
     pub scanner: String,
     /// Its format.
@@ -71,6 +73,7 @@ pub struct Report {
 impl Report {
     pub(super) fn new(scanner: &str, format: ReportFormat) -> Self {
         Self {
+            file: String::new(),
             scanner: scanner.to_owned(),
             format,
             assets: BTreeMap::new(),
@@ -106,6 +109,8 @@ pub struct Reports {
     pub findings: Vec<Finding>,
     /// Rows that became no finding of their own, by reason.
     pub left_out: BTreeMap<String, u64>,
+    /// The file in which each asset comes up first.
+    pub files: BTreeMap<AssetName, String>,
     /// What they hold beside vulnerability rows.
     pub set_aside: BTreeMap<String, u64>,
 }
@@ -126,6 +131,10 @@ impl Reports {
                 *joined.set_aside.entry(what).or_default() += count;
             }
             for (name, asset) in report.assets {
+                let file = joined.files.entry(name.clone()).or_insert_with(|| report.file.clone());
+                if report.file < *file {
+                    file.clone_from(&report.file);
+                }
                 let known = joined.assets.entry(name).or_default();
                 // The latest look counts.
                 let newer = asset.scanned_at >= known.scanned_at;
@@ -178,6 +187,7 @@ pub fn read_report(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Re
         ReportFormat::TrivyOperator => trivy_operator::read(json::parse(name, bytes)?, given, &mut report, &mut sink),
         ReportFormat::Native => native::read(name, bytes, given, &mut report, &mut sink)?,
     }
+    report.file = printable(name, 300);
     Ok(report.fill(sink))
 }
 

@@ -336,11 +336,11 @@ fn assets_find_their_hosts() {
     assert!(resolve("10.0.0.1").is_err());
     let assets = ["a", "x", "y", "10.0.0.1"].map(asset);
     let mut diagnostics = Diagnostics::default();
-    assert_eq!(found.resolve_all(&assets, &mut diagnostics).len(), 1);
+    assert_eq!(found.resolve_all(assets.iter().map(|asset| (asset, "r.json")), &mut diagnostics).len(), 1);
     let problems: Vec<_> = diagnostics.iter().map(|d| (d.code, d.message.clone())).collect();
     assert_eq!(problems[0].0, "ambiguous-host");
     assert_eq!(problems[1].0, "unknown-host");
-    assert!(problems[1].1.ends_with("`x`, `y`"), "{problems:?}");
+    assert!(problems[1].1.ends_with("`x` (r.json), `y` (r.json)"), "{problems:?}");
 }
 
 #[test]

@@ -54,11 +54,14 @@ pub struct SqliteJournal {
 }
 
 impl SqliteJournal {
+    /// The file's name in its folder.
+    pub const FILE: &str = "journal.db";
+
     /// Opens `DIR/journal.db`, making the folder (only its owner may enter) and the file where absent.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let what = || format!("open the state folder {}", dir.display());
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| io(what(), &error))?;
-        let path = dir.join("journal.db");
+        let path = dir.join(Self::FILE);
         // SQLite gives its side files the mode of this one.
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         file.map_err(|error| io(what(), &error))?;
