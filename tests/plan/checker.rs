@@ -136,6 +136,7 @@ const MUTATIONS: &[Mutation] = &[
         }
     }),
     ("no undrain on the way back", "undo-missing", |p| step(p, StepKind::Drain).undo.clear()),
+    ("no drain on the way back", "undo-missing", |p| step(p, StepKind::Undrain).undo.clear()),
     ("an undo where none belongs", "undo-unexpected", |p| {
         let undo = step(p, StepKind::Drain).undo.clone();
         step(p, StepKind::Verify).undo = undo;

@@ -123,6 +123,7 @@ fn steps_come_in_order_with_their_way_back() {
     let undo = |i: usize| steps[i].undo.iter().map(|s| s.id.as_str()).collect::<Vec<_>>();
     assert_eq!(undo(2), ["web-1/undrain-back"]);
     assert_eq!(undo(3), ["web-1/restore", "web-1/verify_restored"]);
+    assert_eq!(undo(7), ["web-1/drain-back"]);
     assert!(matches!(&steps[3].undo[0].action, Action::Restore { backup, .. } if backup.as_str() == "web-1/backup"));
     assert!(steps.windows(2).all(|pair| pair[1].needs == [pair[0].id.clone()]));
     assert_eq!(check(&switched), []);
