@@ -254,6 +254,9 @@ const MUTATIONS: &[Mutation] = &[
             std::mem::swap(&mut interval.start, &mut interval.end);
         }
     }),
+    ("two names of one machine", "same-machine", |p| {
+        p.hosts.values_mut().for_each(|h| h.host.address = Some("192.0.2.1".to_owned()));
+    }),
     ("a chain that grew", "window-too-short", |p| {
         let fix = step(p, StepKind::Fix);
         (fix.expected, fix.timeout) = (TimeSpan::hours(4), TimeSpan::hours(4));
