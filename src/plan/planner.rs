@@ -13,9 +13,10 @@ const MARGIN: TimeSpan = TimeSpan::minutes(5);
 type Pass = for<'a> fn(&mut Draft<'a>) -> Result<(), PlanError>;
 
 /// Every pass, in order. Each sees what those before it left.
-const PASSES: [Pass; 10] = [
+const PASSES: [Pass; 11] = [
     passes::decide::run,   // what policy says of every finding
     passes::playbook::run, // who can fix it: one playbook a host
+    passes::machines::run, // no machine twice
     passes::merge::run,    // findings become one transaction a host
     passes::render::run,   // the playbook's commands and the policy's probes
     passes::backup::run,   // a way back, or the policy's word that none is needed

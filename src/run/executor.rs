@@ -136,6 +136,12 @@ impl Work<'_> {
         command.root && self.host.becomes == Become::Sudo
     }
 
+    /// Whether the step takes something back.
+    fn is_way_back(&self) -> bool {
+        let plan = self.request.plan.hosts.get(&self.request.host);
+        plan.is_some_and(|plan| plan.steps.iter().all(|step| step.id != self.step.id))
+    }
+
     fn is_attach(&self) -> bool {
         self.request.mode == Mode::Attach
     }

@@ -166,7 +166,8 @@ pub fn fleet(size: usize, seed: u64) -> SimFleet {
 
 fn describe(name: HostName, role: &str, importance: Importance, index: usize) -> Host {
     let mut host = Host::named(name);
-    host.address = Some(format!("192.0.2.{}", index % 250 + 1));
+    // A network for measurements, large enough for every host to have an address of its own.
+    host.address = Some(format!("198.{}.{}.{}", 18 + index / 64_000, index / 250 % 256, index % 250 + 1));
     host.groups = GroupName::new(role).into_iter().collect::<BTreeSet<_>>();
     host.labels.insert("service".to_owned(), if role == "web" { "shop" } else { role }.to_owned());
     host.labels.insert("rack".to_owned(), format!("r{}", index % 3 + 1));

@@ -248,6 +248,14 @@ impl Monitor {
         if kind == StepKind::Fix && !host.without_backup && !backed_up {
             self.complain(at, Invariant::BackupBeforeFix, format!("{name} was fixed without a backup"));
         }
+        let served = host.host.switch.is_some() && world.host(name).is_some_and(|h| h.traffic == Traffic::InService);
+        if kind == StepKind::Restore && served {
+            self.complain(
+                at,
+                Invariant::Order,
+                format!("{name} was taken away to be restored while it was in service"),
+            );
+        }
         let other = self.running.keys().find(|other| other.step.host() == name.as_str() && *other != attempt).cloned();
         if let Some(other) = other
             // Going back while a job may still run is right only when asking for it led nowhere.

@@ -136,6 +136,7 @@ const MUTATIONS: &[Mutation] = &[
         }
     }),
     ("no undrain on the way back", "undo-missing", |p| step(p, StepKind::Drain).undo.clear()),
+    ("no drain on the way back", "undo-missing", |p| step(p, StepKind::Undrain).undo.clear()),
     ("an undo where none belongs", "undo-unexpected", |p| {
         let undo = step(p, StepKind::Drain).undo.clone();
         step(p, StepKind::Verify).undo = undo;
@@ -252,6 +253,9 @@ const MUTATIONS: &[Mutation] = &[
             let interval = &mut window.interval;
             std::mem::swap(&mut interval.start, &mut interval.end);
         }
+    }),
+    ("two names of one machine", "same-machine", |p| {
+        p.hosts.values_mut().for_each(|h| h.host.address = Some("192.0.2.1".to_owned()));
     }),
     ("a chain that grew", "window-too-short", |p| {
         let fix = step(p, StepKind::Fix);

@@ -123,6 +123,7 @@ fn steps_come_in_order_with_their_way_back() {
     let undo = |i: usize| steps[i].undo.iter().map(|s| s.id.as_str()).collect::<Vec<_>>();
     assert_eq!(undo(2), ["web-1/undrain-back"]);
     assert_eq!(undo(3), ["web-1/restore", "web-1/verify_restored"]);
+    assert_eq!(undo(7), ["web-1/drain-back"]);
     assert!(matches!(&steps[3].undo[0].action, Action::Restore { backup, .. } if backup.as_str() == "web-1/backup"));
     assert!(steps.windows(2).all(|pair| pair[1].needs == [pair[0].id.clone()]));
     assert_eq!(check(&switched), []);
@@ -296,7 +297,15 @@ fn budgets_are_rounded_down_and_a_budget_of_nothing_blocks_with_a_remedy() {
         "service mail has 3 hosts, and 25% of 3, rounded down, is 0: none may be taken down. \
          To allow one (one at a time), set `rollout.max_unavailable.value` to 1, or to 34% or more"
     );
-    assert!(plan.report.blocked["db-0"][0].text.contains("and with it the whole service"));
+    assert!(plan.report.blocked["db-0"][0].text.contains("set `rollout.max_unavailable.single_host`"));
+    fleet.policy.rollout.single_host = true;
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(plan.rollout.groups["db"].max_unavailable, 1);
+    assert!(plan.report.notes.iter().any(|n| n.code == "budget-single-host" && n.text.contains("db")));
+    assert_eq!(codes(&plan, "mail-0"), ["budget-zero"], "only a service of one host is meant");
+    fleet.policy.rollout.max_unavailable = Some(("service".to_owned(), Amount::Percent(0)));
+    assert_eq!(codes(&fleet.plan(), "db-0"), ["budget-zero"], "none is none");
 
     // What the remedy says works.
     for value in [Amount::Hosts(1), Amount::Percent(34)] {
@@ -396,4 +405,24 @@ fn nothing_to_do_is_a_valid_plan_that_says_so() {
     let plan = Fleet::empty().plan();
     assert_eq!(check(&plan), []);
     assert_eq!(plan.report.notes[0].code, "empty-plan");
+}
+
+#[test]
+fn two_names_of_one_machine_are_not_both_fixed() {
+    let mut fleet = one_host();
+    fleet.add(host("www"));
+    fleet.finding("www", "CVE-2026-1", "openssl", "1.3.0");
+    fleet.add(host("other"));
+    fleet.finding("other", "CVE-2026-1", "openssl", "1.3.0");
+    for (name, port) in [("web-1", None), ("www", Some(22)), ("other", Some(2222))] {
+        let host = fleet.hosts.get_mut(name).unwrap();
+        (host.address, host.ssh.port) = (Some("192.0.2.1".to_owned()), port);
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(
+        (codes(&plan, "web-1"), codes(&plan, "www")),
+        (vec!["same-machine".into()], vec!["same-machine".into()])
+    );
+    assert!(plan.hosts.contains_key("other"), "another port is another machine behind one address");
 }

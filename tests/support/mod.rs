@@ -231,7 +231,9 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
     }
     push(StepKind::Verify, check(), TimeSpan::seconds(20), vec![]);
     if shape.switch {
-        push(StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![]);
+        let drain = Action::Drain { idle_within: TimeSpan::minutes(5) };
+        let back = step(id("drain-back"), StepKind::Drain, drain, TimeSpan::seconds(30), vec![]);
+        push(StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![back]);
     }
     let soak = Action::Soak {
         span: shape.soak,

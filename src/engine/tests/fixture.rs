@@ -166,7 +166,7 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         (K::Restart, spec.restart, vec![]),
         (K::Reboot, spec.reboot, vec![]),
         (K::Verify, true, vec![]),
-        (K::Undrain, spec.drain, vec![]),
+        (K::Undrain, spec.drain, vec![step(K::Drain, "undo-undrain", vec![])]),
         (K::Soak, spec.soak, vec![]),
     ];
     let mut steps: Vec<Step> = Vec::new();

@@ -70,10 +70,10 @@ fn preparation_comes_shortly_before_the_window_and_the_fix_inside() {
 
 #[test]
 fn a_window_without_room_for_the_way_back_is_passed_by() {
-    // Seven steps and three to go back, 30 s each: 300 s; 299 s are too few.
-    let world = World::with_deeds(windowed(vec![(10_000, 10_299), (20_000, 20_300)]).build(), &[]).start_and_run();
+    // Seven steps and four to go back, 30 s each: 330 s; 329 s are too few.
+    let world = World::with_deeds(windowed(vec![(10_000, 10_329), (20_000, 20_330)]).build(), &[]).start_and_run();
     assert_eq!(began(&world, "h00000/drain"), Some(20_000));
-    let world = World::with_deeds(windowed(vec![(10_000, 10_299)]).build(), &[]).start_and_run();
+    let world = World::with_deeds(windowed(vec![(10_000, 10_329)]).build(), &[]).start_and_run();
     assert_eq!(world.outcome("h00000"), Some((HostOutcome::Untouched, "window-over".to_owned())));
     assert_eq!(world.phase(), Phase::Ended);
 }

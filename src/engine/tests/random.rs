@@ -40,7 +40,7 @@ impl Luck {
     fn fate(self) -> Fate {
         Arc::new(move |id, kind| {
             let roll = |what: &str| mix(self.seed, &format!("{id}{what}"));
-            let undo = matches!(kind, StepKind::Restore | StepKind::VerifyRestored) || id.step() == "undo-drain";
+            let undo = matches!(kind, StepKind::Restore | StepKind::VerifyRestored) || id.step().starts_with("undo-");
             let share = if undo { self.undo_fails } else { self.fails };
             let result = if roll("fails") % 100 < share {
                 failed(if roll("effect") % 3 == 0 { Effected::No } else { Effected::Possibly })

@@ -46,6 +46,8 @@ fn nothing_needed_skips_the_rest() {
 fn failed_steps_lead_back() {
     use HostOutcome::{Restored, Untouched};
     let back = ["restore", "verify_restored", "undo-drain"];
+    // What failed in service leaves it before it is restored.
+    let out_and_back = ["undo-undrain", "restore", "verify_restored", "undo-drain"];
     for (step, effect, outcome, undo) in [
         ("preflight", Effected::No, Untouched, &[][..]),
         ("preflight", Effected::Possibly, Untouched, &[]),
@@ -59,8 +61,9 @@ fn failed_steps_lead_back() {
         ("restart", Effected::Possibly, Restored, &back),
         ("reboot", Effected::Possibly, Restored, &back),
         ("verify", Effected::No, Restored, &back),
-        ("undrain", Effected::Possibly, Restored, &back),
-        ("soak", Effected::No, Restored, &back),
+        ("undrain", Effected::No, Restored, &back),
+        ("undrain", Effected::Possibly, Restored, &out_and_back),
+        ("soak", Effected::No, Restored, &out_and_back),
     ] {
         let world = one(&[(&format!("h00000/{step}"), Deed::of(failed(effect)))]);
         let done = ALL.iter().position(|s| *s == step).unwrap();

@@ -197,6 +197,9 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
             StepKind::Drain => {
                 found.expect(kinds == [StepKind::Undrain], &step.id, "undo-missing", "its undo is not undrain");
             }
+            StepKind::Undrain => {
+                found.expect(kinds == [StepKind::Drain], &step.id, "undo-missing", "its undo is not drain");
+            }
             _ => found.expect(kinds.is_empty(), &step.id, "undo-unexpected", "it has an undo and should have none"),
         }
         for (at, undo) in step.undo.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
 use crate::model::{DecisionKind, Digest, FindingId, HostName, Program, RuleName};
+use crate::plan::passes::machines::machine;
 use crate::plan::{PLAN_FORMAT, Plan};
 
 pub(super) fn check(plan: &Plan, found: &mut Found) {
@@ -14,6 +15,7 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
         format!("its format is {}, not {PLAN_FORMAT}", plan.format),
     );
     findings(plan, found);
+    machines(plan, found);
     waves(plan, found);
     budgets(plan, found);
     grouped(plan, found);
@@ -142,6 +144,16 @@ fn budgets(plan: &Plan, found: &mut Found) {
             "budget-whole-service",
             format!("all {} hosts may be unavailable at once", group.size),
         );
+    }
+}
+
+/// Two names of one machine would be fixed at once, and a restore of one undo the other.
+fn machines(plan: &Plan, found: &mut Found) {
+    let mut seen: BTreeMap<_, &HostName> = BTreeMap::new();
+    for (name, host) in &plan.hosts {
+        if let Some(first) = seen.insert(machine(host.host.address(), &host.host.ssh), name) {
+            found.add(name, "same-machine", format!("by its address it is {first}"));
+        }
     }
 }
 

@@ -30,7 +30,15 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
             continue;
         };
         let size = sizes.get(service.as_str()).copied().unwrap_or(1);
-        let allowed = amount.of(size);
+        let mut allowed = amount.of(size);
+        let rounds_to_none = allowed == 0 && *amount != Amount::Percent(0) && matches!(amount, Amount::Percent(_));
+        if size == 1 && rounds_to_none && draft.input.policy.rollout.single_host {
+            allowed = 1;
+            draft.notes.insert(Reason::new(
+                "budget-single-host",
+                format!("service {group} has 1 host, and `rollout.max_unavailable.single_host` lets it go down"),
+            ));
+        }
         if allowed == 0 {
             host.block("budget-zero", budget_zero(&group, size, *amount));
             continue;
@@ -63,10 +71,15 @@ fn budget_zero(service: &RuleName, size: u32, amount: Amount) -> String {
         }
         Amount::Percent(percent) => {
             let enough = 100_u32.div_ceil(size.max(1));
-            let down = if size == 1 { "and with it the whole service" } else { "one at a time" };
+            let remedy = if size == 1 && percent > 0 {
+                "To allow it, and with it the whole service, set `rollout.max_unavailable.single_host`".to_owned()
+            } else {
+                let down = if size == 1 { "and with it the whole service" } else { "one at a time" };
+                format!("To allow one ({down}), set `rollout.max_unavailable.value` to 1, or to {enough}% or more")
+            };
             format!(
                 "service {service} has {hosts}, and {percent}% of {size}, rounded down, is 0: none may be taken down. \
-                 To allow one ({down}), set `rollout.max_unavailable.value` to 1, or to {enough}% or more"
+                 {remedy}"
             )
         }
     }

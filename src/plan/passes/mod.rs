@@ -4,6 +4,7 @@ pub(super) mod backup;
 pub(super) mod budgets;
 pub(super) mod decide;
 pub(super) mod limits;
+pub(super) mod machines;
 pub(super) mod merge;
 pub(super) mod playbook;
 pub(super) mod render;

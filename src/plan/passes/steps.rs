@@ -9,6 +9,8 @@ use crate::policy::{Policy, RebootPolicy};
 
 /// How long a switch waits for running requests; longer than most requests, shorter than most people's patience.
 const IDLE_WITHIN: TimeSpan = TimeSpan::minutes(5);
+/// The same on the way back: what hangs on a service that has failed must not hold its restore up for long.
+const IDLE_BACK: TimeSpan = TimeSpan::minutes(1);
 /// A drain usually ends with the last short request.
 const DRAIN_TAKES: TimeSpan = TimeSpan::minutes(1);
 /// One call to the switch.
@@ -141,7 +143,10 @@ fn chain(name: &HostName, host: &HostDraft<'_>, rendered: Rendered, policy: &Pol
     }
     chain.push(StepKind::Verify, check(rendered.verify.clone(), probes), expected.verify, vec![]);
     if host.host.switch.is_some() {
-        chain.push(StepKind::Undrain, Action::Undrain, UNDRAIN_TAKES, vec![]);
+        // What fails from here on fails in service: traffic must go before a restore takes the host away.
+        let drain = Action::Drain { idle_within: IDLE_BACK };
+        let back = step(chain.id("drain-back"), StepKind::Drain, vec![], drain, DRAIN_TAKES, vec![]);
+        chain.push(StepKind::Undrain, Action::Undrain, UNDRAIN_TAKES, vec![back]);
     }
     let span = policy.verify_soak;
     let soak = Action::Soak { span, every: SOAK_EVERY, commands: rendered.verify, probes: probes.clone() };

@@ -9,12 +9,9 @@ use std::time::Duration;
 use crate::engine::{Effected, StepResult};
 use crate::model::{Command, exit};
 use crate::plan::Reason;
-use crate::transport::{Call, Job, JobEnd, JobOutput, JobState, TransportError, drive};
+use crate::transport::{Call, Job, JobEnd, JobOutput, JobState, KILL_GRACE, TransportError, drive};
 
 use super::{Backoff, Told, Work, failed, limit_of, unknown, unreachable};
-
-/// The host ends a job that takes too long, and kills it 10 s later; its answer is awaited beyond that.
-pub(super) const KILL_GRACE: Duration = Duration::from_secs(20);
 
 impl Work<'_> {
     pub(super) async fn change_step(&self, commands: &[Command]) -> StepResult {
@@ -113,9 +110,12 @@ impl Work<'_> {
         let result = match state {
             JobState::Done(output) => return Ok(output),
             JobState::Lost => unknown(Reason::new("job-lost", "the job was started, does not run and left no result")),
-            JobState::LostByReboot => {
-                unknown(Reason::new("job-lost-by-reboot", "the host booted while the job ran; it left no result"))
-            }
+            // Nothing of it can run any more, so there is nothing to wait for while the host is out of service.
+            JobState::LostByReboot => failed(
+                Reason::new("job-lost-by-reboot", "the host booted while the job ran; it left no result"),
+                Effected::Possibly,
+                String::new(),
+            ),
             JobState::Conflict => failed(
                 Reason::new("job-conflict", "another script ran on the host under the name of this attempt"),
                 Effected::Possibly,

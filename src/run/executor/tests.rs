@@ -12,6 +12,7 @@ use crate::model::{
     SwitchSettings,
 };
 use crate::plan::{HostPlan, PLAN_FORMAT, Plan, PlanReport, Probe, Rollout, StepKind, Strategy};
+use crate::switch::{SwitchError, TrafficState};
 use crate::transport::testing::{Sshd, kill, masters};
 use crate::transport::{LocalTransport, SshLimits, SshTransport};
 
@@ -89,6 +90,18 @@ impl Scene {
     }
 
     async fn run(&self, kind: StepKind, action: Action, mode: Mode) -> StepResult {
+        self.run_with(kind, action, mode, |_| {}, |executor| executor).await
+    }
+
+    /// With a plan that was changed and another executor.
+    async fn run_with(
+        &self,
+        kind: StepKind,
+        action: Action,
+        mode: Mode,
+        change: impl FnMut(&mut HostPlan),
+        set: impl FnOnce(RemoteExecutor) -> RemoteExecutor,
+    ) -> StepResult {
         let id = StepId::of(&self.host.name, kind.as_str());
         let step = Step {
             id: id.clone(),
@@ -101,8 +114,11 @@ impl Scene {
         };
         let executor = RemoteExecutor::new(Arc::clone(&self.transport))
             .with_spool(JobSpool::at(self.file("jobs").to_str().unwrap()));
+        let executor = set(executor);
+        let mut plan = plan(self.host.clone(), step);
+        plan.hosts.values_mut().for_each(change);
         let request = StepRequest {
-            plan: Arc::new(plan(self.host.clone(), step)),
+            plan: Arc::new(plan),
             host: self.host.name.clone(),
             attempt: AttemptId { campaign: CampaignId::new("c1").unwrap(), step: id, generation: 1 },
             mode,
@@ -256,21 +272,19 @@ async fn a_passing_failure_is_repeated_only_where_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_lost_job_is_unknown_and_stays_so() {
+async fn a_lost_job_is_unknown_and_one_lost_by_a_reboot_has_failed() {
     let scene = Scene::new();
     let command = scene.sh("echo ran >>$1/log");
     facts(scene.change(vec![command.clone()], Mode::Start).await);
     let job = scene.file("jobs/c1/fix/1.0");
     std::fs::remove_file(job.join("rc")).unwrap();
-    for (code, marker) in [("job-lost", None), ("job-lost-by-reboot", Some("another.1\n"))] {
-        if let Some(marker) = marker {
-            std::fs::write(job.join("started"), marker).unwrap();
-        }
-        match scene.change(vec![command.clone()], Mode::Attach).await {
-            StepResult::Unknown { reason } => assert_eq!(reason.code, code),
-            other => panic!("{other:?}"),
-        }
+    match scene.change(vec![command.clone()], Mode::Attach).await {
+        StepResult::Unknown { reason } => assert_eq!(reason.code, "job-lost"),
+        other => panic!("{other:?}"),
     }
+    std::fs::write(job.join("started"), "another.1\n").unwrap();
+    let (code, effect, _) = failure(scene.change(vec![command.clone()], Mode::Attach).await);
+    assert_eq!((code.as_str(), effect), ("job-lost-by-reboot", Effected::Possibly), "nothing of it can run any more");
     assert_eq!(scene.text("log"), "ran\n");
     let (code, effect, _) = failure(scene.change(vec![scene.sh("true")], Mode::Attach).await);
     assert_eq!((code.as_str(), effect), ("job-conflict", Effected::Possibly));
@@ -480,4 +494,41 @@ async fn probes_ask_once_and_follow_nobody() {
     assert_eq!(ask(moved, 200, None).await, Err("answered 302, expected 200".into()));
     assert!(ask(silent.local_addr().unwrap().port(), 200, None).await.unwrap_err().contains("timeout"));
     assert!(ask(1, 200, None).await.is_err());
+}
+
+/// Takes a host out and never sees it idle.
+struct Busy(Option<u64>);
+
+impl crate::switch::Switch for Busy {
+    fn status<'a>(&'a self, _: &'a Host) -> BoxFuture<'a, Result<TrafficState, SwitchError>> {
+        Box::pin(async { Ok(self.0.map_or(TrafficState::InService, |n| TrafficState::Drained { running: Some(n) })) })
+    }
+    fn drain<'a>(&'a self, _: &'a Host, _: TimeSpan) -> BoxFuture<'a, Result<(), SwitchError>> {
+        Box::pin(async { Err(SwitchError("not idle".into())) })
+    }
+    fn undrain<'a>(&'a self, _: &'a Host) -> BoxFuture<'a, Result<(), SwitchError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn requests_that_hang_on_a_failed_service_do_not_keep_it_from_its_restore() {
+    let scene = Scene::new();
+    let drain = |running, way_back: bool| {
+        let change = move |plan: &mut HostPlan| {
+            if way_back {
+                let step = plan.steps.remove(0);
+                plan.steps.push(Step { id: StepId::new("web-1/undrain").unwrap(), undo: vec![step.clone()], ..step });
+            }
+        };
+        let action = Action::Drain { idle_within: TimeSpan::seconds(1) };
+        let set = move |executor: RemoteExecutor| {
+            executor.with_backends(Box::new(|_| None), Box::new(move |_| Some(Arc::new(Busy(running)))))
+        };
+        scene.run_with(StepKind::Drain, action, Mode::Start, change, set)
+    };
+    facts(drain(Some(3), true).await);
+    let (code, effect, _) = failure(drain(Some(3), false).await);
+    assert_eq!((code.as_str(), effect), ("drain-failed", Effected::Possibly), "on the way out requests are waited for");
+    assert_eq!(failure(drain(None, true).await).0, "drain-failed", "it takes new requests");
 }

@@ -43,10 +43,11 @@ superseded() {
 
 # A folder that appears whole or not at all: whoever moves it into place first has claimed the job.
 claim() {
+    timeout -k 10 5 true 2>/dev/null || give_up not-claimed "no timeout(1) that could end the job"
     mkdir -p "$home" || give_up not-claimed "cannot make $home"
     new=$(mktemp -d "$base/.new.XXXXXX") || give_up not-claimed "cannot write to $base"
     if printf '%s' "$script" >"$new/script" &&
-        printf 'limit=%s\n%s' "$limit" "$runner" >"$new/runner" &&
+        printf '%s' "$runner" >"$new/runner" &&
         printf '%s\n' "$sum" >"$new/sum" &&
         printf '%-15s\n' pending >"$new/rc.tmp" &&
         : >"$new/lock"
@@ -64,13 +65,14 @@ claim() {
     durable "$home"
 }
 
+# The limit is that of the call that starts the job, not of the one that claimed it: time may have passed in between.
 launch() {
     # A unit of its own: it outlives the session, sshd and what an upgrade restarts.
     if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
         systemd-run --quiet --collect --unit="switchback-$campaign-$step-$generation.$index" \
-            --property=KillMode=process /bin/sh "$dir/runner" </dev/null >/dev/null 2>&1
+            --property=KillMode=process /bin/sh "$dir/runner" "$limit" </dev/null >/dev/null 2>&1
     then :; else
-        setsid /bin/sh "$dir/runner" </dev/null >/dev/null 2>&1 &
+        setsid /bin/sh "$dir/runner" "$limit" </dev/null >/dev/null 2>&1 &
     fi
     tries=0
     while [ ! -e "$dir/started" ] && [ "$tries" -lt 100 ]; do

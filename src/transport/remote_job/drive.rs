@@ -14,6 +14,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// A host that was never reached and refuses connections is given up after this long, if the job may be given up.
 const FIRST_CONTACT: Duration = Duration::from_secs(60);
 
+/// The host ends a job that takes too long, and kills it 10 s later; its answer is awaited beyond that.
+pub const KILL_GRACE: Duration = Duration::from_secs(20);
+
 /// How far a job was followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobEnd {
@@ -27,7 +30,8 @@ pub enum JobEnd {
     StillThere(JobState),
 }
 
-/// Starts the job or attaches to it, as `call` allows, and follows it until `deadline`.
+/// Starts the job or attaches to it, as `call` allows, and follows it until `deadline`. However late the host is
+/// reached, the job is over on it before then: whoever gives up on it may put the host back.
 ///
 /// A lost connection, a reboot or a timeout is never read as the job's failure: the host is asked again.
 pub async fn drive(
@@ -47,6 +51,8 @@ pub async fn drive(
         let left = deadline.saturating_duration_since(Instant::now());
         let wait = WAIT.min(TimeSpan::seconds(left.as_secs()));
         let asked = Instant::now();
+        let may_run = TimeSpan::seconds(left.saturating_sub(KILL_GRACE).as_secs());
+        let job = &Job { limit: job.limit.min(may_run).max(TimeSpan::seconds(1)), ..job.clone() };
         let answer = match transport.open(host).await {
             Ok(session) => spool.attach(&*session, job, call, wait).await,
             Err(error) => Err(error),

@@ -5,5 +5,5 @@ mod protocol;
 #[cfg(test)]
 mod tests;
 
-pub use drive::{JobEnd, drive};
+pub use drive::{JobEnd, KILL_GRACE, drive};
 pub use protocol::{BootMarker, Call, Job, JobOutput, JobSpool, JobState, boot_marker};

@@ -1,5 +1,6 @@
-# Runs the script of this folder once. The lock is held as long as it runs; `started` says that it was ever run.
+# Runs the script of this folder once, for at most so many seconds. The lock is held as long as it runs; `started` says that it was ever run.
 dir=${0%/*}
+limit=$1
 cd "$dir" || exit 1
 exec 9>>lock
 flock -n 9 || exit 0
@@ -15,11 +16,7 @@ export HOME
 
 # The script's own children must not hold the lock, its guard must.
 inner='exec 9>&-; umask 022; cd /; exec /bin/sh "$0"'
-if timeout -k 10 5 true 2>/dev/null; then
-    timeout -k 10 "$limit" /bin/sh -c "$inner" "$dir/script" </dev/null >out 2>err
-else
-    /bin/sh -c "$inner" "$dir/script" </dev/null >out 2>err
-fi
+timeout -k 10 "$limit" /bin/sh -c "$inner" "$dir/script" </dev/null >out 2>err
 code=$?
 
 # Overwrites what the claim has written: a full disk does not lose the result.

@@ -142,6 +142,52 @@ async fn a_claim_that_was_never_started_is_started() {
 }
 
 #[tokio::test]
+async fn a_claim_that_is_started_late_has_the_time_that_is_left_then() {
+    let place = Place::new();
+    let script = format!("[ ! -e {} ] || sleep 60", place.file("slow").display());
+    let mut job = place.counting(1, &script);
+    done(call(&place, &job, Call::StartOrAttach).await);
+    for file in ["rc", "started"] {
+        std::fs::remove_file(place.job_dir(&job).join(file)).unwrap();
+    }
+    std::fs::write(place.file("slow"), "").unwrap();
+    job.limit = TimeSpan::seconds(1);
+    assert_eq!(done(call(&place, &job, Call::StartOrAttach).await).code, 124);
+}
+
+/// Reached only at the second call.
+struct Late(AtomicBool);
+
+impl Transport for Late {
+    fn open<'a>(
+        &'a self,
+        host: &'a Host,
+    ) -> crate::engine::BoxFuture<'a, Result<Arc<dyn super::super::Session>, super::super::TransportError>> {
+        if self.0.swap(true, Ordering::Relaxed) {
+            return LocalTransport.open(host);
+        }
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Err(super::super::TransportError::Connect { host: "web-1".into(), why: "not yet".into() })
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_starts_late_is_over_before_it_is_given_up() {
+    let (place, (_, host)) = (Place::new(), local());
+    let job = place.counting(1, "sleep 60");
+    let deadline = Instant::now() + KILL_GRACE + Duration::from_secs(3);
+    let late = Late(AtomicBool::new(false));
+    let end = drive(&place.spool, &late, &host, &job, Call::StartOrAttach, deadline, &|_| {}).await;
+    let JobEnd::Known(state) = end else {
+        panic!("whoever gives up now restores a host that is being changed: {end:?}")
+    };
+    assert_eq!((done(state).code, place.count()), (124, 1));
+    assert!(Instant::now() + KILL_GRACE - Duration::from_secs(10) < deadline);
+}
+
+#[tokio::test]
 async fn a_killed_runner_is_lost_and_a_slow_job_is_ended_by_the_host() {
     let place = Place::new();
     let mut slow = place.counting(1, "sleep 60");
