@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -34,14 +34,23 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// When to use colour on stderr
-    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, help_heading = GLOBAL)]
     pub color: Color,
     /// Say nothing on stderr but errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
-    /// Folder of the journal
-    #[arg(long, value_name = "DIR", default_value = ".switchback", global = true)]
-    pub state: PathBuf,
+    /// Folder of the journal of campaigns [default: .switchback]
+    #[arg(long, value_name = "DIR", global = true, help_heading = GLOBAL)]
+    pub state: Option<PathBuf>,
+}
+
+const GLOBAL: &str = "Global options";
+
+impl Global {
+    /// The folder of the journal.
+    pub fn state(&self) -> &Path {
+        self.state.as_deref().unwrap_or(Path::new(".switchback"))
+    }
 }
 
 /// When to use colour.
@@ -92,7 +101,7 @@ pub enum Command {
     Demo(Demo),
     /// Print JSON Schemas of the formats
     Schema(Schema),
-    /// Answer single questions, line by line, for support and for checks against others' tables
+    /// Answer single questions from stdin, line by line
     #[command(subcommand)]
     Debug(Debug),
     /// Print shell completions
@@ -280,6 +289,7 @@ pub struct Run {
 
 /// `resume`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback resume\n  switchback resume c-0123456789abcdef --html report.html")]
 pub struct Resume {
     /// The campaign; the only one that has not ended where absent
     pub campaign: Option<CampaignId>,
@@ -293,6 +303,7 @@ pub struct Resume {
 
 /// `pause`, `abort`
 #[derive(Debug, Args)]
+#[command(after_help = "It is durable when the command returns; a controller that runs takes it up within seconds.")]
 pub struct Control {
     /// The campaign; the only one that has not ended where absent
     pub campaign: Option<CampaignId>,
@@ -300,6 +311,7 @@ pub struct Control {
 
 /// `status`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback status\n  switchback status c-0123456789abcdef --format json")]
 pub struct Status {
     /// The campaign; all where absent
     pub campaign: Option<CampaignId>,
@@ -317,6 +329,9 @@ pub enum ReportFormat {
 
 /// `report`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  switchback report -o report.html\n  switchback report c-0123456789abcdef --format json"
+)]
 pub struct Report {
     /// The campaign; the latest where absent
     pub campaign: Option<CampaignId>,
@@ -405,6 +420,8 @@ pub enum LabAction {
 
 /// `demo`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback demo\n  switchback demo --simulated --hosts 20\n  \
+    switchback status --state switchback-demo/state")]
 pub struct Demo {
     /// Use the simulated fleet
     #[arg(long)]
@@ -412,7 +429,7 @@ pub struct Demo {
     /// How many hosts
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=100))]
     pub hosts: u32,
-    /// Folder for everything the demo writes
+    /// Folder for everything the demo writes; the journal goes to DIR/state where --state does not say otherwise
     #[arg(long, value_name = "DIR", default_value = "switchback-demo")]
     pub dir: PathBuf,
     /// Leave the lab's hosts running
@@ -425,6 +442,7 @@ pub struct Demo {
 
 /// `schema`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  switchback schema\n  switchback schema policy > policy.schema.json")]
 pub struct Schema {
     /// Which; all names where absent
     pub name: Option<String>,

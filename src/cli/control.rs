@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::printer::Printer;
 
 pub(super) fn pause(args: &Control, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
-    let campaign = which_open(&global.state, args.campaign.as_ref())?;
+    let campaign = which_open(global.state(), args.campaign.as_ref())?;
     post(global, &campaign, &Signal::Pause { by: crate::env::operator() })?;
     printer.talk(format!(
         "campaign {campaign}: what runs is finished, nothing new starts; go on with `switchback resume`"
@@ -23,7 +23,7 @@ pub(super) fn pause(args: &Control, global: &Global, printer: Printer) -> Result
 }
 
 pub(super) fn abort(args: &Control, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
-    let campaign = which_open(&global.state, args.campaign.as_ref())?;
+    let campaign = which_open(global.state(), args.campaign.as_ref())?;
     post(global, &campaign, &Signal::Abort { by: crate::env::operator() })?;
     printer.talk(format!(
         "campaign {campaign}: hosts in the middle go back, then it ends. Where no controller runs, `switchback resume {campaign}` does it"
@@ -33,21 +33,21 @@ pub(super) fn abort(args: &Control, global: &Global, printer: Printer) -> Result
 
 /// Durable when it returns: the campaign's controller takes it up, now or when there is one again.
 pub(super) fn post(global: &Global, campaign: &CampaignId, signal: &Signal) -> Result<(), CommandError> {
-    let mut signals = SignalBox::open(&global.state).map_err(|error| store_failed(&error))?;
+    let mut signals = SignalBox::open(global.state()).map_err(|error| store_failed(&error))?;
     signals.post(campaign, signal).map_err(|error| store_failed(&error))
 }
 
 pub(super) fn status(args: &Status, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let campaigns: Vec<CampaignId> = match &args.campaign {
-        Some(campaign) => vec![find(&global.state, campaign)?],
+        Some(campaign) => vec![find(global.state(), campaign)?],
         None => {
-            open(&global.state)?.campaigns().map_err(|error| store_failed(&error))?.into_iter().map(|c| c.id).collect()
+            open(global.state())?.campaigns().map_err(|error| store_failed(&error))?.into_iter().map(|c| c.id).collect()
         }
     };
     let mut all: Vec<CampaignStatus> = Vec::new();
     for campaign in campaigns {
-        let plan = Arc::new(stored_plan(&global.state, &campaign)?);
-        let (digest, records) = read(&global.state, &campaign)?;
+        let plan = Arc::new(stored_plan(global.state(), &campaign)?);
+        let (digest, records) = read(global.state(), &campaign)?;
         let folded = Campaign::fold(plan, digest, campaign.clone(), &records)
             .map_err(|error| CommandError::caused(Exit::Failed, format!("campaign {campaign}"), &error))?;
         all.push(folded.status(crate::env::now()));

@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::report::{DemoSummary, FindingCounts, plan_table};
 use crate::sim::{self, SimExecutor};
 
-use super::args::{Demo, Format};
+use super::args::{Demo, Format, Global};
 use super::drive::{Begin, drive, write_html};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -41,20 +41,21 @@ trait Fleet {
     fn break_update(&self, host: &HostName) -> Result<&'static str, CommandError>;
 }
 
-pub(super) fn run(args: &Demo, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(args: &Demo, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let missing = if args.simulated { None } else { Lab::requirements().err() };
     if let Some(missing) = &missing {
         printer.talk(format!("a real fleet cannot run here: {missing}\nso this demo uses the simulated fleet"));
     }
+    let state = global.state.clone().unwrap_or_else(|| args.dir.join("state"));
     fs::create_dir_all(&args.dir).map_err(|error| cannot_write(&args.dir, &error))?;
     if args.simulated || missing.is_some() {
         printer.talk(format!("== a simulated fleet of {} hosts", args.hosts));
-        return story(args, &Simulated::new(args.hosts), printer);
+        return story(args, &state, &Simulated::new(args.hosts), printer);
     }
     printer.talk(format!("== a real fleet of {} Debian hosts", args.hosts));
     let lab = Lab::open(&args.dir.join("lab"), &default_cache()).map_err(lab_failed)?;
     let fleet = Real::up(lab, args.hosts, printer)?;
-    let result = story(args, &fleet, printer);
+    let result = story(args, &state, &fleet, printer);
     if args.keep {
         printer.talk(format!(
             "the fleet stays up; take it down with: switchback lab --dir {} down",
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Demo, printer: Printer) -> Result<Exit, CommandError> {
     result
 }
 
-fn story(args: &Demo, fleet: &dyn Fleet, printer: Printer) -> Result<Exit, CommandError> {
+fn story(args: &Demo, state: &Path, fleet: &dyn Fleet, printer: Printer) -> Result<Exit, CommandError> {
     let mut inventory = fleet.inventory()?;
     let hosts: Vec<Host> = inventory.hosts.values().cloned().collect();
     let mut diagnostics = Diagnostics::default();
@@ -115,8 +116,7 @@ fn story(args: &Demo, fleet: &dyn Fleet, printer: Printer) -> Result<Exit, Comma
 
     printer.talk("== run");
     let plan = Arc::new(plan);
-    let state = args.dir.join("state");
-    let mut driven = drive(Begin::Start(Arc::clone(&plan)), fleet.executor()?, &state, args.format, printer)?;
+    let mut driven = drive(Begin::Start(Arc::clone(&plan)), fleet.executor()?, state, args.format, printer)?;
 
     printer.talk("== scan again");
     let after_path = args.dir.join("findings-after.json");

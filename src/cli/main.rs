@@ -48,7 +48,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Status(args) => super::control::status(args, &cli.global, printer),
         Command::Report(args) => super::report::run(args, &cli.global, printer),
         Command::Lab(args) => super::lab::run(args, printer),
-        Command::Demo(args) => super::demo::run(args, printer),
+        Command::Demo(args) => super::demo::run(args, &cli.global, printer),
         Command::Schema(args) => super::schema::run(args, printer),
         Command::Debug(args) => super::debug::run(args, printer),
         Command::Completions(args) => super::completions::run(args, printer),

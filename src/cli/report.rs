@@ -11,17 +11,17 @@ use super::printer::{Printer, escape_json};
 
 pub(super) fn run(args: &Report, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let campaign = match &args.campaign {
-        Some(named) => find(&global.state, named)?,
+        Some(named) => find(global.state(), named)?,
         None => {
-            let campaigns = open(&global.state)?.campaigns().map_err(|error| store_failed(&error))?;
+            let campaigns = open(global.state())?.campaigns().map_err(|error| store_failed(&error))?;
             campaigns.into_iter().max_by_key(|c| (c.started, c.id.clone())).map(|c| c.id).ok_or_else(|| {
-                CommandError::new(Exit::Failed, format!("there is no campaign in {}", global.state.display()))
+                CommandError::new(Exit::Failed, format!("there is no campaign in {}", global.state().display()))
                     .code("no-campaign")
             })?
         }
     };
-    let plan = stored_plan(&global.state, &campaign)?;
-    let (digest, records) = read(&global.state, &campaign)?;
+    let plan = stored_plan(global.state(), &campaign)?;
+    let (digest, records) = read(global.state(), &campaign)?;
     let report = CampaignReport::new(&campaign, digest, &plan, &records);
     let text = match args.format {
         ReportFormat::Html => campaign_html(&report, &plan),

@@ -39,17 +39,17 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
     }
     printer.talk(format!("plan {}: {} hosts in {} waves", id.short(), plan.hosts.len(), plan.rollout.waves.len()));
     let plan = Arc::new(plan);
-    let driven = drive(Begin::Start(Arc::clone(&plan)), executor()?, &global.state, args.view.format, printer)?;
+    let driven = drive(Begin::Start(Arc::clone(&plan)), executor()?, global.state(), args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
 }
 
 pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     check_html(args.html.as_deref())?;
-    let campaign = which_open(&global.state, args.campaign.as_ref())?;
-    let plan = Arc::new(stored_plan(&global.state, &campaign)?);
+    let campaign = which_open(global.state(), args.campaign.as_ref())?;
+    let plan = Arc::new(stored_plan(global.state(), &campaign)?);
     judge(&plan)?;
     let begin = Begin::Resume(campaign, Arc::clone(&plan));
-    let driven = drive(begin, executor()?, &global.state, args.view.format, printer)?;
+    let driven = drive(begin, executor()?, global.state(), args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
 }
 

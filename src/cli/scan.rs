@@ -27,7 +27,8 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
     };
     if let Some(unknown) = args.hosts.iter().find(|host| !inventory.hosts.contains_key(*host)) {
         return Err(CommandError::new(Exit::InvalidInput, format!("the inventory does not have {unknown}"))
-            .code("unknown-host"));
+            .code("unknown-host")
+            .hint("--host names hosts as the inventory names them"));
     }
     let hosts: Vec<Host> = inventory
         .hosts

@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 128;
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, IntakeError> {
     let name = path.display().to_string();
     let unreadable = |error: std::io::Error| {
-        IntakeError::new("unreadable-file", &name, format!("cannot read `{name}`: {error}"))
+        IntakeError::new("unreadable-file", &name, format!("cannot be read: {error}"))
             .help("check the path and that you may read it")
     };
     let mut file = std::fs::File::open(path).map_err(unreadable)?;

@@ -106,7 +106,9 @@ fn close(
             }
             Ok(length) => Some(Close::After(length)),
             Err(_) if text.value.starts_with('-') => {
-                check.error("invalid-duration", source, text, "a window cannot have a negative length");
+                let message = "a window cannot have a negative length";
+                let problem = Diagnostic::error("invalid-duration", message).at(span(source, text));
+                check.push(problem.help("write how long it is open, such as 4h"));
                 None
             }
             Err(error) => {
