@@ -45,10 +45,13 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
     let found = diagnostics.sorted();
     let errors = found.iter().filter(|d| d.level == Level::Error).count();
     let warnings = found.len() - errors;
+    let failed = errors > 0 || (args.deny_warnings && warnings > 0);
     match args.format {
         Format::Json => printer.json(&found.iter().map(to_json).collect::<Vec<_>>())?,
+        Format::Table if failed => printer.problems(&found),
         Format::Table => printer.diagnostics(&found),
     }
-    printer.talk(format!("{errors} errors, {warnings} warnings"));
-    Ok(if errors > 0 || (args.deny_warnings && warnings > 0) { Exit::InvalidInput } else { Exit::Ok })
+    let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    printer.talk(format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")));
+    Ok(if failed { Exit::InvalidInput } else { Exit::Ok })
 }

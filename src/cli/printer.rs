@@ -83,18 +83,22 @@ impl Printer {
 
     /// Problems that end nothing.
     pub fn diagnostics(self, diagnostics: &[Diagnostic]) {
-        if !self.quiet && !diagnostics.is_empty() {
-            let _ = write!(io::stderr().lock(), "{}", render_text(diagnostics, self.color));
+        if !self.quiet {
+            self.problems(diagnostics);
+        }
+    }
+
+    /// Problems that end something, also when quiet.
+    pub fn problems(self, diagnostics: &[Diagnostic]) {
+        if !diagnostics.is_empty() {
+            let _ = writeln!(io::stderr().lock(), "{}", render_text(diagnostics, self.color));
         }
     }
 
     /// An error, also when quiet.
     pub fn error(self, error: &CommandError) {
-        let mut err = io::stderr().lock();
-        if !error.diagnostics.is_empty() {
-            let _ = writeln!(err, "{}", render_text(&error.diagnostics, self.color));
-        }
-        let _ = writeln!(err, "{}", error.to_text());
+        self.problems(&error.diagnostics);
+        let _ = writeln!(io::stderr().lock(), "{}", error.to_text());
     }
 }
 

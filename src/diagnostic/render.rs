@@ -111,10 +111,11 @@ fn label(what: Option<String>, span: &Span, primary: bool) -> LabeledSpan {
 fn can_be_shown(span: &Span) -> bool {
     let text = span.source.text.as_bytes();
     let offset = span.offset.min(text.len());
-    let is_newline = |b: &u8| *b == b'\n';
-    let before = text[..offset].iter().rev().take(MAX_LINE + 1).position(is_newline).unwrap_or(offset);
-    let after = text[offset..].iter().take(MAX_LINE + 1).position(is_newline).unwrap_or(text.len() - offset);
-    before + after <= MAX_LINE
+    // The lines before and after are shown as well.
+    let start = text[..offset].iter().rposition(|b| *b == b'\n').unwrap_or(0);
+    let first = text[..start].iter().rposition(|b| *b == b'\n').unwrap_or(0);
+    let mut lines = text[first..].split(|b| *b == b'\n').take(if first == 0 { 3 } else { 4 });
+    lines.all(|line| line.len() <= MAX_LINE)
 }
 
 fn shared(span: &Span, sources: &mut BTreeMap<*const Source, Shared>) -> Shared {
