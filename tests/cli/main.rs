@@ -2,12 +2,66 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod basics;
+mod check;
+mod conform;
+mod control;
+mod demo;
+mod explain;
+mod findings;
+mod lab;
+mod plan;
+mod report;
+mod run;
+mod scan;
 mod schema;
+mod show;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// What the README of `examples/first-plan` runs.
+const FIRST_PLAN: &[&str] = &[
+    "plan",
+    "-p",
+    "policies",
+    "-i",
+    "inventory.yaml",
+    "-f",
+    "web-1=reports/web-1.trivy.json",
+    "-f",
+    "web-2=reports/web-2.trivy.json",
+    "--as-of",
+    "2026-11-23T12:00:00Z",
+    "-o",
+    "plan.json",
+];
+
+/// `FIRST_PLAN` with one argument replaced.
+fn first_plan_with<'a>(old: &str, new: &'a str) -> Vec<&'a str> {
+    assert!(FIRST_PLAN.contains(&old));
+    FIRST_PLAN.iter().map(|arg| if *arg == old { new } else { *arg }).collect()
+}
+
+/// Digests change with every format; that there is one is what counts.
+fn without_digests(text: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    for c in text.chars().chain(['\n']) {
+        if c.is_ascii_hexdigit() {
+            word.push(c);
+            continue;
+        }
+        let digest = word.len() == 12 || word.len() == 64;
+        out.push_str(if digest { "[DIGEST]" } else { &word });
+        word.clear();
+        out.push(c);
+    }
+    out.pop();
+    out
+}
 
 /// A throw-away folder in which the program runs, with a clean environment.
 struct World {
@@ -47,12 +101,53 @@ impl World {
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), self.path());
     }
 
+    /// The first plan of `examples/`, planned.
+    fn first_plan() -> Self {
+        let world = Self::new();
+        world.example("first-plan");
+        let ran = world.run(FIRST_PLAN);
+        assert_eq!(ran.code, Some(0), "{}", ran.show());
+        world
+    }
+
+    /// Every file with its content.
+    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        fn walk(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, files);
+                    files.insert(path, Vec::new());
+                } else {
+                    let bytes = std::fs::read(&path).unwrap();
+                    files.insert(path, bytes);
+                }
+            }
+        }
+        let mut files = BTreeMap::new();
+        walk(self.path(), &mut files);
+        files
+    }
+
     fn run(&self, args: &[&str]) -> Ran {
         self.run_with(args, "")
     }
 
-    fn run_with(&self, args: &[&str], stdin: &str) -> Ran {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_switchback"))
+    /// Runs what must fail: with this code, nothing on stdout and nothing written or changed.
+    fn refused(&self, code: i32, args: &[&str]) -> Ran {
+        let before = self.files();
+        let ran = self.run(args);
+        assert_eq!(ran.code, Some(code), "{}", ran.show());
+        assert_eq!(ran.stdout, "", "{}", ran.show());
+        assert!(!ran.stderr.contains("panicked"), "{}", ran.show());
+        assert!(self.files() == before, "a failed command wrote something: {args:?}");
+        ran
+    }
+
+    /// The program, about to run here with a clean environment.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
+        command
             .args(args)
             .current_dir(self.path())
             .env_clear()
@@ -62,9 +157,16 @@ impl World {
             .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run_with(&self, args: &[&str], stdin: &str) -> Ran {
+        self.finish(self.command(args), stdin)
+    }
+
+    fn finish(&self, mut command: Command, stdin: &str) -> Ran {
+        let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         let clean = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(self.path().to_str().unwrap(), "[DIR]");
@@ -91,7 +193,12 @@ impl Ran {
                 }
             }
         }
-        text
+        without_digests(&text)
+    }
+
+    /// What both streams hold.
+    fn all(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
     }
 
     fn json(&self) -> serde_json::Value {

@@ -1,0 +1,162 @@
+//! `switchback run` before it touches a host, and campaigns whose hosts cannot be reached.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::{World, first_plan_with};
+
+#[test]
+fn a_plan_made_from_another_inventory_or_policy_is_stale() {
+    let world = World::first_plan();
+    let inventory = std::fs::read_to_string(world.path().join("inventory.yaml")).unwrap();
+    world.write("moved.yaml", &inventory.replace("10.0.0.13", "10.0.0.99"));
+    let ran = world.refused(4, &["run", "plan.json", "-i", "moved.yaml"]);
+    insta::assert_snapshot!(ran.show(), @r"
+    exit: 4
+    ----- stderr
+    error: the plan is stale: its inventory had digest [DIGEST], now it is [DIGEST] [plan-stale]
+    hint: make the plan again, or name the inventory it was made from with -i
+    ");
+    let digests: Vec<&str> = ran.stderr.split(|c: char| !c.is_ascii_hexdigit()).filter(|w| w.len() == 12).collect();
+    assert!(digests.len() == 2 && digests[0] != digests[1], "both are shown: {digests:?}");
+    world.write("moved.yaml", "version: 1\nhosts: {web-1: {adress: x}}\n");
+    let ran = world.refused(3, &["run", "plan.json", "-i", "moved.yaml"]);
+    assert!(ran.stderr.contains("unknown-key") && ran.stderr.contains("[moved.yaml:2:17]"), "{}", ran.show());
+    let policy = std::fs::read_to_string(world.path().join("policies/policy.yaml")).unwrap();
+    world.write("policies/policy.yaml", &policy.replace("4h", "5h"));
+    let ran = world.refused(4, &["run", "plan.json"]);
+    insta::assert_snapshot!(ran.show(), @r"
+    exit: 4
+    ----- stderr
+    error: the plan is stale: its policies had digest [DIGEST], now it is [DIGEST] [plan-stale]
+    hint: make the plan again, or name the policies it was made from with -p
+    ");
+}
+
+#[test]
+fn missing_inputs_block() {
+    let world = World::first_plan();
+    std::fs::remove_file(world.path().join("inventory.yaml")).unwrap();
+    insta::assert_snapshot!(world.refused(4, &["run", "plan.json"]).show(), @r"
+    exit: 4
+    ----- stderr
+    error: cannot compare the plan with its inventory: inventory.yaml is not there [plan-input-missing]
+    hint: say where it is (-i), or run the plan as it is with --trust-plan
+    ");
+    std::fs::remove_dir_all(world.path().join("policies")).unwrap();
+    world.example("first-plan");
+    std::fs::remove_dir_all(world.path().join("policies")).unwrap();
+    insta::assert_snapshot!(world.refused(4, &["run", "plan.json"]).show(), @r"
+    exit: 4
+    ----- stderr
+    error: cannot compare the plan with its policies: policies is not there [plan-input-missing]
+    hint: say where it is (-p), or run the plan as it is with --trust-plan
+    ");
+}
+
+#[test]
+fn the_place_of_the_report_is_looked_at_first() {
+    let world = World::first_plan();
+    insta::assert_snapshot!(world.refused(2, &["run", "plan.json", "--html", "no/report.html"]).show(), @r"
+    exit: 2
+    ----- stderr
+    error: the report cannot be written to no/report.html
+    hint: --html names a file in a folder that exists
+    ");
+}
+
+#[test]
+fn a_plan_that_touches_nothing_is_done() {
+    let world = World::new();
+    world.example("first-plan");
+    world.write("policy.yaml", "version: 1\nscope: {fix: [critical]}\n");
+    assert_eq!(world.run(&first_plan_with("policies", "policy.yaml")).code, Some(0));
+    let ran = world.run(&["run", "plan.json"]);
+    insta::assert_snapshot!(ran.show(), @r"
+    exit: 0
+    ----- stderr
+    the plan touches no host: nothing to do
+    ");
+    assert!(!world.path().join(".switchback").exists());
+}
+
+/// A fleet behind an `ssh` of our own making, so that no test leaves this machine.
+fn fleet(ssh: &str) -> World {
+    let world = World::new();
+    world.example("first-plan");
+    world.write("policy.yaml", "version: 1\n");
+    replace_ssh(&world, ssh);
+    let ran = world.run(&first_plan_with("policies", "policy.yaml"));
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+    world
+}
+
+fn replace_ssh(world: &World, script: &str) {
+    let path = world.write("bin/ssh.new", &format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&path, world.path().join("bin/ssh")).unwrap();
+}
+
+fn with_ssh(world: &World, args: &[&str]) -> Command {
+    let mut command = world.command(args);
+    command.env("PATH", format!("{}:/usr/bin:/bin", world.path().join("bin").display()));
+    command
+}
+
+const REFUSED: &str = "echo 'connect to host: Connection refused' >&2; exit 255";
+
+#[test]
+fn a_canary_that_cannot_be_reached_is_left_untouched_and_the_campaign_pauses() {
+    let world = fleet(REFUSED);
+    let ran = world.finish(with_ssh(&world, &["run", "plan.json", "--html", "r.html"]), "");
+    assert_eq!(ran.code, Some(7), "{}", ran.show());
+    assert!(ran.stderr.contains("go on with: switchback resume"), "{}", ran.show());
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("ended as untouched"), "{}", ran.show());
+    assert!(std::fs::read_to_string(world.path().join("r.html")).unwrap().contains("untouched"));
+    let status = world.run(&["status", "--format", "json"]).json();
+    assert_eq!(status[0]["phase"], "paused", "{status}");
+}
+
+#[test]
+fn a_killed_controller_leaves_a_campaign_that_can_be_asked_paused_and_aborted() {
+    let world = fleet("exec sleep 300");
+    let mut controller = with_ssh(&world, &["run", "plan.json", "--format", "json"]).spawn().unwrap();
+    let begun = Instant::now();
+    while !world.run(&["status"]).stdout.contains("preflight") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the campaign never began");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // The hosts are locked, the controller is alive.
+    let ran = world.finish(with_ssh(&world, &["run", "plan.json"]), "");
+    assert_eq!(ran.code, Some(9), "{}", ran.show());
+    assert!(ran.stderr.contains("has not ended"), "{}", ran.show());
+    let ran = world.finish(with_ssh(&world, &["resume"]), "");
+    assert_eq!(ran.code, Some(9), "{}", ran.show());
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+
+    let status = world.run(&["status", "--format", "json"]).json();
+    let campaign = status[0]["campaign"].as_str().unwrap().to_owned();
+    super::conform::conforms("status", &status[0]);
+    let shown = |args: &[&str]| {
+        let ran = world.run(args);
+        assert_eq!(ran.code, Some(0));
+        ran.show().replace(&campaign, "[CAMPAIGN]")
+    };
+    insta::assert_snapshot!(shown(&["pause"]), @r"
+    exit: 0
+    ----- stderr
+    campaign [CAMPAIGN]: what runs is finished, nothing new starts; go on with `switchback resume`
+    ");
+    insta::assert_snapshot!(shown(&["abort", &campaign]), @r"
+    exit: 0
+    ----- stderr
+    campaign [CAMPAIGN]: hosts in the middle go back, then it ends. Where no controller runs, `switchback resume [CAMPAIGN]` does it
+    ");
+    replace_ssh(&world, REFUSED);
+    let ran = world.finish(with_ssh(&world, &["resume"]), "");
+    assert_eq!(ran.code, Some(8), "{}", ran.show());
+    assert!(ran.stderr.contains("aborted by tester"), "{}", ran.show());
+    assert!(world.run(&["status"]).stdout.contains("has ended"));
+}
