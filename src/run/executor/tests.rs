@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::{
-    AttemptId, CampaignId, Digest, ExecProvider, FactRef, Fix, HostName, Importance, Priority, Program, RuleName, StepId,
-    SwitchSettings,
+    AttemptId, CampaignId, Digest, ExecProvider, FactRef, Fix, HostName, Importance, Priority, Program, RuleName,
+    StepId, SwitchSettings,
 };
 use crate::plan::{HostPlan, PLAN_FORMAT, Plan, PlanReport, Probe, Rollout, StepKind, Strategy};
 use crate::switch::{SwitchError, TrafficState};
