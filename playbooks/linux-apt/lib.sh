@@ -171,6 +171,14 @@ predict() {
     # Inst NAME [OLD] (NEW ORIGIN [ARCH]); what is new has no [OLD].
     sed -n -e 's/^Inst \([^ ]*\) \[\([^]]*\)\] (\([^ ]*\) .*/\1 \2 \3/p' -e 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1 - \2/p' \
         "$work/plan" >"$work/changes"
+    # What apt passes over without a word (an instance of another architecture, say) would show only after the fix.
+    passed_over=
+    for target in $targets; do
+        name=${target%%=*}
+        awk -v name="$name" '{ sub(/:.*/, "", $1) } $1 == name { found = 1 } END { exit !found }' "$work/changes" ||
+            passed_over="$passed_over $name"
+    done
+    [ -z "$passed_over" ] || leave 4 transaction-incomplete "apt would not upgrade$passed_over"
 }
 
 # --- services ---------------------------------------------------------------------------------------------------
@@ -299,6 +307,22 @@ missing_services() {
             [ "$(systemctl show --property=ConditionResult --value -- "$unit")" != no ] || continue
         echo "$unit"
     done | words
+}
+
+# When the units of "$@" were started and how often again, a line each.
+starts_of() {
+    systemctl show --property=Id,NRestarts,ExecMainStartTimestampMonotonic -- "$@" |
+        awk '/^$/ { print line; line = ""; next } /^Id=/ { line = substr($0, 4) line; next } { line = line " " $0 }
+            END { if (line != "") print line }'
+}
+
+# The units of "$@" that do not stay up for three seconds. One that falls over at every start is active for a moment
+# each time it is tried, and that moment must not pass for health.
+unstable_services() {
+    [ $# -gt 0 ] || return 0
+    starts_of "$@" >"$work/starts"
+    sleep 3
+    starts_of "$@" | sort - "$work/starts" | uniq -u | cut -d ' ' -f 1 | words
 }
 
 # Why this host must be rebooted, one reason a line; nothing if it need not be.

@@ -11,11 +11,15 @@ if has_systemd; then
     while :; do
         # shellcheck disable=SC2086 # names of units hold no blanks
         missing=$(missing_services ${UNITS_BEFORE:-})
-        [ -n "$missing" ] && [ "$tries" -lt 30 ] || break
+        unstable=
+        # shellcheck disable=SC2086 # names of units hold no blanks
+        [ -n "$missing" ] || unstable=$(unstable_services ${UNITS_BEFORE:-})
+        [ -n "$missing$unstable" ] && [ "$tries" -lt 30 ] || break
         tries=$((tries + 1))
         sleep 1
     done
     [ -z "$missing" ] || leave 1 service-lost "active before and not now: $missing"
+    [ -z "$unstable" ] || leave 1 service-unstable "start again and again: $unstable"
 fi
 fact packages "$now"
 exit 0

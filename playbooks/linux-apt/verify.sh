@@ -43,7 +43,10 @@ if has_systemd; then
         # shellcheck disable=SC2086 # names of units hold no blanks
         missing=$(missing_services $required)
         stale=$(stale_services | sed -n 's/^restart //p' | words)
-        [ -n "$missing$stale" ] && [ "$tries" -lt 30 ] || break
+        unstable=
+        # shellcheck disable=SC2086 # names of units hold no blanks
+        [ -n "$missing$stale" ] || unstable=$(unstable_services $required)
+        [ -n "$missing$stale$unstable" ] && [ "$tries" -lt 30 ] || break
         tries=$((tries + 1))
         sleep 1
     done
@@ -51,6 +54,11 @@ if has_systemd; then
         # shellcheck disable=SC2086 # names of units hold no blanks
         systemctl status --no-pager --lines=20 -- $missing 2>&1
         leave 1 service-lost "active before and not now: $missing"
+    fi
+    if [ -n "$unstable" ]; then
+        # shellcheck disable=SC2086 # names of units hold no blanks
+        systemctl status --no-pager --lines=20 -- $unstable 2>&1
+        leave 1 service-unstable "start again and again: $unstable"
     fi
     for unit in $(failed_services); do
         case " ${FAILED_BEFORE:-} " in

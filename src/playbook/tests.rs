@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::diagnostic::{Diagnostics, Source};
 
+mod linux_apt;
 mod playbooks;
 
 /// Feeds a text to a shell that reads its script from standard input, as a host does; None where there is no such shell.

@@ -4,10 +4,13 @@
 //! says that nothing was done, anything else leaves it open. `backup` prints the reference of the backup as its last
 //! line, the same for the same key: it is called again with its key when nobody knows how the first call ended.
 
+use std::fs::File;
+
 use crate::engine::BoxFuture;
 use crate::model::{ExecProvider, Host, TimeSpan, exit};
-use crate::transport::{ProcessError, Ran, fill_argv, run_argv};
+use crate::transport::{ProcessError, Ran, fill_argv, run_argv_holding};
 
+use super::types::alone;
 use super::{BackupRef, Capabilities, Consistency, EffectKey, Provider, ProviderError};
 
 /// How long a command may take unless the inventory says otherwise.
@@ -30,9 +33,19 @@ impl ExecCommands {
     }
 
     async fn run(&self, argv: &[String], host: &Host, values: &[(&str, &str)]) -> Result<Ran, ProviderError> {
+        self.run_holding(argv, host, values, None).await
+    }
+
+    async fn run_holding(
+        &self,
+        argv: &[String],
+        host: &Host,
+        values: &[(&str, &str)],
+        lock: Option<File>,
+    ) -> Result<Ran, ProviderError> {
         let no_effect = |error: ProcessError| ProviderError::NoEffect(error.to_string());
         let argv = fill_argv(argv, host, values).map_err(no_effect)?;
-        let ran = match run_argv(&argv, self.commands.timeout.unwrap_or(TIMEOUT)).await {
+        let ran = match run_argv_holding(&argv, self.commands.timeout.unwrap_or(TIMEOUT), lock).await {
             Ok(ran) => ran,
             Err(error @ ProcessError::NotStarted(_)) => return Err(no_effect(error)),
             Err(error) => return Err(ProviderError::Unclear(error.to_string())),
@@ -60,7 +73,8 @@ impl Provider for ExecCommands {
 
     fn backup<'a>(&'a self, host: &'a Host, key: &'a EffectKey) -> BoxFuture<'a, Result<BackupRef, ProviderError>> {
         Box::pin(async move {
-            let ran = self.run(&self.commands.backup, host, &[("key", &key.0)]).await?;
+            let lock = alone(key)?;
+            let ran = self.run_holding(&self.commands.backup, host, &[("key", &key.0)], Some(lock)).await?;
             reference(&ran.last_line).ok_or_else(|| {
                 ProviderError::Unclear(format!(
                     "{:?}, the last line of the backup command, is not a reference: letters, digits and . _ - : / @ + =",
@@ -87,7 +101,7 @@ impl Provider for ExecCommands {
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async move {
             let values = [("ref", checked(backup)?), ("key", &key.0)];
-            self.run(&self.commands.restore, host, &values).await.map(|_| ())
+            self.run_holding(&self.commands.restore, host, &values, Some(alone(key)?)).await.map(|_| ())
         })
     }
 
@@ -182,6 +196,24 @@ mod tests {
         assert!(provider.verify_backup(&host(), &first).await.is_err());
         let gone = provider.restore(&host(), &first, &key("k")).await;
         assert!(matches!(gone, Err(ProviderError::NoEffect(_))), "75 says that nothing was done: {gone:?}");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_outlived_its_caller_is_not_joined_by_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut commands = provider(dir.path()).commands;
+        commands.restore =
+            sh(r#"echo begun >>"$1/log"; sleep 1; echo ended >>"$1/log""#, &[dir.path().to_str().unwrap()]);
+        let provider = ExecCommands::new(commands);
+        let (host, backup, key) = (host(), BackupRef("b".into()), key(dir.path().to_str().unwrap()));
+        let restore = || provider.restore(&host, &backup, &key);
+        let cut_off = tokio::time::timeout(std::time::Duration::from_millis(300), restore()).await;
+        assert!(cut_off.is_err());
+        let second = restore().await;
+        assert!(matches!(second, Err(ProviderError::Unclear(_))), "{second:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+        restore().await.unwrap();
+        assert_eq!(std::fs::read_to_string(dir.path().join("log")).unwrap(), "begun\nended\nbegun\nended\n");
     }
 
     #[tokio::test]

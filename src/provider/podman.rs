@@ -7,11 +7,13 @@ mod recreate;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
 use self::recreate::{Container, Recreate};
+use super::types::alone;
 use super::{BackupRef, Capabilities, Consistency, EffectKey, Provider, ProviderError};
 use crate::engine::BoxFuture;
 use crate::model::{Digest, Host, ProviderSettings, TimeSpan, printable};
@@ -118,8 +120,18 @@ impl Podman {
         target: Target<'_>,
         args: impl IntoIterator<Item = S>,
     ) -> Result<Answer, String> {
+        self.ask_holding(target, args, None).await
+    }
+
+    /// The same, with a lock that podman holds until it ends, also when this program ends before.
+    async fn ask_holding<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        target: Target<'_>,
+        args: impl IntoIterator<Item = S>,
+        lock: Option<File>,
+    ) -> Result<Answer, String> {
         let mut command = Command::new(&self.program);
-        command.args(args).stdin(Stdio::null());
+        command.args(args).stdin(lock.map_or_else(Stdio::null, Stdio::from));
         if let Some(conf) = target.containers_conf {
             command.env("CONTAINERS_CONF", conf);
         }
@@ -171,6 +183,8 @@ impl Podman {
     async fn do_backup(&self, host: &Host, key: &EffectKey) -> Result<BackupRef, ProviderError> {
         let target = target(host)?;
         let reference = reference(target.name, key);
+        // Before the host is woken: it may be frozen for a commit that goes on though its controller is gone.
+        let lock = alone(key)?;
         let container = self.awake(target).await.map_err(no_effect)?;
         let earlier: Option<Image> = self.inspect(target, "image", &reference).await.map_err(no_effect)?;
         if earlier.is_some_and(|image| image.label(KEY) == Some(&key.0)) {
@@ -189,7 +203,7 @@ impl Podman {
         args.extend(change(CONTAINER, target.name));
         args.extend(change(RECREATE, &recreate.to_label()));
         args.extend([target.name.to_owned(), reference.clone()]);
-        let answer = self.ask(target, args).await.map_err(ProviderError::Unclear)?;
+        let answer = self.ask_holding(target, args, Some(lock)).await.map_err(ProviderError::Unclear)?;
         if !answer.ok {
             self.awake(target).await.map_err(ProviderError::Unclear)?;
             // Of the host nothing was changed; a backup that is there all the same is found by the next try.

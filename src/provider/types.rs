@@ -1,7 +1,10 @@
 //! The contract of a provider.
 
+use std::fs::File;
+
 use crate::engine::BoxFuture;
 use crate::model::{Host, TimeSpan};
+use crate::transport::effect_lock;
 
 /// What a backup holds when services write while it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -72,4 +75,14 @@ pub trait Provider: Send + Sync {
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// All backups of ours that it holds for this host, with the key of each.
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, BackupRef)>, ProviderError>>;
+}
+
+/// The right to work on this effect, to be given to the process that does it. A controller that was killed leaves that
+/// process behind: whoever asks again must not start a second one beside it.
+pub(super) fn alone(key: &EffectKey) -> Result<File, ProviderError> {
+    match effect_lock(&key.0) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(ProviderError::Unclear(format!("an earlier call for {} still runs on this machine", key.0))),
+        Err(error) => Err(ProviderError::Unclear(format!("cannot lock {}: {error}", key.0))),
+    }
 }

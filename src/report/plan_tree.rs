@@ -52,7 +52,7 @@ fn step(step: &Step) -> Node {
     }
     let what = match &step.action {
         Action::Soak { span, every, .. } => format!(" for {span}, looked at every {every}"),
-        Action::Backup { keep } => format!(", kept for {keep}"),
+        Action::Backup { keep } => format!(", kept for {keep} or longer"),
         Action::Reboot { required: Some(_), .. } => " when required".to_owned(),
         _ => String::new(),
     };

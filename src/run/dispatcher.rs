@@ -237,6 +237,11 @@ impl Running {
 
     /// Looks into the box of signals.
     fn look(&mut self) -> Result<(), RunError> {
+        if self.campaign.state().campaign.clock().went_back(crate::env::now()).is_some() {
+            // The times to wake at were on the clock before: a watch would last longer by what it was set back.
+            self.wakes.clear();
+            self.input(Input::Tick, None)?;
+        }
         let campaign = self.campaign.id().clone();
         let waiting = match self.signals.waiting(&campaign) {
             Ok(waiting) => waiting,

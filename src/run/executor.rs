@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use crate::engine::{BoxFuture, Effected, Mode, StepContext, StepExecutor, StepRequest, StepResult};
-use crate::model::{Become, CampaignId, Command, Host, ProviderSettings, TimeSpan, printable};
+use crate::model::{Become, Command, Host, ProviderSettings, TimeSpan, printable};
 use crate::plan::{Action, Reason, Step};
 use crate::playbook::{command_payload, parse_output};
 use crate::provider::{self, Provider};
@@ -60,17 +60,6 @@ impl RemoteExecutor {
     #[must_use]
     pub fn with_backends(self, provider_of: Box<ProviderOf>, switch_of: Box<SwitchOf>) -> Self {
         Self { provider_of, switch_of, ..self }
-    }
-
-    /// Removes what a campaign's jobs left on a host. False if one of them still runs: then nothing was removed.
-    pub async fn forget(&self, host: &Host, campaign: &CampaignId) -> Result<bool, TransportError> {
-        let session = self.transport.open(host).await?;
-        // Commands that need no root ran as the login user, with a spool of its own.
-        let mut gone = self.spool.forget(&*session, campaign, false).await?;
-        if host.becomes == Become::Sudo {
-            gone &= self.spool.forget(&*session, campaign, true).await?;
-        }
-        Ok(gone)
     }
 
     fn backup_slots(&self, host: &Host, limit: Option<u32>) -> Option<Arc<Semaphore>> {

@@ -61,6 +61,9 @@ pub enum StoreError {
         /// The campaign.
         campaign: CampaignId,
     },
+    /// Its controller died before the first record, and its hosts went to another campaign.
+    #[error("campaign {0} never began, and hosts of it are in another now: run its plan again")]
+    GivenUp(CampaignId),
     /// The records do not chain.
     #[error("record {seq} of campaign {campaign} is broken: {why}")]
     Broken {
@@ -89,7 +92,7 @@ pub struct CampaignEntry {
     pub last: Option<Timestamp>,
     /// How many records it has.
     pub records: u64,
-    /// Whether it has ended.
+    /// Whether it has ended, or never began and was given up.
     pub ended: bool,
 }
 

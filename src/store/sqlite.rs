@@ -115,15 +115,40 @@ impl SqliteJournal {
     }
 
     fn lock_path(&self, campaign: &CampaignId) -> PathBuf {
-        self.path.with_file_name(format!("{campaign}.lock"))
+        lock_path(&self.path, campaign)
     }
+}
+
+fn lock_path(journal: &Path, campaign: &CampaignId) -> PathBuf {
+    journal.with_file_name(format!("{campaign}.lock"))
+}
+
+/// The fencing number of a campaign that can never be claimed again.
+const GIVEN_UP: i64 = 0;
+
+/// Frees the hosts of a campaign whose controller died before its first record: nothing was done on them, and nobody
+/// would ever free them. None if it has begun or somebody is about to begin it; else its claim.
+fn give_up(tx: &Transaction<'_>, journal: &Path, campaign: &CampaignId) -> rusqlite::Result<Option<File>> {
+    let sql = "SELECT EXISTS(SELECT 1 FROM record WHERE campaign = ?1)";
+    let begun: bool = tx.query_row(sql, [campaign.as_str()], |row| row.get(0))?;
+    let mut open = OpenOptions::new();
+    let claim = open.create(true).truncate(false).write(true).mode(0o600).open(lock_path(journal, campaign));
+    let Some(claim) = claim.ok().filter(|claim| !begun && claim.try_lock().is_ok()) else { return Ok(None) };
+    tx.execute("DELETE FROM host_lock WHERE campaign = ?1", [campaign.as_str()])?;
+    let sql = "INSERT INTO lease(campaign, fence, operator) VALUES(?1, ?2, '')
+        ON CONFLICT(campaign) DO UPDATE SET fence = excluded.fence, operator = ''";
+    tx.execute(sql, params![campaign.as_str(), GIVEN_UP])?;
+    Ok(Some(claim))
 }
 
 impl Journal for SqliteJournal {
     fn create(&mut self, campaign: &CampaignId, plan: &[u8], hosts: &[HostName]) -> Result<(), StoreError> {
         let path = self.path.clone();
         let write = |error: rusqlite::Error| failed(&path, "write the journal", &error);
+        let folder = path.clone();
         let tx = begin(&mut self.connection, &path)?;
+        // Held until the end, so that none of them begins meanwhile.
+        let mut given_up = Vec::new();
         let digest = Digest::of(plan).to_string();
         let sql = "INSERT INTO campaign(id, digest, plan) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING";
         if tx.execute(sql, params![campaign.as_str(), digest, plan]).map_err(write)? == 0 {
@@ -133,11 +158,14 @@ impl Journal for SqliteJournal {
             let sql = "INSERT INTO host_lock(host, campaign) VALUES(?1, ?2) ON CONFLICT DO NOTHING";
             let mut lock = tx.prepare(sql).map_err(write)?;
             for host in hosts {
-                if lock.execute([host.as_str(), campaign.as_str()]).map_err(write)? == 0 {
+                while lock.execute([host.as_str(), campaign.as_str()]).map_err(write)? == 0 {
                     let sql = "SELECT campaign FROM host_lock WHERE host = ?1";
                     let by: String = tx.query_row(sql, [host.as_str()], |row| row.get(0)).map_err(write)?;
                     let by = CampaignId::new(&by).unwrap_or_else(|_| campaign.clone());
-                    return Err(StoreError::HostBusy { host: host.clone(), campaign: by });
+                    match give_up(&tx, &folder, &by).map_err(write)? {
+                        Some(claim) => given_up.push(claim),
+                        None => return Err(StoreError::HostBusy { host: host.clone(), campaign: by }),
+                    }
                 }
             }
         }
@@ -159,7 +187,10 @@ impl Journal for SqliteJournal {
 
     fn campaigns(&mut self) -> Result<Vec<CampaignEntry>, StoreError> {
         let read = |error: rusqlite::Error| failed(&self.path, "read the journal", &error);
-        let sql = "SELECT c.id, c.digest, first.at, last.at, last.seq, last.kind FROM campaign c
+        let sql = "SELECT c.id, c.digest, first.at, last.at, last.seq,
+              CASE WHEN lease.fence = 0 THEN 'campaign_ended' ELSE last.kind END
+            FROM campaign c
+            LEFT JOIN lease ON lease.campaign = c.id
             LEFT JOIN record first ON first.campaign = c.id AND first.seq = 1
             LEFT JOIN record last ON last.campaign = c.id
               AND last.seq = (SELECT max(seq) FROM record WHERE campaign = c.id)
@@ -204,6 +235,15 @@ impl Journal for SqliteJournal {
                 return Err(StoreError::Claimed { campaign: campaign.clone(), by: printable(&by, 80) });
             }
             Err(TryLockError::Error(error)) => return Err(io(what(), &error)),
+        }
+        // Asked behind the lock: from here on nobody can give it up.
+        let sql = "SELECT EXISTS(SELECT 1 FROM lease WHERE campaign = ?1 AND fence = ?2)";
+        let given_up: bool = self
+            .connection
+            .query_row(sql, params![campaign.as_str(), GIVEN_UP], |row| row.get(0))
+            .map_err(|error| failed(&self.path, "claim the campaign", &error))?;
+        if given_up {
+            return Err(StoreError::GivenUp(campaign.clone()));
         }
         file.set_len(0)
             .and_then(|()| file.rewind())

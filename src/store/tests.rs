@@ -94,9 +94,9 @@ fn records_that_do_not_follow_are_refused_and_nothing_of_them_is_kept() {
 fn a_host_is_in_one_campaign_until_it_has_ended() {
     journals(|journal| {
         journal.create(&id("c1"), PLAN, &[host("a"), host("b"), host("c")]).unwrap();
+        let fence = journal.claim(&id("c1"), "ann").unwrap();
         let busy = journal.create(&id("c2"), PLAN, &[host("d"), host("b")]);
         assert_eq!(busy, Err(StoreError::HostBusy { host: host("b"), campaign: id("c1") }));
-        let fence = journal.claim(&id("c1"), "ann").unwrap();
         let start = records("c1", 1);
         journal.append(&id("c1"), fence, &start).unwrap();
         let mut chain = Chain::after(&start[0]);
@@ -104,6 +104,7 @@ fn a_host_is_in_one_campaign_until_it_has_ended() {
         let ended = chain.push(start[0].at, body);
         journal.append(&id("c1"), fence, &[ended]).unwrap();
         journal.create(&id("c2"), PLAN, &[host("d"), host("b")]).unwrap();
+        journal.claim(&id("c2"), "ann").unwrap();
         assert!(matches!(journal.create(&id("c3"), PLAN, &[host("a")]), Err(StoreError::HostBusy { .. })));
         let body = RecordBody::CampaignEnded { outcomes: [(HostOutcome::Fixed, 3)].into() };
         journal.append(&id("c1"), fence, &[chain.push(start[0].at, body)]).unwrap();
@@ -112,6 +113,29 @@ fn a_host_is_in_one_campaign_until_it_has_ended() {
         let busy = journal.create(&id("c4"), PLAN, &[host("b")]);
         assert_eq!(busy, Err(StoreError::HostBusy { host: host("b"), campaign: id("c2") }), "c1 no longer holds it");
     });
+}
+
+#[test]
+fn a_campaign_that_never_began_does_not_keep_its_hosts() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || SqliteJournal::open(dir.path()).unwrap();
+    let mut dead = open();
+    dead.create(&id("c1"), PLAN, &[host("a"), host("b")]).unwrap();
+    dead.claim(&id("c1"), "ann").unwrap();
+    let mut other = open();
+    let busy = Err(StoreError::HostBusy { host: host("b"), campaign: id("c1") });
+    assert_eq!(other.create(&id("c2"), PLAN, &[host("b")]), busy, "its controller is about to begin");
+    drop(dead);
+    other.create(&id("c2"), PLAN, &[host("b")]).unwrap();
+    assert_eq!(other.claim(&id("c1"), "ann"), Err(StoreError::GivenUp(id("c1"))));
+    assert!(other.campaigns().unwrap()[0].ended);
+    other.create(&id("c3"), PLAN, &[host("a")]).unwrap();
+    // One that has begun keeps them, controller or not.
+    let fence = other.claim(&id("c2"), "ann").unwrap();
+    other.append(&id("c2"), fence, &records("c2", 1)).unwrap();
+    drop(other);
+    let busy = Err(StoreError::HostBusy { host: host("b"), campaign: id("c2") });
+    assert_eq!(open().create(&id("c4"), PLAN, &[host("b")]), busy);
 }
 
 #[test]

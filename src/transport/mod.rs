@@ -14,7 +14,8 @@ mod types;
 mod wire;
 
 pub use local::LocalTransport;
-pub use process::{ProcessError, Ran, fill_argv, run_argv};
+pub use private_dir::effect_lock;
+pub use process::{ProcessError, Ran, fill_argv, run_argv, run_argv_holding};
 pub use remote_job::*;
 pub use ssh::{SshLimits, SshTransport};
 pub use types::*;

@@ -58,6 +58,26 @@ impl Drop for PrivateDir {
     }
 }
 
+/// A lock on an effect, for as long as this file or a copy of it that a child has got is open: also a child that has
+/// outlived this process. None while somebody else has it. What is left of it is swept like a dead folder.
+pub fn effect_lock(key: &str) -> io::Result<Option<File>> {
+    effect_lock_in(&usual_base()?, key)
+}
+
+fn effect_lock_in(base: &Path, key: &str) -> io::Result<Option<File>> {
+    own(base)?;
+    // Nobody sweeps between the opening and the locking.
+    let guard = File::create(base.join("lock"))?;
+    guard.lock()?;
+    let name = crate::model::Digest::of(key.as_bytes()).to_string();
+    let file = File::options().create(true).truncate(false).read(true).write(true).open(base.join(name + ".lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn usual_base() -> io::Result<PathBuf> {
     let uid = fs::metadata("/proc/self")?.uid();
     let runtime = crate::env::var("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
@@ -124,6 +144,20 @@ mod tests {
         let path = living.path().to_owned();
         drop(living);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn an_effect_is_locked_as_long_as_a_child_holds_it() {
+        let base = tempfile::Builder::new().prefix("sb").tempdir_in("/tmp").unwrap();
+        let held = effect_lock_in(base.path(), "c1/web-1/restore/1").unwrap().unwrap();
+        assert!(effect_lock_in(base.path(), "c1/web-2/restore/1").unwrap().is_some());
+        let mut child = std::process::Command::new("sleep").arg("30").stdin(held).spawn().unwrap();
+        assert!(effect_lock_in(base.path(), "c1/web-1/restore/1").unwrap().is_none());
+        drop(PrivateDir::create_in(base.path()).unwrap());
+        assert!(effect_lock_in(base.path(), "c1/web-1/restore/1").unwrap().is_none(), "a sweep leaves it alone");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(effect_lock_in(base.path(), "c1/web-1/restore/1").unwrap().is_some());
     }
 
     #[test]

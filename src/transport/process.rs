@@ -1,5 +1,6 @@
 //! Commands of the user's own on this machine: an argv, a limit, bounded output. No shell.
 
+use std::fs::File;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -87,14 +88,22 @@ fn fill<'v>(element: &str, value_of: &dyn Fn(&str) -> Option<&'v str>) -> Result
 /// Runs a command in a process group of its own, so that neither Ctrl-C at this program nor what it leaves behind
 /// gets in the way, and kills the group when the limit is reached.
 pub async fn run_argv(argv: &[String], limit: TimeSpan) -> Result<Ran, ProcessError> {
+    run_argv_holding(argv, limit, None).await
+}
+
+/// The same with a lock that the command holds until it ends, also when this program ends before: as its standard
+/// input, which is empty.
+pub async fn run_argv_holding(argv: &[String], limit: TimeSpan, lock: Option<File>) -> Result<Ran, ProcessError> {
     let Some((program, arguments)) = argv.split_first().filter(|(program, _)| !program.is_empty()) else {
         return Err(ProcessError::NotStarted("the command is empty".to_owned()));
     };
     let shown = printable(program, 200);
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(lock.map_or_else(Stdio::null, Stdio::from)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| ProcessError::NotStarted(format!("cannot run {shown}: {e}")))?;
+    // Its copy of the lock must not outlive the child's.
+    drop(command);
     let group = child.id();
     let (mut stdout, mut stderr) = (Bounded::default(), Bounded::default());
     let ended = {

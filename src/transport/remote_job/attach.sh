@@ -41,10 +41,25 @@ superseded() {
     return 1
 }
 
+# Removes campaigns that nobody has touched for a month, and uploads that were cut off. Until then their folders stay:
+# people read what the jobs said, and a call that arrives late finds that its job has run.
+tidy() {
+    for old in "$base"/*/; do
+        old=${old%/}
+        [ "$old" != "$base/$campaign" ] && [ -n "$(find "$old" -prune -mtime +30 2>/dev/null)" ] || continue
+        for lock in "$old"/*/*/lock; do
+            if [ -e "$lock" ] && ! flock -n -s "$lock" true; then continue 2; fi
+        done
+        rm -rf "$old"
+    done
+    find "$base" -maxdepth 1 -name '.new.*' -mmin +60 -exec rm -rf {} + 2>/dev/null
+}
+
 # A folder that appears whole or not at all: whoever moves it into place first has claimed the job.
 claim() {
     timeout -k 10 5 true 2>/dev/null || give_up not-claimed "no timeout(1) that could end the job"
     mkdir -p "$home" || give_up not-claimed "cannot make $home"
+    tidy
     new=$(mktemp -d "$base/.new.XXXXXX") || give_up not-claimed "cannot write to $base"
     if printf '%s' "$script" >"$new/script" &&
         printf '%s' "$runner" >"$new/runner" &&

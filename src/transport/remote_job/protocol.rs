@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AttemptId, CampaignId, Digest, TimeSpan, printable};
+use crate::model::{AttemptId, Digest, TimeSpan, printable};
 
 use super::super::{Session, TransportError};
 
 const COMMON: &str = include_str!("common.sh");
 const ATTACH: &str = include_str!("attach.sh");
 const RUNNER: &str = include_str!("runner.sh");
-const FORGET: &str = include_str!("forget.sh");
 
 /// What a call may take on top of the time that it waits for the job.
 const CALL_LIMIT: TimeSpan = TimeSpan::seconds(30);
@@ -150,23 +149,6 @@ impl JobSpool {
             }
             _ => return Err(out_of_protocol(&output.stdout, &output.stderr)),
         })
-    }
-
-    /// Removes what a campaign left on the host. False if one of its jobs still runs: then nothing was removed.
-    pub async fn forget(
-        &self,
-        session: &dyn Session,
-        campaign: &CampaignId,
-        root: bool,
-    ) -> Result<bool, TransportError> {
-        let values =
-            BTreeMap::from([("base", self.base.clone().unwrap_or_default()), ("campaign", campaign.to_string())]);
-        let output = session.run(&assemble(&values, FORGET), root, CALL_LIMIT).await?;
-        match split_line(&output.stdout).0 {
-            b"##job gone" => Ok(true),
-            b"##job running" => Ok(false),
-            _ => Err(out_of_protocol(&output.stdout, &output.stderr)),
-        }
     }
 }
 

@@ -233,19 +233,28 @@ async fn a_host_that_cannot_take_it_says_why() {
 }
 
 #[tokio::test]
-async fn a_campaign_is_forgotten_when_nothing_of_it_runs() {
+async fn what_campaigns_left_goes_after_a_month_unless_it_still_runs() {
     let place = Place::new();
+    let of = |campaign: &str, script: &str| {
+        let mut job = place.counting(1, script);
+        job.attempt.campaign = CampaignId::new(campaign).unwrap();
+        job
+    };
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done", place.file("go").display());
     let (transport, host) = local();
     let session = transport.open(&host).await.unwrap();
-    let job = place.counting(1, &format!("until [ -e {} ]; do sleep 0.1; done", place.file("go").display()));
-    let state = place.spool.attach(&*session, &job, Call::StartOrAttach, TimeSpan::ZERO).await.unwrap();
-    assert!(matches!(state, JobState::Running(_)), "{state:?}");
-    assert!(!place.spool.forget(&*session, &job.attempt.campaign, false).await.unwrap());
+    for (campaign, script, days) in [("old", "true", 32), ("young", "true", 29), ("busy", wait.as_str(), 32)] {
+        place.spool.attach(&*session, &of(campaign, script), Call::StartOrAttach, TimeSpan::ZERO).await.unwrap();
+        let past = std::time::SystemTime::now() - Duration::from_secs(days * 24 * 3600);
+        std::fs::File::open(place.file("it's jobs").join(campaign)).unwrap().set_modified(past).unwrap();
+    }
+    done(call(&place, &of("new", "true"), Call::StartOrAttach).await);
+    let mut left: Vec<_> =
+        std::fs::read_dir(place.file("it's jobs")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["busy", "new", "young"]);
     std::fs::write(place.file("go"), "").unwrap();
-    done(call(&place, &job, Call::Look).await);
-    assert!(place.spool.forget(&*session, &job.attempt.campaign, false).await.unwrap());
-    assert_eq!(call(&place, &job, Call::Look).await, JobState::Absent);
-    assert!(place.spool.forget(&*session, &job.attempt.campaign, false).await.unwrap(), "twice is harmless");
+    done(call(&place, &of("busy", &wait), Call::StartOrAttach).await);
 }
 
 #[tokio::test]
