@@ -49,9 +49,8 @@ pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> O
 pub(super) fn load_playbooks(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Playbook> {
     let mut playbooks = Vec::new();
     for path in paths {
-        match read_text(path) {
-            Ok(text) => playbooks.extend(Playbook::load(&Source::new(path.display().to_string(), text), diagnostics)),
-            Err(problem) => diagnostics.push(problem),
+        if let Some(text) = read_text(path, diagnostics) {
+            playbooks.extend(Playbook::load(&Source::new(path.display().to_string(), text), diagnostics));
         }
     }
     playbooks.extend(playbook::shipped());
@@ -127,16 +126,18 @@ pub(super) fn file_digest(paths: &[PathBuf]) -> Result<Digest, CommandError> {
     Ok(Digest::of(lines.as_bytes()))
 }
 
-fn read_text(path: &Path) -> Result<String, Diagnostic> {
-    let unreadable = |error: &std::io::Error| {
-        Diagnostic::error("unreadable-file", format!("cannot read `{}`: {error}", path.display()))
-    };
-    let length = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
-    if length > MAX_TEXT {
-        let message = format!("{} has {length} bytes, more than {MAX_TEXT}", path.display());
-        return Err(Diagnostic::error("file-too-large", message));
-    }
-    std::fs::read_to_string(path).map_err(|error| unreadable(&error))
+fn read_text(path: &Path, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = std::fs::metadata(path).and_then(|file| match file.len() {
+        length if length > MAX_TEXT => {
+            Err(std::io::Error::other(format!("it has {length} bytes, more than {MAX_TEXT}")))
+        }
+        _ => std::fs::read_to_string(path),
+    });
+    text.map_err(|error| {
+        let message = format!("cannot read `{}`: {error}", path.display());
+        diagnostics.push(Diagnostic::error("unreadable-file", message));
+    })
+    .ok()
 }
 
 fn shown(paths: &[PathBuf]) -> String {
