@@ -104,13 +104,19 @@ fn with_ssh(world: &World, args: &[&str]) -> Command {
     command
 }
 
-const REFUSED: &str = "echo 'connect to host: Connection refused' >&2; exit 255";
+/// Answers nothing, for as long as its controller lives.
+const SILENT: &str = "while kill -0 $PPID 2>/dev/null; do sleep 0.2; done";
+
+/// Refuses at once and for good; `ssh` says why in the log that it is given.
+const MISMATCH: &str =
+    "while [ $# -gt 1 ]; do [ \"$1\" = -E ] && echo 'Host key verification failed.' >\"$2\"; shift; done; exit 255";
 
 #[test]
 fn a_canary_that_cannot_be_reached_is_left_untouched_and_the_campaign_pauses() {
-    let world = fleet(REFUSED);
+    let world = fleet(MISMATCH);
     let ran = world.finish(with_ssh(&world, &["run", "plan.json", "--html", "r.html"]), "");
     assert_eq!(ran.code, Some(7), "{}", ran.show());
+    assert!(ran.stderr.contains("Host key verification failed"), "{}", ran.show());
     assert!(ran.stderr.contains("go on with: switchback resume"), "{}", ran.show());
     assert!(ran.stdout.is_empty() && ran.stderr.contains("ended as untouched"), "{}", ran.show());
     assert!(std::fs::read_to_string(world.path().join("r.html")).unwrap().contains("untouched"));
@@ -120,7 +126,7 @@ fn a_canary_that_cannot_be_reached_is_left_untouched_and_the_campaign_pauses() {
 
 #[test]
 fn a_killed_controller_leaves_a_campaign_that_can_be_asked_paused_and_aborted() {
-    let world = fleet("exec sleep 300");
+    let world = fleet(SILENT);
     let mut controller = with_ssh(&world, &["run", "plan.json", "--format", "json"]).spawn().unwrap();
     let begun = Instant::now();
     while !world.run(&["status"]).stdout.contains("preflight") {
@@ -154,7 +160,7 @@ fn a_killed_controller_leaves_a_campaign_that_can_be_asked_paused_and_aborted() 
     ----- stderr
     campaign [CAMPAIGN]: hosts in the middle go back, then it ends. Where no controller runs, `switchback resume [CAMPAIGN]` does it
     ");
-    replace_ssh(&world, REFUSED);
+    replace_ssh(&world, MISMATCH);
     let ran = world.finish(with_ssh(&world, &["resume"]), "");
     assert_eq!(ran.code, Some(8), "{}", ran.show());
     assert!(ran.stderr.contains("aborted by tester"), "{}", ran.show());
