@@ -140,8 +140,8 @@ pub struct Scan {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How many hosts are asked at once
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    pub concurrency: usize,
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

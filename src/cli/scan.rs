@@ -36,7 +36,7 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
         .filter(|host| args.hosts.is_empty() || args.hosts.contains(&host.name))
         .cloned()
         .collect();
-    let (scans, failed) = scan_hosts(hosts, args.concurrency, printer)?;
+    let (scans, failed) = scan_hosts(hosts, usize::from(args.concurrency), printer)?;
     if let Some(path) = &args.output {
         write(path, &scans)?;
     }

@@ -39,6 +39,7 @@ fn hosts_must_be_in_the_inventory() {
     hint: --host names hosts as the inventory names them
     ");
     world.refused(2, &["scan", "-i", "inventory.yaml", "--host", "-oProxyCommand=reboot"]);
+    world.refused(2, &["scan", "-i", "inventory.yaml", "--concurrency", "0"]);
 }
 
 #[test]

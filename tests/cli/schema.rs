@@ -5,6 +5,7 @@ use std::path::Path;
 use super::World;
 
 /// `SWITCHBACK_BLESS=1` writes the files instead of comparing them.
+#[expect(clippy::disallowed_methods, reason = "the test asks its own environment")]
 #[test]
 fn committed_schemas_are_what_the_program_prints() {
     let world = World::new();
