@@ -178,13 +178,34 @@ async fn a_pause_from_another_process_holds_and_outlives_the_controller() {
     assert!(status.active.is_empty() && status.ended.len() < 3, "{status:?}");
     drop(controller);
 
-    let next = EmbeddedEngine::new(dir.path(), executor, OnPause::Wait);
-    // Asked while nobody controls it: it waits for whoever does next.
-    next.signal(&campaign, Signal::Resume { by: "someone".to_owned() }).await.unwrap();
+    // One that waits while it is paused takes it up as it stands; asked while nobody controls it, it goes on.
+    let next = EmbeddedEngine::new(dir.path(), executor.clone(), OnPause::Wait);
     resume(&next, &campaign).await.unwrap();
-    let status = wait(&next, &campaign).await.unwrap();
+    assert_eq!(next.status(&campaign).await.unwrap().phase, Phase::Paused);
+    drop(next);
+    // One that stops when it is paused would have nothing to do: to resume is to go on.
+    let last = EmbeddedEngine::new(dir.path(), executor, OnPause::Stop);
+    resume(&last, &campaign).await.unwrap();
+    let status = wait(&last, &campaign).await.unwrap();
     assert_eq!(status.phase, Phase::Ended);
     assert!(status.ended.values().all(|outcome| *outcome == HostOutcome::Fixed), "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_of_a_paused_campaign_is_done_by_whoever_resumes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fleet, plan, _) = sample(&Shape { soak: TimeSpan::hours(1), ..Shape::default() }, 1);
+    let executor = executor(fleet.world());
+    let engine = EmbeddedEngine::new(dir.path(), executor.clone(), OnPause::Stop);
+    let campaign = engine.start(plan, "ops").await.unwrap();
+    until(&engine, &campaign, is_intent("web-1/preflight")).await;
+    engine.signal(&campaign, Signal::Pause { by: "ops".to_owned() }).await.unwrap();
+    assert_eq!(wait(&engine, &campaign).await.unwrap().phase, Phase::Paused);
+    engine.signal(&campaign, Signal::Abort { by: "ops".to_owned() }).await.unwrap();
+    resume(&engine, &campaign).await.unwrap();
+    let status = wait(&engine, &campaign).await.unwrap();
+    assert_eq!(status.phase, Phase::Ended);
+    assert!(status.ended.values().any(|outcome| *outcome == HostOutcome::Untouched), "{status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -131,7 +131,8 @@ impl Podman {
         lock: Option<File>,
     ) -> Result<Answer, String> {
         let mut command = Command::new(&self.program);
-        command.args(args).stdin(lock.map_or_else(Stdio::null, Stdio::from));
+        // A group of its own: Ctrl-C asks this program to pause, and must not cut a commit or a restore off.
+        command.args(args).process_group(0).stdin(lock.map_or_else(Stdio::null, Stdio::from));
         if let Some(conf) = target.containers_conf {
             command.env("CONTAINERS_CONF", conf);
         }

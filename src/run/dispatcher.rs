@@ -106,7 +106,15 @@ pub(super) async fn run(
     running.input(first, None)?;
     let mut look = tokio::time::interval(SIGNALS_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while !(running.finished || on_pause == OnPause::Stop && running.stands_still()) {
+    while !running.finished {
+        if on_pause == OnPause::Stop && running.stands_still() {
+            // What somebody asked before now is not to wait for the next controller.
+            running.look()?;
+            if running.stands_still() {
+                break;
+            }
+            continue;
+        }
         let wake = running.wakes.first().copied();
         tokio::select! {
             // Results before time: a step that ended in time is not to be judged by a clock that ticked meanwhile.

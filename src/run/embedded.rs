@@ -73,7 +73,8 @@ impl EmbeddedEngine {
         Self { dir: dir.to_owned(), journal, executor, on_pause, controllers: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Takes up a campaign whose controller is gone: folds its journal and asks hosts what became of what ran.
+    /// Takes up a campaign whose controller is gone: folds its journal and asks hosts what became of what ran. An engine
+    /// that stops when a campaign is paused lets a paused one go on.
     pub async fn resume(&self, campaign: &CampaignId, operator: &str) -> Result<(), RunError> {
         let mut journal = self.open().await?;
         let id = campaign.clone();
@@ -93,6 +94,14 @@ impl EmbeddedEngine {
             return Err(RunError::Ended(campaign.clone()));
         }
         let operator = operator.to_owned();
+        if self.on_pause == OnPause::Stop {
+            // Taken up as it stands it would stop again at once. It waits behind what was asked before, so that an
+            // abort stays one; where nothing is paused it changes nothing.
+            let (dir, id, by) = (self.dir.clone(), campaign.clone(), operator.clone());
+            blocking(move || SignalBox::open(&dir)?.post(&id, &Signal::Resume { by }))
+                .await
+                .map_err(RunError::Store)?;
+        }
         // The first controller may have died between registering the campaign and its first record.
         let first = if records.is_empty() { Input::Start { operator } } else { Input::Recover { operator } };
         self.control(folded, digest, journal, fence, &records, first)

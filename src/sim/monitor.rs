@@ -68,6 +68,8 @@ pub(super) struct Monitor {
     asked: BTreeSet<AttemptId>,
     started: BTreeSet<AttemptId>,
     effects: BTreeMap<(HostName, StepKind), u32>,
+    /// Steps that took effect.
+    affected: BTreeSet<StepId>,
     running: BTreeMap<AttemptId, StepKind>,
     begun: BTreeSet<StepId>,
     succeeded: BTreeSet<StepId>,
@@ -91,6 +93,7 @@ impl Monitor {
             asked: BTreeSet::new(),
             started: BTreeSet::new(),
             effects: BTreeMap::new(),
+            affected: BTreeSet::new(),
             running: BTreeMap::new(),
             begun: BTreeSet::new(),
             succeeded: BTreeSet::new(),
@@ -233,7 +236,8 @@ impl Monitor {
         }
         let later_undone = host.steps[at_step + 1..]
             .iter()
-            .filter(|later| self.effects.contains_key(&(host.host.name.clone(), later.kind)))
+            // By id: what takes the drain back is of the same kind as the step that follows the verify.
+            .filter(|later| self.affected.contains(&later.id))
             .all(|later| later.undo.iter().all(|undo| self.succeeded.contains(&undo.id)));
         if !later_undone {
             self.complain(at, Invariant::Order, format!("{} began before later steps were taken back", step.id));
@@ -263,6 +267,7 @@ impl Monitor {
         {
             self.complain(at, Invariant::RunOnce, format!("{attempt} took effect while {other} still ran"));
         }
+        self.affected.insert(attempt.step.clone());
         let times = self.effects.entry((name.clone(), kind)).or_insert(0);
         *times += 1;
         if *times > 1 && matches!(kind, StepKind::Fix | StepKind::Restart | StepKind::Reboot | StepKind::Restore) {
