@@ -111,6 +111,13 @@ fn fake(dir: &tempfile::TempDir, script: &str) -> std::io::Result<Podman> {
     Ok(Podman::with_program(path))
 }
 
+/// Calls for one key exclude each other on the whole machine: every test has a key of its own.
+fn key() -> EffectKey {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    EffectKey(format!("test/{}/{number}", std::process::id()))
+}
+
 fn host() -> Result<Host, Box<dyn std::error::Error>> {
     let mut host = Host::named(HostName::new("web-1")?);
     host.provider = Some(ProviderSettings::Podman { name: "a".to_owned(), containers_conf: None });
@@ -120,7 +127,7 @@ fn host() -> Result<Host, Box<dyn std::error::Error>> {
 #[tokio::test]
 async fn a_podman_that_is_not_there_has_changed_nothing() -> Fallible {
     let podman = Podman::with_program("/nonexistent/podman");
-    let (host, key) = (host()?, EffectKey("k".to_owned()));
+    let (host, key) = (host()?, key());
     let backup = BackupRef("localhost/switchback-backup/a:1".to_owned());
     assert!(matches!(podman.backup(&host, &key).await, Err(ProviderError::NoEffect(_))));
     assert!(matches!(podman.restore(&host, &backup, &key).await, Err(ProviderError::NoEffect(_))));
@@ -135,7 +142,7 @@ async fn a_backup_of_another_host_is_neither_restored_nor_deleted() -> Fallible 
         &dir,
         r#"case $2 in inspect) echo '[{"Labels":{"io.switchback.backup.container":"b"}}]' ;; exists) ;; *) exit 9 ;; esac"#,
     )?;
-    let (host, key) = (host()?, EffectKey("k".to_owned()));
+    let (host, key) = (host()?, key());
     let backup = BackupRef("localhost/switchback-backup/b:1".to_owned());
     assert!(matches!(podman.restore(&host, &backup, &key).await, Err(ProviderError::NoEffect(_))));
     assert!(matches!(podman.delete_backup(&host, &backup).await, Err(ProviderError::NoEffect(_))));
@@ -148,7 +155,7 @@ async fn a_backup_of_another_host_is_neither_restored_nor_deleted() -> Fallible 
 async fn a_podman_that_cannot_say_is_not_taken_for_a_no() -> Fallible {
     let dir = tempfile::tempdir()?;
     let podman = fake(&dir, "echo 'database is locked' >&2; exit 125")?;
-    let (host, key) = (host()?, EffectKey("k".to_owned()));
+    let (host, key) = (host()?, key());
     let failed = podman.backup(&host, &key).await;
     let Err(ProviderError::NoEffect(why)) = failed else { panic!("{failed:?}") };
     assert_eq!(why, "database is locked");
