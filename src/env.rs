@@ -30,10 +30,21 @@ pub fn random_hex() -> std::io::Result<String> {
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
-/// Who runs this program: `$SUDO_USER`, else `$USER`, else `$LOGNAME`.
+/// Who runs this program: `$SUDO_USER`, else the name of the user whose process it is, else the user's number.
 pub fn operator() -> String {
-    ["SUDO_USER", "USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| var(name).filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| "unknown".to_owned())
+    if let Some(user) = var("SUDO_USER").filter(|user| !user.is_empty()) {
+        return crate::model::printable(&user, 64);
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next().map(str::to_owned));
+    let Some(uid) = uid else {
+        return var("USER").filter(|user| !user.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+    };
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(&uid)).then(|| name.to_owned())
+    });
+    name.unwrap_or(format!("uid {uid}"))
 }

@@ -152,7 +152,7 @@ impl World {
             .current_dir(self.path())
             .env_clear()
             .env("HOME", self.path())
-            .env("USER", "tester")
+            .env("SUDO_USER", "tester")
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
