@@ -102,6 +102,9 @@ fn table(scans: &[HostScan]) -> String {
         if scan.facts.reboot_pending {
             let _ = writeln!(text, "  reboot pending: {}", scan.facts.reboot_why.join("; "));
         }
+        for note in &scan.facts.notes {
+            let _ = writeln!(text, "  {note}");
+        }
         if !scan.facts.stale_services.is_empty() {
             let units: Vec<&str> = scan.facts.stale_services.iter().map(|u| u.as_str()).collect();
             let _ = writeln!(text, "  still use deleted libraries: {}", units.join(", "));

@@ -196,6 +196,65 @@ fn a_killed_controller_resumes_and_the_fix_ran_once() {
     assert_eq!(fleet.version(host, CANARY), "1.1");
 }
 
+/// A campaign of two hosts whose canary is in the middle of a slow fix.
+fn in_the_middle<'a>(fleet: &'a Fleet) -> (Work<'a>, Child) {
+    let work = Work::new(fleet, &format!("{POLICY}{ONLY_CANARY}"));
+    let slow = Fault::Slow { seconds: 12 };
+    fleet.lab.plant("web-1", slow, Trigger::Now).unwrap();
+    fleet.lab.plant("web-2", Fault::Healthy, Trigger::Now).unwrap();
+    work.scan("before.json");
+    work.plan();
+    let mut controller = work.start(&["run", "plan.json"]);
+    eventually("the fix is in its middle", 120, || {
+        assert!(controller.try_wait().unwrap().is_none(), "the controller ended before the fix\n{}", work.log());
+        fleet.lab.fired("web-1", slow).unwrap()
+    });
+    (work, controller)
+}
+
+fn interrupt(controller: &Child) {
+    let sent = Command::new("kill").args(["-INT", &controller.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn ctrl_c_once_finishes_what_runs_and_resume_goes_on() {
+    let Some(fleet) = Fleet::up("ctrlc", 2) else { return };
+    let (work, mut controller) = in_the_middle(&fleet);
+
+    interrupt(&controller);
+    let code = controller.wait().unwrap().code();
+
+    let log = work.log();
+    assert_eq!(code, Some(7), "{log}");
+    assert!(log.contains("paused by"), "{log}");
+    let outcomes = work.outcomes();
+    assert_eq!((outcomes["web-1"].as_str(), outcomes["web-2"].as_str()), ("fixed", "none"), "{log}");
+    assert_eq!(fleet.version("web-2", CANARY), "1.0", "nothing new was started");
+    let (code, _, log) = work.run(&["resume"]);
+    assert_eq!((code, work.outcomes()["web-2"].as_str()), (0, "fixed"), "{log}");
+}
+
+#[test]
+fn ctrl_c_twice_takes_back_what_is_in_the_middle() {
+    let Some(fleet) = Fleet::up("abort", 2) else { return };
+    let (work, mut controller) = in_the_middle(&fleet);
+    let before = packages(&fleet, "web-2");
+
+    interrupt(&controller);
+    eventually("the pause is durable", 10, || work.log().contains("paused by"));
+    interrupt(&controller);
+    let code = controller.wait().unwrap().code();
+
+    let log = work.log();
+    assert_eq!(code, Some(8), "{log}");
+    let outcomes = work.outcomes();
+    assert_eq!((outcomes["web-1"].as_str(), outcomes["web-2"].as_str()), ("restored", "untouched"), "{log}");
+    assert_eq!(fleet.version("web-1", CANARY), "1.0");
+    assert_eq!(packages(&fleet, "web-2"), before);
+    assert_eq!(health(&fleet, "web-1"), "200");
+}
+
 #[test]
 fn a_failing_update_and_a_lost_network_both_lead_back() {
     let Some(fleet) = Fleet::up("back", 2) else { return };
