@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{FindingId, HostName, Importance, Priority, RuleName, Score, TimeSpan};
+use super::{FindingId, HostName, Importance, Priority, RuleName, Score};
 
 /// What is to be done with a finding.
 #[derive(
@@ -180,23 +180,4 @@ impl Strategy {
             Self::InPlace => "in_place",
         }
     }
-}
-
-/// How long a thing takes: the planner's guess, and what the window gate reserves.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-pub struct Expected {
-    /// Usual duration (P95 of history, else the playbook's estimate).
-    pub p95: TimeSpan,
 }
