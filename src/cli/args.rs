@@ -117,8 +117,14 @@ pub enum Command {
 )]
 pub struct Findings {
     /// Scanner report, or HOST=REPORT to say which host it is about
-    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required = true, num_args = 1..)]
+    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required_unless_present = "formats", num_args = 1..)]
     pub reports: Vec<String>,
+    /// Read the reports as this format, whatever their content looks like
+    #[arg(long, value_name = "FORMAT")]
+    pub from: Option<String>,
+    /// List the formats that are read
+    #[arg(long)]
+    pub formats: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -187,6 +193,9 @@ pub struct Plan {
     /// Scanner report, or HOST=REPORT to say which host it is about
     #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required = true, num_args = 1..)]
     pub reports: Vec<String>,
+    /// Read the reports as this format, whatever their content looks like
+    #[arg(long, value_name = "FORMAT")]
+    pub from: Option<String>,
     /// Playbooks beside the shipped ones
     #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
     pub playbooks: Vec<PathBuf>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::intake::{IntakeError, ReadOptions, Report, Reports, read_report_file};
+use crate::intake::{IntakeError, ReadOptions, Report, Reports, read_report_file, report_formats};
 use crate::model::{Finding, HostName, Severity};
 use crate::report::FindingsView;
 
@@ -14,7 +14,11 @@ use super::exit::Exit;
 use super::printer::Printer;
 
 pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandError> {
-    let reports = read_reports(&args.reports)?;
+    if args.formats {
+        let line = |(name, title)| format!("{name:<22} {title}\n");
+        return printer.data(&report_formats().map(line).collect::<String>()).map(|()| Exit::Ok);
+    }
+    let reports = read_reports(&args.reports, args.from.as_deref())?;
     for (what, count) in &reports.set_aside {
         printer.talk(format!("beside vulnerabilities: {count} {what}"));
     }
@@ -29,12 +33,12 @@ pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandErro
 }
 
 /// Reads `[HOST=]PATH` reports; all problems of all files at once.
-pub(super) fn read_reports(arguments: &[String]) -> Result<Reports, CommandError> {
+pub(super) fn read_reports(arguments: &[String], format: Option<&str>) -> Result<Reports, CommandError> {
     let mut reports: Vec<Report> = Vec::new();
     let mut problems: Vec<IntakeError> = Vec::new();
     for argument in arguments {
         let (host, path) = split(argument);
-        match read_report_file(Path::new(path), &ReadOptions { host }) {
+        match read_report_file(Path::new(path), &ReadOptions { host, format: format.map(str::to_owned) }) {
             Ok(report) => reports.push(report),
             Err(error) => problems.push(error),
         }
@@ -75,7 +79,7 @@ fn table(reports: &Reports) -> String {
                 text,
                 "  {severity:<10} {score:>4}  {:<20} {} {installed} -> {fixed}",
                 finding.vulnerability.as_str(),
-                finding.package
+                finding.package.as_ref().map_or("-", |package| package.as_str())
             );
         }
     }

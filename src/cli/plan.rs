@@ -27,7 +27,7 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
     let policy = load_policy(&args.policies, &mut diagnostics);
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
     let mut inventory = read_inventory(&args.inventory, &mut diagnostics);
-    let reports = match read_reports(&args.reports) {
+    let reports = match read_reports(&args.reports, args.from.as_deref()) {
         Ok(reports) => Some(reports),
         Err(error) => {
             error.diagnostics.into_iter().for_each(|d| diagnostics.push(d));

@@ -140,7 +140,7 @@ fn findings(
             if findings.len() >= MAX_FINDINGS {
                 return Err(format!("more than {MAX_FINDINGS} findings"));
             }
-            let id = Finding::make_id(&asset, &vulnerability, &update.package, Some(&update.installed), None);
+            let id = Finding::make_id(&asset, &vulnerability, Some(&update.package), Some(&update.installed), None);
             let finding = Finding {
                 id: id.clone(),
                 asset: asset.clone(),
@@ -148,7 +148,7 @@ fn findings(
                 aliases: BTreeSet::new(),
                 kind: VulnerabilityType::Linux,
                 ecosystem: "deb".to_owned(),
-                package: update.package.clone(),
+                package: Some(update.package.clone()),
                 location: None,
                 installed: Some(update.installed.clone()),
                 fixed: vec![update.fixed.clone()],
@@ -213,8 +213,11 @@ mod tests {
     #[test]
     fn every_pending_update_is_a_finding_of_each_of_its_cves() {
         let scan = parse(&REAL).unwrap();
-        let found: Vec<(&str, &str, &str)> =
-            scan.findings.iter().map(|f| (f.package.as_str(), f.vulnerability.as_str(), f.fixed[0].as_str())).collect();
+        let found: Vec<(&str, &str, &str)> = scan
+            .findings
+            .iter()
+            .map(|f| (f.package.as_ref().unwrap().as_str(), f.vulnerability.as_str(), f.fixed[0].as_str()))
+            .collect();
         assert_eq!(
             found,
             [

@@ -6,10 +6,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::IntakeError;
-use super::lenient::{Text, otherwise};
+use super::lenient::otherwise;
 use crate::model::printable;
 
 /// No report and no inventory is larger than this.
@@ -39,28 +39,23 @@ fn check_size(name: &str, bytes: &[u8]) -> Result<(), IntakeError> {
         .help("split it: one file per host"))
 }
 
-/// The text of a JSON file within its bounds, without a byte order mark.
+/// The bytes of a file within their bounds, without a byte order mark.
 pub(super) fn check<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a [u8], IntakeError> {
     check_size(name, bytes)?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let first = bytes.iter().copied().find(|b| !b.is_ascii_whitespace());
-    let wrong = |what: &str, help: &str| Err(IntakeError::new("invalid-json", name, what).at(1, 1).help(help));
-    match first {
-        None => return wrong("the file is empty", "did the scanner fail? an empty report would be `{}` or `null`"),
-        Some(b'<') => return wrong("the file is XML or HTML, not JSON", "write the report as JSON"),
-        Some(0x1f) if bytes.starts_with(b"\x1f\x8b") => {
-            return wrong("the file is compressed with gzip", "decompress it first");
+    Ok(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+}
+
+/// Whether JSON nests within its bound.
+pub(super) fn check_depth(name: &str, bytes: &[u8]) -> Result<(), IntakeError> {
+    match too_deep(bytes) {
+        None => Ok(()),
+        Some(offset) => {
+            let (line, column) = place(bytes, offset);
+            Err(IntakeError::new("nesting-too-deep", name, format!("nested deeper than {MAX_DEPTH} levels"))
+                .at(line, column)
+                .help("no scanner writes such a file"))
         }
-        Some(0xff | 0xfe) => return wrong("the file is UTF-16, not UTF-8", "save it as UTF-8"),
-        Some(_) => {}
     }
-    if let Some(offset) = too_deep(bytes) {
-        let (line, column) = place(bytes, offset);
-        return Err(IntakeError::new("nesting-too-deep", name, format!("nested deeper than {MAX_DEPTH} levels"))
-            .at(line, column)
-            .help("no scanner writes such a file"));
-    }
-    Ok(bytes)
 }
 
 /// Where brackets outside of strings nest too deeply.
@@ -93,7 +88,8 @@ fn too_deep(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-fn place(bytes: &[u8], offset: usize) -> (usize, usize) {
+/// Line and column of an offset, both from 1.
+pub(super) fn place(bytes: &[u8], offset: usize) -> (usize, usize) {
     let before = &bytes[..offset.min(bytes.len())];
     let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
     (before.iter().filter(|&&b| b == b'\n').count() + 1, before.len() - line_start + 1)
@@ -116,36 +112,57 @@ pub(super) fn parse<'de, T: Deserialize<'de>>(name: &str, bytes: &'de [u8]) -> R
     })
 }
 
-/// What the root of a document is.
-#[derive(Debug, PartialEq, Eq)]
+/// What the upper levels of a document are: enough to tell formats apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
     Null,
     Scalar,
-    /// With the root of its first element.
+    /// A text, if it is short; an empty one otherwise.
+    Text(String),
+    /// With its first element.
     List(Option<Box<Root>>),
-    /// The keys, with the text of those that are short texts.
-    Object(BTreeMap<String, String>),
+    /// The keys with what they hold.
+    Object(BTreeMap<String, Root>),
+    /// Deeper than anybody looks.
+    Deep,
 }
 
 impl Root {
-    /// Whether it is an object with this key.
-    pub(super) fn has(&self, key: &str) -> bool {
-        matches!(self, Self::Object(keys) if keys.contains_key(key))
+    /// Levels that are looked at.
+    const LEVELS: u8 = 5;
+
+    /// What stands at a path of keys; `0` is the first element of a list.
+    pub(super) fn at(&self, path: &str) -> Option<&Self> {
+        path.split('/').try_fold(self, |node, key| match node {
+            Self::Object(keys) => keys.get(key),
+            Self::List(Some(first)) if key == "0" => Some(first.as_ref()),
+            _ => None,
+        })
     }
 
-    /// The text of this key, or nothing.
-    pub(super) fn text(&self, key: &str) -> &str {
-        match self {
-            Self::Object(keys) => keys.get(key).map_or("", String::as_str),
+    /// Whether all these paths lead to something.
+    pub(super) fn has(&self, paths: &[&str]) -> bool {
+        paths.iter().all(|path| self.at(path).is_some())
+    }
+
+    /// The text at a path, or nothing.
+    pub(super) fn text(&self, path: &str) -> &str {
+        match self.at(path) {
+            Some(Self::Text(text)) => text,
             _ => "",
         }
+    }
+
+    /// Whether a list stands at a path.
+    pub(super) fn is_list(&self, path: &str) -> bool {
+        matches!(self.at(path), Some(Self::List(_)))
     }
 
     /// For people.
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
-            Self::Scalar => "a single value".to_owned(),
+            Self::Scalar | Self::Text(_) | Self::Deep => "a single value".to_owned(),
             Self::List(None) => "an empty list".to_owned(),
             Self::List(Some(first)) => format!("a list whose first element is {}", first.describe()),
             Self::Object(keys) if keys.is_empty() => "an empty object".to_owned(),
@@ -160,39 +177,62 @@ impl Root {
 
 impl<'de> Deserialize<'de> for Root {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Level(Self::LEVELS).deserialize(deserializer)
+    }
+}
+
+/// Reads so many levels more.
+#[derive(Clone, Copy)]
+struct Level(u8);
+
+impl<'de> DeserializeSeed<'de> for Level {
+    type Value = Root;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Root, D::Error> {
+        if self.0 == 0 {
+            return IgnoredAny::deserialize(deserializer).map(|_| Root::Deep);
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Level {
+    type Value = Root;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON document")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Root, E> {
+        Ok(Root::Null)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Root, E> {
+        Ok(Root::Text(if text.len() <= 128 { text.to_owned() } else { String::new() }))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Root, A::Error> {
+        let first = seq.next_element_seed(Self(self.0 - 1))?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Root::List(first.map(Box::new)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Root, A::Error> {
         /// So many keys tell a format from another.
         const MAX_KEYS: usize = 64;
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = Root;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON document")
+        let mut keys = BTreeMap::new();
+        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            if keys.len() < MAX_KEYS && key.len() <= 64 {
+                let below = map.next_value_seed(Self(self.0 - 1))?;
+                keys.insert(key.into_owned(), below);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
-            fn visit_unit<E: Error>(self) -> Result<Root, E> {
-                Ok(Root::Null)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Root, A::Error> {
-                let first = seq.next_element()?;
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Root::List(first))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Root, A::Error> {
-                let mut keys = BTreeMap::new();
-                while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-                    if keys.len() < MAX_KEYS && key.len() <= 64 {
-                        let text: Text<'de> = map.next_value()?;
-                        let short = if text.as_str().len() <= 128 { text.as_str() } else { "" };
-                        keys.insert(key.into_owned(), short.to_owned());
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(Root::Object(keys))
-            }
-            otherwise!('de, Root::Scalar, [scalars numbers text]);
         }
-        deserializer.deserialize_any(V)
+        Ok(Root::Object(keys))
     }
+
+    otherwise!('de, Root::Scalar, [scalars numbers]);
 }
 
 #[cfg(test)]
@@ -203,11 +243,11 @@ mod tests {
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(check("f", nested(128).as_bytes()).is_ok());
-        assert_eq!(check("f", nested(129).as_bytes()).unwrap_err().code, "nesting-too-deep");
+        assert!(check_depth("f", nested(128).as_bytes()).is_ok());
+        assert_eq!(check_depth("f", nested(129).as_bytes()).unwrap_err().code, "nesting-too-deep");
         let text = format!("[\"{}\\\"{}\"]", "[".repeat(500), "{".repeat(500));
-        assert!(check("f", text.as_bytes()).is_ok());
-        assert_eq!(check("f", "[".repeat(10 << 20).as_bytes()).unwrap_err().place, Some((1, 129)));
+        assert!(check_depth("f", text.as_bytes()).is_ok());
+        assert_eq!(check_depth("f", "[".repeat(10 << 20).as_bytes()).unwrap_err().place, Some((1, 129)));
     }
 
     #[test]
@@ -215,21 +255,5 @@ mod tests {
         let error = parse::<Root>("r.json", b"{\n  \"Results\": [{\"Target\":").unwrap_err();
         assert_eq!((error.code, error.place), ("invalid-json", Some((2, 24))));
         assert!(error.to_string().starts_with("r.json:2:24: the file ends in the middle"), "{error}");
-    }
-
-    #[test]
-    fn what_is_no_json_is_named() {
-        for (bytes, word) in [
-            (&b""[..], "empty"),
-            (b" \n", "empty"),
-            (b"<?xml version=\"1.0\"?>", "XML"),
-            (b"\x1f\x8b\x08\x00", "gzip"),
-            (b"\xff\xfe{\x00", "UTF-16"),
-        ] {
-            let error = check("f", bytes).unwrap_err();
-            assert!(error.message.contains(word), "{error}");
-            assert_eq!(error.code, "invalid-json");
-        }
-        assert_eq!(check("f", b"\xef\xbb\xbf{}").unwrap(), b"{}");
     }
 }

@@ -6,14 +6,24 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::error::IntakeError;
+use super::format::{Format, Input};
 use super::json;
 use super::lenient::{Few, Keep, Many, Number, Text};
 use super::reports::{Asset, Report};
 use super::row::{self, MAX_ALIASES, MAX_SCORES, Owner, Row, Sink, reason};
-use crate::model::{AssetName, Finding, FixState, HostName, Os, Probability, UnitName, VulnerabilityType, printable};
+use crate::model::{AssetName, Finding, FixState, HostName, Os, UnitName, VulnerabilityType, printable};
 
 /// The value of `format` in the file.
 pub const FORMAT: &str = "switchback.findings/v1";
+
+/// What `switchback scan` writes, of any version: a newer one is refused by name.
+pub(super) const REPORT: Format = Format {
+    name: "native",
+    title: "what `switchback scan` writes (`switchback.findings/v1`)",
+    scanner: "switchback",
+    is: |peek| peek.root().is_some_and(|root| root.text("format").starts_with("switchback.findings/")),
+    read,
+};
 
 /// What a scan saw on one host.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -81,6 +91,8 @@ pub fn write_scans(scans: &[HostScan]) -> Result<String, serde_json::Error> {
 #[derive(Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct RawFile<'a> {
+    #[serde(borrow)]
+    format: Text<'a>,
     #[serde(borrow)]
     host: Text<'a>,
     #[serde(borrow)]
@@ -218,18 +230,22 @@ impl RawFinding<'_> {
         cvss.sort();
         let checked = Row {
             aliases: row::aliases(&self.aliases.0, &vulnerability),
-            vulnerability,
-            package: row::package_name(&self.package)?,
+            package: match &self.package {
+                Text::Absent => None,
+                package => Some(row::package_name(package)?),
+            },
             installed: row::installed_version(&self.installed)?,
             fixed,
             fix_state,
             severity: row::severity(self.severity.as_str()),
             cvss,
+            epss: row::probability(self.epss.0),
+            kev: self.kev,
             published: row::time(self.published.as_str()),
+            first_seen: row::time(self.first_seen.as_str()),
             title: row::title([self.title.as_str()]),
             references: row::references(self.references.0.iter().map(Text::as_str)),
-            path: None,
-            purl_type: None,
+            ..Row::new(vulnerability)
         };
         let scanner = if self.scanner == Text::Absent { "switchback" } else { self.scanner.as_str() };
         let owner = Owner {
@@ -239,24 +255,21 @@ impl RawFinding<'_> {
             location: row::location(self.location.as_str()),
             scanner: &printable(scanner, 64),
         };
-        let mut finding = checked.into_finding(owner);
-        finding.epss = self.epss.0.and_then(|epss| Probability::try_from(epss).ok());
-        finding.kev = self.kev;
-        finding.first_seen = row::time(self.first_seen.as_str());
-        Ok(finding)
+        Ok(checked.into_finding(owner))
     }
 }
 
 /// Reads a findings file: what is wrong with the file is an error, what is wrong with a finding leaves it out.
-pub(super) fn read(
-    name: &str,
-    bytes: &[u8],
-    given: Option<&HostName>,
-    report: &mut Report,
-    sink: &mut Sink,
-) -> Result<(), IntakeError> {
+fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), IntakeError> {
+    let Input { name, bytes, given } = *input;
     let file: RawFile<'_> = json::parse(name, bytes)?;
-    let RawFile { host, scanned_at, os, facts, findings, hosts } = file;
+    if file.format.as_str() != FORMAT {
+        let message = format!("`{}` is another version than `{FORMAT}`", printable(file.format.as_str(), 60));
+        return Err(
+            IntakeError::new("unsupported-version", name, message).help("scan again with this version of switchback")
+        );
+    }
+    let RawFile { host, scanned_at, os, facts, findings, hosts, .. } = file;
     let scans = match hosts {
         Some(hosts) => hosts.0,
         None => vec![RawScan { host, scanned_at, os, facts, findings }],
@@ -304,6 +317,7 @@ pub(super) fn read(
             kind: Some("host".to_owned()),
             scanned_at: row::time(scan.scanned_at.as_str()),
             facts: Some(facts),
+            ..Asset::default()
         };
         report.assets.insert(asset, looked);
     }
@@ -315,7 +329,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::super::reports::{ReadOptions, read_report};
     use super::*;
-    use crate::model::{Cvss, PackageName, PackageVersion, Score, Severity, VulnerabilityId};
+    use crate::model::{Cvss, PackageName, PackageVersion, Probability, Score, Severity, VulnerabilityId};
 
     fn scan(host: &str) -> HostScan {
         let asset = AssetName::new(host).unwrap();
@@ -335,13 +349,13 @@ mod tests {
                 notes: vec!["no changelog of tzdata".into()],
             },
             findings: vec![Finding {
-                id: Finding::make_id(&asset, &vulnerability, &package, Some(&installed), None),
+                id: Finding::make_id(&asset, &vulnerability, Some(&package), Some(&installed), None),
                 asset,
                 vulnerability,
                 aliases: [VulnerabilityId::new("DSA-1-1").unwrap()].into(),
                 kind: VulnerabilityType::Linux,
                 ecosystem: "deb".into(),
-                package,
+                package: Some(package),
                 location: None,
                 installed: Some(installed),
                 fixed: vec![PackageVersion::new("3.0.15-1~deb12u1").unwrap()],
@@ -396,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_given_host_renames_a_single_scan() {
-        let options = ReadOptions { host: Some(HostName::new("other").unwrap()) };
+        let options = ReadOptions { host: Some(HostName::new("other").unwrap()), ..ReadOptions::default() };
         let one = write_scans(&[scan("web-1")]).unwrap();
         let report = read_report("f", one.as_bytes(), &options).unwrap();
         assert_eq!(report.findings[0].asset.as_str(), "other");

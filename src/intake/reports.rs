@@ -1,15 +1,16 @@
 //! A scanner's report of any known format: told by its content, read, normalised, and every row accounted for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::error::IntakeError;
-use super::json::{self, Root};
-use super::native::{self, HostFacts};
+use super::format::{self, Format, Input};
+use super::json;
+use super::native::HostFacts;
+use super::peek::Peek;
 use super::row::Sink;
-use super::{trivy, trivy_operator};
 use crate::model::{AssetName, Finding, HostName, Os, printable};
 
 /// What the user says about a report beyond its bytes.
@@ -17,27 +18,15 @@ use crate::model::{AssetName, Finding, HostName, Os, printable};
 pub struct ReadOptions {
     /// The host that all its findings are about, whatever the report calls it (`-f HOST=PATH`).
     pub host: Option<HostName>,
-}
-
-/// A format that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReportFormat {
-    /// Trivy's report of one artifact, schema 2.
-    Trivy,
-    /// Trivy's list of results from before schema 2 (`null` and `[]` where nothing was found).
-    TrivyLegacy,
-    /// Trivy's report of a Kubernetes cluster.
-    TrivyKubernetes,
-    /// Custom resources of the Trivy operator.
-    TrivyOperator,
-    /// What `switchback scan` writes.
-    Native,
+    /// The name of the format, where the content shall not be asked (`--from FORMAT`).
+    pub format: Option<String>,
 }
 
 /// What a report says about an asset beyond its findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asset {
+    /// Other names by which the inventory may know it: host name, FQDN, addresses, instance id.
+    pub names: BTreeSet<AssetName>,
     /// What it runs.
     pub os: Option<Os>,
     /// What the scanner took it for (`container_image`, `filesystem`, `vm`, ...).
@@ -55,8 +44,8 @@ pub struct Report {
     pub file: String,
     /// The tool that wrote it.
     pub scanner: String,
-    /// Its format.
-    pub format: ReportFormat,
+    /// The name of its format.
+    pub format: &'static str,
     /// Every asset it speaks of, also those without a finding.
     pub assets: BTreeMap<AssetName, Asset>,
     /// Vulnerability rows as the tool wrote them.
@@ -71,11 +60,11 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(scanner: &str, format: ReportFormat) -> Self {
+    pub(super) fn new(format: &Format) -> Self {
         Self {
             file: String::new(),
-            scanner: scanner.to_owned(),
-            format,
+            scanner: format.scanner.to_owned(),
+            format: format.name,
             assets: BTreeMap::new(),
             read: 0,
             findings: Vec::new(),
@@ -139,7 +128,10 @@ impl Reports {
                 // The latest look counts.
                 let newer = asset.scanned_at >= known.scanned_at;
                 let (new, old) = if newer { (asset, std::mem::take(known)) } else { (std::mem::take(known), asset) };
+                let mut names = new.names;
+                names.extend(old.names);
                 *known = Asset {
+                    names,
                     os: new.os.or(old.os),
                     kind: new.kind.or(old.kind),
                     scanned_at: new.scanned_at,
@@ -161,87 +153,17 @@ pub fn read_report_file(path: &Path, options: &ReadOptions) -> Result<Report, In
 /// Reads a report; `name` is what messages call it.
 pub fn read_report(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Report, IntakeError> {
     let bytes = json::check(name, bytes)?;
-    let root: Root = json::parse(name, bytes)?;
-    let format = detect(name, &root)?;
-    let given = options.host.as_ref();
+    let format = match options.format.as_deref() {
+        Some(wanted) => format::by_name(wanted).ok_or_else(|| {
+            let known: Vec<&str> = format::report_formats().map(|(name, _)| name).collect();
+            let error = IntakeError::new("unknown-report-format", name, format!("there is no format `{wanted}`"));
+            error.help(format!("known are {}", known.join(", ")))
+        })?,
+        None => format::detect(name, &Peek::at(name, bytes)?)?,
+    };
+    let mut report = Report::new(format);
     let mut sink = Sink::default();
-    let mut report = Report::new(if format == ReportFormat::Native { "switchback" } else { "trivy" }, format);
-    match format {
-        ReportFormat::Trivy | ReportFormat::TrivyKubernetes => {
-            let raw: trivy::RawReport<'_> = json::parse(name, bytes)?;
-            if raw.schema_version.0.is_some_and(|version| version > 2.0) {
-                let version = raw.schema_version.0.unwrap_or_default();
-                return Err(IntakeError::new(
-                    "unsupported-version",
-                    name,
-                    format!("Trivy's schema version {version} is newer than 2, the newest one known here"),
-                )
-                .help("update switchback, or write the report with an older Trivy"));
-            }
-            trivy::artifact_or_cluster(raw, given, &mut report, &mut sink);
-        }
-        ReportFormat::TrivyLegacy => {
-            let raw: Option<_> = json::parse(name, bytes)?;
-            trivy::legacy(raw.unwrap_or_default(), given, &mut report, &mut sink);
-        }
-        ReportFormat::TrivyOperator => trivy_operator::read(json::parse(name, bytes)?, given, &mut report, &mut sink),
-        ReportFormat::Native => native::read(name, bytes, given, &mut report, &mut sink)?,
-    }
+    (format.read)(&Input { name, bytes, given: options.host.as_ref() }, &mut report, &mut sink)?;
     report.file = printable(name, 300);
     Ok(report.fill(sink))
-}
-
-/// Tells the format by the root of the document.
-fn detect(name: &str, root: &Root) -> Result<ReportFormat, IntakeError> {
-    let kind = root.text("kind");
-    match root {
-        Root::Null | Root::List(None) => return Ok(ReportFormat::TrivyLegacy),
-        Root::List(Some(first)) if first.has("Target") => return Ok(ReportFormat::TrivyLegacy),
-        Root::Object(keys) if keys.is_empty() => return Ok(ReportFormat::Trivy),
-        Root::Object(_) if root.text("format") == native::FORMAT => return Ok(ReportFormat::Native),
-        Root::Object(_) if root.text("format").starts_with("switchback.findings/") => {
-            let message = format!("`{}` is another version than `{}`", root.text("format"), native::FORMAT);
-            return Err(IntakeError::new("unsupported-version", name, message)
-                .help("scan again with this version of switchback"));
-        }
-        Root::Object(_) if root.has("ClusterName") => return Ok(ReportFormat::TrivyKubernetes),
-        Root::Object(_)
-            if ["SchemaVersion", "Results", "ArtifactName", "ArtifactType"].iter().any(|key| root.has(key)) =>
-        {
-            return Ok(ReportFormat::Trivy);
-        }
-        Root::Object(_) if root.has("apiVersion") && kind.contains("VulnerabilityReport") => {
-            return Ok(ReportFormat::TrivyOperator);
-        }
-        Root::Object(_) if root.has("apiVersion") && kind == "List" && root.has("items") => {
-            return Ok(ReportFormat::TrivyOperator);
-        }
-        _ => {}
-    }
-    let known = other_tool(root).map(|tool| format!(": this looks like {tool}, which cannot be read yet"));
-    Err(IntakeError::new(
-        "unknown-report-format",
-        name,
-        format!("the document is {}, no report known here{}", root.describe(), known.unwrap_or_default()),
-    )
-    .help("known are Trivy's JSON (`trivy ... --format json`) and what `switchback scan` writes"))
-}
-
-/// What else it may be, so that the message helps.
-fn other_tool(root: &Root) -> Option<&'static str> {
-    let has = |keys: &[&str]| keys.iter().all(|key| root.has(key));
-    [
-        (&["matches", "descriptor"][..], "a Grype report"),
-        (&["runs", "version"], "SARIF"),
-        (&["bomFormat"], "a CycloneDX document"),
-        (&["spdxVersion"], "an SPDX document"),
-        (&["@context", "statements"], "an OpenVEX document"),
-        (&["document", "vulnerabilities"], "a CSAF document"),
-        (&["results", "experimental_config"], "an OSV-Scanner report"),
-        (&["Findings"], "AWS Security Hub findings"),
-        (&["vulnerabilities", "scan"], "a GitLab report"),
-    ]
-    .iter()
-    .find(|(keys, _)| has(keys))
-    .map(|&(_, tool)| tool)
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::{
-    AssetName, Cvss, Finding, FindingId, FixState, PackageName, PackageVersion, Score, Severity, VulnerabilityId,
-    VulnerabilityType, printable,
+    AssetName, Cvss, Finding, FindingId, FixState, PackageName, PackageVersion, Probability, Score, Severity,
+    VulnerabilityId, VulnerabilityType, printable,
 };
 
 use super::lenient::Text;
@@ -36,13 +36,17 @@ const MAX_LOCATION: usize = 512;
 pub(super) struct Row {
     pub(super) vulnerability: VulnerabilityId,
     pub(super) aliases: BTreeSet<VulnerabilityId>,
-    pub(super) package: PackageName,
+    /// None where the tool tells of a vulnerability and not of a package.
+    pub(super) package: Option<PackageName>,
     pub(super) installed: Option<PackageVersion>,
     pub(super) fixed: Vec<PackageVersion>,
     pub(super) fix_state: FixState,
     pub(super) severity: Option<Severity>,
     pub(super) cvss: Vec<Cvss>,
+    pub(super) epss: Option<Probability>,
+    pub(super) kev: bool,
     pub(super) published: Option<Timestamp>,
+    pub(super) first_seen: Option<Timestamp>,
     pub(super) title: Option<String>,
     pub(super) references: Vec<String>,
     /// Where on the asset, as far as the row itself says it.
@@ -173,6 +177,11 @@ pub(super) fn cvss(source: &str, version: &str, score: f64, vector: &str) -> Opt
     })
 }
 
+/// A probability; what is none is unknown.
+pub(super) fn probability(value: Option<f64>) -> Option<Probability> {
+    value.and_then(|value| Probability::try_from(value).ok())
+}
+
 /// The type of a package URL: `pkg:TYPE/...`.
 pub(super) fn purl_type(purl: &str) -> Option<String> {
     let (kind, _) = purl.strip_prefix("pkg:")?.split_once('/')?;
@@ -191,6 +200,28 @@ pub(super) struct Owner<'a> {
 }
 
 impl Row {
+    /// A row of which nothing but the vulnerability is known; parsers set what their format says.
+    pub(super) fn new(vulnerability: VulnerabilityId) -> Self {
+        Self {
+            vulnerability,
+            aliases: BTreeSet::new(),
+            package: None,
+            installed: None,
+            fixed: Vec::new(),
+            fix_state: FixState::Unknown,
+            severity: None,
+            cvss: Vec::new(),
+            epss: None,
+            kev: false,
+            published: None,
+            first_seen: None,
+            title: None,
+            references: Vec::new(),
+            path: None,
+            purl_type: None,
+        }
+    }
+
     /// The finding of its owner.
     pub(super) fn into_finding(self, owner: Owner<'_>) -> Finding {
         let Owner { asset, kind, ecosystem, location, scanner } = owner;
@@ -198,7 +229,7 @@ impl Row {
             id: Finding::make_id(
                 asset,
                 &self.vulnerability,
-                &self.package,
+                self.package.as_ref(),
                 self.installed.as_ref(),
                 location.as_deref(),
             ),
@@ -214,10 +245,10 @@ impl Row {
             fix_state: self.fix_state,
             severity: self.severity,
             cvss: self.cvss,
-            epss: None,
-            kev: false,
+            epss: self.epss,
+            kev: self.kev,
             published: self.published,
-            first_seen: None,
+            first_seen: self.first_seen,
             title: self.title,
             references: self.references,
             scanner: scanner.to_owned(),

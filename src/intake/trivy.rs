@@ -7,6 +7,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::error::IntakeError;
+use super::format::{Format, Input};
+use super::json::{self, Root};
 use super::lenient::{Count, Few, Keep, Many, Number, Text, otherwise};
 use super::reports::{Asset, Report};
 use super::row::{self, MAX_ALIASES, MAX_SCORES, Owner, Row, Sink, reason};
@@ -14,12 +17,65 @@ use crate::model::{AssetName, Cvss, FixState, HostName, Os, PackageVersion, Vuln
 
 pub(super) const SCANNER: &str = "trivy";
 
+/// The report of one artifact, schema 2.
+pub(super) const ARTIFACT: Format = Format {
+    name: "trivy",
+    title: "Trivy's JSON of one artifact (`--format json`)",
+    scanner: SCANNER,
+    is: |peek| {
+        peek.root().is_some_and(|root| {
+            let empty = matches!(root, Root::Object(keys) if keys.is_empty());
+            let keys = ["SchemaVersion", "Results", "ArtifactName", "ArtifactType"];
+            let is_asff = root.has(&["ProductArn"]);
+            empty || (!is_asff && !root.has(&["ClusterName"]) && keys.iter().any(|key| root.has(&[key])))
+        })
+    },
+    read: read_artifact_or_cluster,
+};
+
+/// The report of a Kubernetes cluster.
+pub(super) const CLUSTER: Format = Format {
+    name: "trivy-kubernetes",
+    title: "Trivy's JSON of a Kubernetes cluster (`trivy k8s --format json`)",
+    scanner: SCANNER,
+    is: |peek| peek.root().is_some_and(|root| root.has(&["ClusterName"])),
+    read: read_artifact_or_cluster,
+};
+
+/// The list of results from before schema 2 (`null` and `[]` where nothing was found).
+pub(super) const LEGACY: Format = Format {
+    name: "trivy-legacy",
+    title: "Trivy's JSON from before schema 2",
+    scanner: SCANNER,
+    is: |peek| match peek.root() {
+        Some(Root::Null | Root::List(None)) => true,
+        Some(root) => root.has(&["0/Target"]),
+        None => false,
+    },
+    read: |input, report, sink| {
+        let raw: Option<_> = json::parse(input.name, input.bytes)?;
+        legacy(raw.unwrap_or_default(), input.given, report, sink);
+        Ok(())
+    },
+};
+
+fn read_artifact_or_cluster(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), IntakeError> {
+    let raw: RawReport<'_> = json::parse(input.name, input.bytes)?;
+    if let Some(version) = raw.schema_version.0.filter(|version| *version > 2.0) {
+        let message = format!("Trivy's schema version {version} is newer than 2, the newest one known here");
+        return Err(IntakeError::new("unsupported-version", input.name, message)
+            .help("update switchback, or write the report with an older Trivy"));
+    }
+    artifact_or_cluster(raw, input.given, report, sink);
+    Ok(())
+}
+
 /// The report of one artifact, or of a cluster.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
-pub(super) struct RawReport<'a> {
+struct RawReport<'a> {
     #[serde(rename = "SchemaVersion")]
-    pub(super) schema_version: Number,
+    schema_version: Number,
     #[serde(rename = "CreatedAt", borrow)]
     created_at: Text<'a>,
     #[serde(rename = "ArtifactName", borrow)]
@@ -80,7 +136,7 @@ impl Keep for RawResource<'_> {
 /// What was found in one place of an artifact: its distribution's packages, a lock file, ...
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
-pub(super) struct RawResult<'a> {
+struct RawResult<'a> {
     #[serde(rename = "Target", borrow)]
     target: Text<'a>,
     #[serde(rename = "Class", borrow)]
@@ -218,8 +274,7 @@ impl Check for RawVulnerability<'_> {
         let urls = std::iter::once(&self.primary_url).chain(&self.references.0);
         Ok(Row {
             aliases: row::aliases(&self.vendor_ids.0, &vulnerability),
-            vulnerability,
-            package: row::package_name(&self.package)?,
+            package: Some(row::package_name(&self.package)?),
             installed: row::installed_version(&self.installed)?,
             fix_state: fix_state(self.status.as_str(), &fixed),
             fixed,
@@ -230,6 +285,7 @@ impl Check for RawVulnerability<'_> {
             references: row::references(urls.map(Text::as_str)),
             path: row::location(self.path.as_str()),
             purl_type: self.identifier.as_ref().and_then(|identifier| row::purl_type(identifier.purl.as_str())),
+            ..Row::new(vulnerability)
         })
     }
 }
@@ -428,7 +484,7 @@ fn set_aside(report: &mut Report, result: &RawResult<'_>) {
 }
 
 /// The report of one artifact (or `{}`, of none), or of a cluster.
-pub(super) fn artifact_or_cluster(raw: RawReport<'_>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
+fn artifact_or_cluster(raw: RawReport<'_>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
     let cluster = [raw.resources, raw.findings, raw.vulnerabilities, raw.misconfigurations];
     for resource in cluster.into_iter().flat_map(|list| list.0) {
         let path = [&resource.namespace, &resource.kind, &resource.name].map(Text::as_str);
@@ -455,7 +511,7 @@ pub(super) fn artifact_or_cluster(raw: RawReport<'_>, given: Given<'_>, report: 
         os: os(raw_os.family.as_str(), raw_os.name.as_str()),
         kind: row::location(raw.artifact_type.as_str()),
         scanned_at: row::time(raw.created_at.as_str()),
-        facts: None,
+        ..Asset::default()
     };
     report.assets.insert(asset.clone(), facts);
     for result in raw.results.0 {
@@ -464,7 +520,7 @@ pub(super) fn artifact_or_cluster(raw: RawReport<'_>, given: Given<'_>, report: 
 }
 
 /// The list of results that Trivy wrote before schema 2. It names no artifact: the distribution's result does.
-pub(super) fn legacy(results: Many<RawResult<'_>>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
+fn legacy(results: Many<RawResult<'_>>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
     let mut asset = given_asset(given);
     if asset.is_none() {
         let is_os = |result: &&RawResult<'_>| {

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::format::Format;
+use super::json;
 use super::lenient::{Few, Keep, Many, Number, Text};
 use super::reports::{Asset, Report};
 use super::row::{self, Owner, Row, Sink};
@@ -10,10 +12,28 @@ use super::trivy::{
 };
 use crate::model::VulnerabilityType;
 
+/// `VulnerabilityReport`, `ClusterVulnerabilityReport`, and lists of them.
+pub(super) const RESOURCES: Format = Format {
+    name: "trivy-operator",
+    title: "custom resources of the Trivy operator (`kubectl get vulnerabilityreports -o json`)",
+    scanner: SCANNER,
+    is: |peek| {
+        peek.root().is_some_and(|root| {
+            let kind = root.text("kind");
+            root.has(&["apiVersion"])
+                && (kind.contains("VulnerabilityReport") || (kind == "List" && root.has(&["items"])))
+        })
+    },
+    read: |input, report, sink| {
+        read(json::parse(input.name, input.bytes)?, input.given, report, sink);
+        Ok(())
+    },
+};
+
 /// A custom resource of the operator, or a list of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
-pub(super) struct RawCustomResource<'a> {
+struct RawCustomResource<'a> {
     #[serde(borrow)]
     kind: Text<'a>,
     metadata: Option<RawObjectMeta<'a>>,
@@ -130,9 +150,7 @@ impl Check for RawOperatorVulnerability<'_> {
             kind => Some(classify(self.class.as_str(), kind, "").1.into_owned()),
         };
         Ok(Row {
-            aliases: std::collections::BTreeSet::new(),
-            vulnerability,
-            package: row::package_name(&self.package)?,
+            package: Some(row::package_name(&self.package)?),
             installed: row::installed_version(&self.installed)?,
             fix_state: fix_state("", &fixed),
             fixed,
@@ -143,12 +161,13 @@ impl Check for RawOperatorVulnerability<'_> {
             references: row::references(urls.map(Text::as_str)),
             path: row::location(target),
             purl_type: row::purl_type(self.purl.as_str()).or(kind),
+            ..Row::new(vulnerability)
         })
     }
 }
 
 /// A custom resource of the operator, or a list of them.
-pub(super) fn read(raw: RawCustomResource<'_>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
+fn read(raw: RawCustomResource<'_>, given: Given<'_>, report: &mut Report, sink: &mut Sink) {
     // A list of one kind may leave out the kind of its items.
     let of_list = raw.kind.as_str().strip_suffix("List").unwrap_or_default().to_owned();
     let single = RawItem { kind: raw.kind, metadata: raw.metadata, report: raw.report };
@@ -190,7 +209,7 @@ pub(super) fn read(raw: RawCustomResource<'_>, given: Given<'_>, report: &mut Re
             os,
             kind: Some("kubernetes".to_owned()),
             scanned_at: row::time(body.updated.as_str()),
-            facts: None,
+            ..Asset::default()
         };
         report.assets.insert(asset, facts);
     }

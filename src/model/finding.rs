@@ -71,8 +71,9 @@ pub struct Finding {
     pub kind: VulnerabilityType,
     /// The ecosystem of the package: `deb`, `rpm`, `apk`, `npm`, `pypi`, ... (a scheme of [`super::VersionScheme`] where known).
     pub ecosystem: String,
-    /// The vulnerable package.
-    pub package: PackageName,
+    /// The vulnerable package; none where the scanner tells of a vulnerability and not of a package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<PackageName>,
     /// Where on the asset, for packages that can be there more than once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
@@ -113,15 +114,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// `ASSET/VULNERABILITY/PACKAGE@VERSION#LOCATION`, shortened by a digest where it would be too long.
+    /// `ASSET/VULNERABILITY/PACKAGE@VERSION#LOCATION` (`-` for no package), shortened by a digest where it would be too long.
     pub fn make_id(
         asset: &AssetName,
         vulnerability: &VulnerabilityId,
-        package: &PackageName,
+        package: Option<&PackageName>,
         installed: Option<&PackageVersion>,
         location: Option<&str>,
     ) -> FindingId {
-        let mut text = format!("{asset}/{vulnerability}/{package}");
+        let mut text = format!("{asset}/{vulnerability}/{}", package.map_or("-", PackageName::as_str));
         if let Some(version) = installed {
             text.push('@');
             text.push_str(version.as_str());

@@ -194,7 +194,7 @@ mod tests {
             aliases: Default::default(),
             kind: VulnerabilityType::Linux,
             ecosystem: "deb".into(),
-            package: PackageName::new("openssl").unwrap(),
+            package: Some(PackageName::new("openssl").unwrap()),
             location: None,
             installed: None,
             fixed: vec![],

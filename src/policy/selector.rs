@@ -160,9 +160,9 @@ impl Term {
                     .chain(&finding.aliases)
                     .any(|id| globs.iter().any(|glob| glob.matches(id.as_str())))
             }),
-            Self::Package(globs) => {
-                about(&|finding, _| globs.iter().any(|glob| glob.matches(finding.package.as_str())))
-            }
+            Self::Package(globs) => about(&|finding, _| {
+                finding.package.as_ref().is_some_and(|name| globs.iter().any(|glob| glob.matches(name.as_str())))
+            }),
             Self::Priority(wanted) => about(&|_, facts| wanted.contains(&facts.priority)),
             Self::Cvss(bound) => about(&|finding, _| finding.base_score().is_some_and(|cvss| bound.holds(&cvss.score))),
             Self::Epss(bound) => about(&|finding, _| finding.epss.is_some_and(|epss| bound.holds(&epss))),

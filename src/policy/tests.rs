@@ -49,7 +49,7 @@ fn finding(id: &str, score: Option<f64>) -> Finding {
         aliases: [VulnerabilityId::new("DSA-1-1").unwrap()].into(),
         kind: VulnerabilityType::Linux,
         ecosystem: "deb".into(),
-        package: PackageName::new("linux-image-6.1").unwrap(),
+        package: Some(PackageName::new("linux-image-6.1").unwrap()),
         location: None,
         installed: None,
         fixed: vec![],

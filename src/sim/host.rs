@@ -229,13 +229,13 @@ impl SimHost {
         let asset = crate::model::AssetName::new(self.host.name.as_str()).unwrap();
         let installed = self.disk.installed.get(package).cloned();
         Finding {
-            id: Finding::make_id(&asset, &advisory.vulnerability, package, installed.as_ref(), None),
+            id: Finding::make_id(&asset, &advisory.vulnerability, Some(package), installed.as_ref(), None),
             asset,
             vulnerability: advisory.vulnerability.clone(),
             aliases: BTreeSet::new(),
             kind: VulnerabilityType::Linux,
             ecosystem: "deb".to_owned(),
-            package: package.clone(),
+            package: Some(package.clone()),
             location: None,
             installed,
             fixed: vec![offer.version.clone()],

@@ -149,13 +149,13 @@ pub fn finding(host: &str, vulnerability: &str, package: &str, fixed: &str) -> F
     let package = PackageName::new(package).unwrap();
     let installed = PackageVersion::new("1.2.0").unwrap();
     Finding {
-        id: Finding::make_id(&asset, &vulnerability, &package, Some(&installed), None),
+        id: Finding::make_id(&asset, &vulnerability, Some(&package), Some(&installed), None),
         asset,
         vulnerability,
         aliases: Default::default(),
         kind: VulnerabilityType::Linux,
         ecosystem: "deb".to_owned(),
-        package,
+        package: Some(package),
         location: None,
         installed: Some(installed),
         fixed: vec![PackageVersion::new(fixed).unwrap()],

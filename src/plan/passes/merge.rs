@@ -12,10 +12,16 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let mut manual = Vec::new();
     for host in draft.hosts.values_mut() {
         let mut packages: BTreeMap<&PackageName, Vec<usize>> = BTreeMap::new();
-        for &finding in &host.findings {
-            packages.entry(&draft.findings[finding].package).or_default().push(finding);
-        }
         let mut left = BTreeSet::new();
+        for &finding in &host.findings {
+            match &draft.findings[finding].package {
+                Some(package) => packages.entry(package).or_default().push(finding),
+                None => {
+                    left.insert(finding);
+                    manual.push((finding, "the report names no package: a person must look".to_owned()));
+                }
+            }
+        }
         for (name, findings) in packages {
             match merge(findings.iter().map(|&f| draft.findings[f])) {
                 Ok((from, to)) => {
@@ -50,7 +56,7 @@ fn merge<'a>(findings: impl Iterator<Item = &'a Finding>) -> Result<FromTo<'a>, 
         if *ecosystem.get_or_insert(&finding.ecosystem) != finding.ecosystem {
             return Err(format!(
                 "package {} was reported in more than one ecosystem: a person must look",
-                finding.package
+                finding.package.as_ref().map_or("", PackageName::as_str)
             ));
         }
         let order = |a: &PackageVersion, b: &PackageVersion| compare(&finding.ecosystem, a, b);

@@ -1,0 +1,85 @@
+//! Every format of report that can be read: each parser says what it reads and how it is recognised.
+
+use super::error::IntakeError;
+use super::peek::Peek;
+use super::reports::Report;
+use super::row::Sink;
+use super::{native, trivy, trivy_operator};
+use crate::model::HostName;
+
+/// A report to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Input<'a> {
+    /// What messages call it.
+    pub(super) name: &'a str,
+    /// Its bytes, within their bounds and without a byte order mark.
+    pub(super) bytes: &'a [u8],
+    /// The host that all its findings are about, where the user says so.
+    pub(super) given: Option<&'a HostName>,
+}
+
+/// A format that can be read.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// `--from NAME`: kebab-case, stable.
+    pub(super) name: &'static str,
+    /// For people: whose it is and what it is.
+    pub(super) title: &'static str,
+    /// The tool that writes it; a parser may put a more exact one into the report.
+    pub(super) scanner: &'static str,
+    /// Whether a file is of this format, by its content.
+    pub(super) is: fn(&Peek) -> bool,
+    /// Reads it: every row goes into the sink, as a finding or as left out.
+    pub(super) read: fn(&Input<'_>, &mut Report, &mut Sink) -> Result<(), IntakeError>,
+}
+
+/// All formats. No file is of two of them; the first that recognises it reads it.
+pub(super) const FORMATS: &[&Format] =
+    &[&native::REPORT, &trivy::ARTIFACT, &trivy::CLUSTER, &trivy::LEGACY, &trivy_operator::RESOURCES];
+
+/// The names and titles of all formats, for help and documentation.
+pub fn report_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FORMATS.iter().map(|format| (format.name, format.title))
+}
+
+/// The format of this name.
+pub(super) fn by_name(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().copied().find(|format| format.name == name)
+}
+
+/// Tells the format by the content.
+pub(super) fn detect(name: &str, peek: &Peek) -> Result<&'static Format, IntakeError> {
+    if let Some(format) = FORMATS.iter().copied().find(|format| (format.is)(peek)) {
+        return Ok(format);
+    }
+    let known = other_tool(peek).map(|tool| format!("; this looks like {tool}, which is not read"));
+    let message = format!("{}, no report known here{}", peek.describe(), known.unwrap_or_default());
+    Err(IntakeError::new("unknown-report-format", name, message)
+        .help("`switchback findings --formats` lists the formats that are read; `--from FORMAT` forces one"))
+}
+
+/// What else it may be, so that the message helps.
+fn other_tool(peek: &Peek) -> Option<&'static str> {
+    let root = peek.root()?;
+    [
+        (&["spdxVersion"][..], "an SPDX document"),
+        (&["@context", "statements"], "an OpenVEX document (name it in `vex:` of a policy)"),
+        (&["document", "vulnerabilities"], "a CSAF document (name it in `vex:` of a policy)"),
+    ]
+    .iter()
+    .find(|(keys, _)| root.has(keys))
+    .map(|&(_, tool)| tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_kebab_case() {
+        let mut names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+        names.sort_unstable();
+        assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')));
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+}
