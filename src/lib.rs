@@ -8,7 +8,7 @@
 //! Data flows one way. A room may use the rooms to its left, never the reverse
 //! (`tests/architecture.rs` holds this):
 //!
-//! `model, diagnostic < yaml < intake, policy, playbook < plan < engine < store, transport < provider,
+//! `model, diagnostic < yaml < intake < policy, playbook < plan < engine < store, transport < provider,
 //! switch < run, sim, lab < report < cli`
 //!
 //! - [`model`]: the nouns; no IO, no clock

@@ -4,25 +4,32 @@
 //! every problem (and its other place, where it has one). `SWITCHBACK_BLESS=1` writes what was found.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic and asks its own environment")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use switchback::diagnostic::{Diagnostics, Level, Source, explain, render_text};
-use switchback::policy::{Policy, read_bundle};
+use switchback::diagnostic::{Diagnostics, Level, explain, render_text};
+use switchback::policy::{Bundle, Policy};
 
 fn folder(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(kind)
 }
 
 /// The bundle in a folder, with names relative to it.
-fn bundle(case: &Path) -> Vec<Arc<Source>> {
-    let read = read_bundle(&[case.to_owned()]).unwrap();
-    read.iter()
-        .map(|source| {
-            let name = Path::new(&source.name).strip_prefix(case).unwrap().to_string_lossy().into_owned();
-            Source::new(name, source.text.as_str())
-        })
-        .collect()
+fn bundle(case: &Path) -> Bundle {
+    fn collect(top: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(top, &path, files);
+            } else {
+                let name = path.strip_prefix(top).unwrap().to_string_lossy().into_owned();
+                files.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut files = BTreeMap::new();
+    collect(case, case, &mut files);
+    Bundle::of_files(files, &[String::new()]).unwrap()
 }
 
 #[test]
@@ -40,7 +47,7 @@ fn invalid_policies_are_refused_with_code_and_place() {
         assert_eq!(refused, diagnostics.has_errors(), "{case:?}: refused, if and only if there is an error");
 
         // The order of files does not matter.
-        files.reverse();
+        files.policies.reverse();
         let mut again = Diagnostics::default();
         assert_eq!(Policy::load(files, &mut again).is_none(), refused);
         let (all, again) = (diagnostics.sorted(), again.sorted());

@@ -9,7 +9,7 @@ use crate::intake::{Inventory, Reports};
 use crate::model::{AssetName, Digest, Finding, HostName};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
 use crate::playbook::{self, Playbook};
-use crate::policy::{Policy, read_bundle};
+use crate::policy::{Bundle, Policy};
 
 use super::error::CommandError;
 use super::exit::Exit;
@@ -31,13 +31,13 @@ pub(super) fn settle(diagnostics: Diagnostics, deny_warnings: bool, printer: Pri
 /// Reads and checks policies; the built-in defaults where no path is given.
 pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Option<Policy> {
     const HELP: &str = "-p takes policy files, or folders of *.yaml";
-    match read_bundle(paths) {
-        Ok(sources) if sources.is_empty() && !paths.is_empty() => {
+    match Bundle::read(paths) {
+        Ok(bundle) if bundle.policies.is_empty() && !paths.is_empty() => {
             let message = format!("{}: no policy file is in it", shown(paths));
             diagnostics.push(Diagnostic::error("no-policy-files", message).help(HELP));
             None
         }
-        Ok(sources) => Policy::load(sources, diagnostics),
+        Ok(bundle) => Policy::load(bundle, diagnostics),
         Err(error) => {
             diagnostics.push(Diagnostic::error("unreadable-file", error.to_string()).help(HELP));
             None

@@ -145,6 +145,10 @@ pub const CODES: &[(&str, &str)] = &[
         "malformed-expiry",
         "The date of an exception could not be read. It is taken as expired: an exception that might never end must not hide findings.",
     ),
+    (
+        "missing-file",
+        "A policy names a file that is not there. Paths are relative to the policy file, or else to the folder that is given as policies, and never lead out of it.",
+    ),
     ("missing-key", "A key that must be given is not there."),
     ("missing-owner", "An exception names nobody who answers for it."),
     (

@@ -15,7 +15,7 @@ use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
 use super::windows::resolve;
-use super::{Amount, ProbePolicy};
+use super::{Amount, Bundle, ProbePolicy};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{Importance, Interval, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
 use crate::yaml::{Size, Spanned, parse, span};
@@ -27,16 +27,21 @@ const VERSION: u32 = 1;
 const MAX_NAME: usize = 100;
 
 /// Reads and checks all files, in any order.
-pub(super) fn check(mut files: Vec<Arc<Source>>, diagnostics: &mut Diagnostics) -> Option<Policy> {
+pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Policy> {
+    let mut files = bundle.policies.clone();
     files.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
     let mut found = Diagnostics::default();
-    let mut policy = Policy::new(super::bundle::digest(&files));
-    let mut check = Check { policy: &mut policy, diagnostics: &mut found, set: BTreeMap::new() };
+    let mut policy = Policy::new(super::bundle::digest(&[]));
+    let mut check =
+        Check { policy: &mut policy, diagnostics: &mut found, set: BTreeMap::new(), bundle, named: BTreeMap::new() };
     for source in &files {
         if let Some(raw) = parse::<PolicyRaw>(source, Size::Small, check.diagnostics) {
             check.file(source, raw);
         }
     }
+    // What policies name is part of what they say.
+    let named = std::mem::take(&mut check.named);
+    policy.digest = super::bundle::digest(files.iter().chain(named.values()));
     // The order of files must not matter: where the first match wins, names decide.
     policy.exceptions.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     policy.windows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -52,6 +57,9 @@ pub(super) struct Check<'a> {
     pub(super) diagnostics: &'a mut Diagnostics,
     /// What was set so far, by key or by section and name.
     set: BTreeMap<(&'static str, String), Span>,
+    bundle: &'a Bundle,
+    /// The files that policies name, by name.
+    named: BTreeMap<String, Arc<Source>>,
 }
 
 impl Check<'_> {
@@ -393,6 +401,30 @@ impl Check<'_> {
     }
 
     // The small pieces.
+
+    /// The files that a path in a policy means; none that it means nothing is reported.
+    pub(super) fn files(&mut self, source: &Arc<Source>, path: &Spanned<String>) -> Vec<Arc<Source>> {
+        let found = match self.bundle.find(source, &path.value) {
+            Ok(found) => found,
+            Err(error) => {
+                let message = format!("`{}`: {error}", printable(&path.value, 120));
+                self.error("unreadable-file", source, path, message);
+                return Vec::new();
+            }
+        };
+        if found.is_empty() {
+            let message = format!("`{}` names no file", printable(&path.value, 120));
+            self.push(
+                Diagnostic::error("missing-file", message)
+                    .at(span(source, path))
+                    .help("paths are relative to this file, or to the folder that is given as policies"),
+            );
+        }
+        for file in &found {
+            self.named.insert(file.name.clone(), Arc::clone(file));
+        }
+        found
+    }
 
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);

@@ -1,16 +1,17 @@
 //! A checked policy, and what it says of findings and hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::Bundle;
 use super::check::{DEFAULT_IMPORTANCE, check, rule};
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
 use super::windows::{self, Schedule};
 use super::{Amount, BackupPolicy, ProbePolicy, RebootPolicy, RolloutPolicy, StrategyChoice, WindowSet};
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::model::{
     Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, Importance, Interval, Place, PlanWindow,
     Priority, RuleName, RuleRef, Strategy, TimeSpan, printable, subtract, union,
@@ -169,8 +170,8 @@ impl Policy {
 
     /// Reads and checks the files of a bundle. Every problem of every file becomes a diagnostic;
     /// none is returned if one of them was an error.
-    pub fn load(files: Vec<Arc<Source>>, diagnostics: &mut Diagnostics) -> Option<Self> {
-        check(files, diagnostics)
+    pub fn load(bundle: impl Into<Bundle>, diagnostics: &mut Diagnostics) -> Option<Self> {
+        check(&bundle.into(), diagnostics)
     }
 
     /// The digest of the texts of all files; their names and order do not matter.

@@ -21,7 +21,7 @@ fn load_all(texts: &[&str]) -> Policy {
     let files =
         texts.iter().enumerate().map(|(i, text)| Source::new(format!("{i}.yaml"), format!("version: 1\n{text}")));
     let mut diagnostics = Diagnostics::default();
-    let policy = Policy::load(files.collect(), &mut diagnostics);
+    let policy = Policy::load(files.collect::<Vec<_>>(), &mut diagnostics);
     let shown = render_text(&diagnostics.sorted(), false);
     policy.unwrap_or_else(|| panic!("{shown}"))
 }
@@ -77,7 +77,7 @@ fn finding(id: &str, score: Option<f64>) -> Finding {
 #[test]
 fn the_shipped_policies_load_without_a_word_and_match() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let files = read_bundle(&[folder]).unwrap();
+    let files = Bundle::read(&[folder]).unwrap().policies;
     assert!(!files.is_empty());
     for file in files {
         let mut diagnostics = Diagnostics::default();

@@ -69,7 +69,7 @@ impl Fleet {
 
     fn under(files: &[(&str, &str)]) -> Self {
         let mut diagnostics = Diagnostics::default();
-        let files = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();
+        let files: Vec<_> = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();
         let policy = Policy::load(files, &mut diagnostics);
         let policy = policy.unwrap_or_else(|| panic!("{:?}", diagnostics.iter().collect::<Vec<_>>()));
         Self { hosts: BTreeMap::new(), findings: Vec::new(), policy, playbooks: shipped() }
