@@ -33,6 +33,7 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
             policy.map(|p| p.digest()).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
         })?;
     }
+    approved(&plan)?;
     if plan.hosts.is_empty() {
         printer.talk("the plan touches no host: nothing to do");
         return Ok(Exit::Ok);
@@ -51,6 +52,22 @@ pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result
     let begin = Begin::Resume(campaign, Arc::clone(&plan));
     let driven = drive(begin, executor()?, global.state(), args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
+}
+
+/// A plan that needs approvals is not run without them.
+fn approved(plan: &Plan) -> Result<(), CommandError> {
+    if plan.approvals.is_empty() {
+        return Ok(());
+    }
+    let mut error =
+        CommandError::new(Exit::PlanRefused, "the plan needs approvals, and none can be given yet; nothing was done")
+            .code("approval-missing");
+    for approval in &plan.approvals {
+        let from = approval.from.as_deref().map_or(String::new(), |from| format!(" of {from}"));
+        let people = approval.required;
+        error = error.hint(format!("{} wants {people}{from} for {} hosts", approval.rule.name, approval.hosts.len()));
+    }
+    Err(error)
 }
 
 /// The executor that reaches hosts over SSH.

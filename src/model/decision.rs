@@ -109,6 +109,9 @@ pub struct Decision {
     pub kind: DecisionKind,
     /// How urgent.
     pub assessment: Assessment,
+    /// It is fixed in the emergency lane.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
     /// The rule that decided what to do.
     pub rule: RuleRef,
     /// Why, in words.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BudgetGroup, PlanInput, PlanWindow, Probe, Reason, Step, Strategy, Wave};
+use super::{BudgetGroup, PlanApproval, PlanInput, PlanWindow, Probe, Reason, Step, Strategy, Wave};
 use crate::model::{
     Decision, DecisionKind, Digest, Finding, Fix, Host, HostName, Importance, Priority, RuleName, RuleRef, TimeSpan,
 };
@@ -24,6 +24,7 @@ pub(super) struct Draft<'a> {
     pub groups: BTreeMap<RuleName, BudgetGroup>,
     pub waves: Vec<Wave>,
     pub failure_budget: u32,
+    pub approvals: Vec<PlanApproval>,
     pub notes: BTreeSet<Reason>,
 }
 
@@ -45,6 +46,8 @@ pub(super) struct HostDraft<'a> {
     pub windows: Option<RuleName>,
     pub group: Option<RuleName>,
     pub wave: u32,
+    /// One of its findings goes by the emergency lane.
+    pub emergency: bool,
     /// Why it cannot be planned; none means that it is.
     pub reasons: BTreeSet<Reason>,
 }
@@ -62,6 +65,7 @@ impl<'a> Draft<'a> {
             groups: BTreeMap::new(),
             waves: Vec::new(),
             failure_budget: 0,
+            approvals: Vec::new(),
             notes: BTreeSet::new(),
         }
     }

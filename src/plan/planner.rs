@@ -13,18 +13,20 @@ const MARGIN: TimeSpan = TimeSpan::minutes(5);
 type Pass = for<'a> fn(&mut Draft<'a>) -> Result<(), PlanError>;
 
 /// Every pass, in order. Each sees what those before it left.
-const PASSES: [Pass; 11] = [
-    passes::decide::run,   // what policy says of every finding
-    passes::playbook::run, // who can fix it: one playbook a host
-    passes::machines::run, // no machine twice
-    passes::merge::run,    // findings become one transaction a host
-    passes::render::run,   // the playbook's commands and the policy's probes
-    passes::backup::run,   // a way back, or the policy's word that none is needed
-    passes::steps::run,    // the graph
-    passes::windows::run,  // when
-    passes::budgets::run,  // how many of a service at once
-    passes::waves::run,    // in which order
-    passes::limits::run,   // when to pause
+const PASSES: [Pass; 13] = [
+    passes::decide::run,    // what policy says of every finding
+    passes::playbook::run,  // who can fix it: one playbook a host
+    passes::machines::run,  // no machine twice
+    passes::merge::run,     // findings become one transaction a host
+    passes::render::run,    // the playbook's commands and the policy's probes
+    passes::care::run,      // how carefully
+    passes::backup::run,    // a way back, or the policy's word that none is needed
+    passes::steps::run,     // the graph
+    passes::windows::run,   // when
+    passes::budgets::run,   // how many of a service at once
+    passes::waves::run,     // in which order
+    passes::approvals::run, // who must say yes
+    passes::limits::run,    // when to pause
 ];
 
 /// Why there is no plan at all. What keeps a single host out of it is data in the plan's report.
@@ -95,6 +97,7 @@ fn finish(draft: Draft<'_>) -> Plan {
                 fix: host.fix,
                 playbook: playbook.name().clone(),
                 wave: host.wave,
+                emergency: host.emergency,
                 group: host.group,
                 windows: host.windows,
                 without_backup: host.without_backup,
@@ -142,8 +145,10 @@ fn finish(draft: Draft<'_>) -> Plan {
             failure_budget: draft.failure_budget,
             concurrency: input.policy.rollout.concurrency.max(1),
             margin: draft.margin,
+            domain: input.policy.rollout.domain.clone(),
         },
         windows,
+        approvals: draft.approvals,
         hosts,
         scripts,
         report,

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Priority, RuleName, StepId, TimeSpan,
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Priority, RuleName, RuleRef, StepId,
+    TimeSpan,
 };
 
 pub use crate::model::{PlanWindow, Strategy};
 
 /// The version of the plan format. A reader refuses any other.
-pub const PLAN_FORMAT: u32 = 1;
+pub const PLAN_FORMAT: u32 = 2;
 
 /// An immutable plan; its name is the digest of its canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -35,6 +36,9 @@ pub struct Plan {
     pub windows: BTreeMap<RuleName, Vec<PlanWindow>>,
     /// Hosts that will be touched.
     pub hosts: BTreeMap<HostName, HostPlan>,
+    /// Who must approve the plan before it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<PlanApproval>,
     /// Texts of scripts.
     pub scripts: BTreeMap<Digest, String>,
     /// Why each thing is, is not, or is not yet planned.
@@ -65,6 +69,29 @@ pub struct Rollout {
     pub concurrency: u32,
     /// Added to what the window gate reserves.
     pub margin: TimeSpan,
+    /// The label whose value is a failure domain: no wave has hosts of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+}
+
+/// An approval that the plan needs.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanApproval {
+    /// The rule that asks for it.
+    pub rule: RuleRef,
+    /// How many people must approve.
+    pub required: u32,
+    /// Where the people are named who may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Whether who made the plan does not count.
+    #[serde(default)]
+    pub not_author: bool,
+    /// How long an approval is good for.
+    pub valid_for: TimeSpan,
+    /// The hosts for which it is needed.
+    pub hosts: Vec<HostName>,
 }
 
 /// Hosts that are started before the next wave.
@@ -107,6 +134,9 @@ pub struct HostPlan {
     pub playbook: RuleName,
     /// Index into [`Rollout::waves`].
     pub wave: u32,
+    /// One of its findings goes by the emergency lane.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
     /// Key into [`Rollout::groups`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<RuleName>,

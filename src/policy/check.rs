@@ -6,22 +6,31 @@ use std::sync::Arc;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{Disambiguation, TimeZone};
 
-use super::decide::{Exception, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window};
+use super::decide::{
+    ApprovalRule, Emergency, Exception, Freeze, ImportanceRule, OrderRule, Override, Policy, ProbeRule, StrategyRule,
+    Window,
+};
 use super::raw::{
-    ExceptionKind, ExceptionRaw, FreezeRaw, NotYet, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
-    StrategyKind, StrategyRaw, WindowRaw,
+    ApprovalRaw, EmergencyRaw, ExceptionKind, ExceptionRaw, FreezeRaw, NotYet, NotifyRaw, OverrideRaw, PolicyRaw,
+    PriorityRaw, ProbeRaw, RolloutRaw, StrategyRaw, WindowRaw,
 };
 use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
 use super::windows::resolve;
-use super::{Amount, Bundle, ProbePolicy};
+use super::{Amount, ApprovalPolicy, Bundle, ProbePolicy, Proven};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{Importance, Interval, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
 use crate::yaml::{Size, Spanned, parse, span};
 
 /// The version of the policy format.
 const VERSION: u32 = 1;
+
+/// How long an approval is good for where policy does not say.
+pub(super) const APPROVAL_VALID: TimeSpan = TimeSpan::days(3);
+
+/// No plan waits for more people.
+const MAX_PEOPLE: u32 = 20;
 
 /// Names are shown in tables and become part of other names.
 const MAX_NAME: usize = 100;
@@ -67,14 +76,7 @@ impl Check<'_> {
         if raw.version.value != VERSION {
             self.error("unsupported-version", source, &raw.version, format!("this program reads version {VERSION}"));
         }
-        for (key, later) in [
-            ("vex", &raw.vex),
-            ("approvals", &raw.approvals),
-            ("rules", &raw.rules),
-            ("notify", &raw.notify),
-            ("scope.emergency", &raw.scope.emergency),
-            ("backup.drill_within", &raw.backup.drill_within),
-        ] {
+        for (key, later) in [("vex", &raw.vex), ("rules", &raw.rules)] {
             self.later(source, key, later);
         }
         self.priority(source, raw.priority);
@@ -92,6 +94,7 @@ impl Check<'_> {
         if let Some((fix, at)) = self.scalar("scope.fix", source, raw.scope.fix) {
             self.policy.scope = (fix.0.into_iter().collect(), rule("scope.fix", Some(&at)));
         }
+        self.emergency(source, raw.scope.emergency);
         for raw in raw.exceptions {
             self.exception(source, raw);
         }
@@ -111,6 +114,12 @@ impl Check<'_> {
         if let Some((keep, _)) = self.scalar("backup.keep", source, raw.backup.keep) {
             self.policy.backup.keep = keep;
         }
+        if let Some((within, at)) = self.scalar("backup.drill_within", source, raw.backup.drill_within) {
+            if within == TimeSpan::ZERO {
+                self.push(Diagnostic::error("invalid-value", "no drill is ever that recent").at(at));
+            }
+            self.policy.backup.drill_within = Some(within);
+        }
         self.rollout(source, raw.rollout);
         if let Some((reboot, _)) = self.scalar("reboot", source, raw.reboot) {
             self.policy.reboot = reboot;
@@ -120,6 +129,10 @@ impl Check<'_> {
         }
         for raw in raw.verify.probes {
             self.probe(source, raw);
+        }
+        self.approvals(source, raw.approvals);
+        for raw in raw.notify {
+            self.notify(source, raw);
         }
         if let Some((allow, _)) = self.scalar("playbooks.allow_removals", source, raw.playbooks.allow_removals) {
             self.policy.allow_removals = allow;
@@ -288,36 +301,105 @@ impl Check<'_> {
     }
 
     fn strategy(&mut self, source: &Arc<Source>, raw: StrategyRaw) {
-        self.later(source, "strategy.proven", &raw.proven);
-        self.later(source, "strategy.test_fix", &raw.test_fix);
-        if let Some(kind) = &raw.default {
-            self.strategy_kind(source, kind);
+        if let Some((proven, _)) = self.scalar("strategy.proven", source, raw.proven) {
+            if proven.successes.value == 0 {
+                self.error("invalid-value", source, &proven.successes, "a fix that never succeeded is not proven");
+            }
+            if proven.within.value == TimeSpan::ZERO {
+                self.error("invalid-value", source, &proven.within, "no success is ever that recent");
+            }
+            self.policy.proven = Proven { successes: proven.successes.value, within: proven.within.value };
+        }
+        if let Some((test_fix, _)) = self.scalar("strategy.test_fix", source, raw.test_fix) {
+            self.policy.test_fix = test_fix;
         }
         if let Some((kind, at)) = self.scalar("strategy.default", source, raw.default) {
-            self.policy.strategy_auto = kind == StrategyKind::Auto;
-            self.policy.strategy = rule("strategy.default", Some(&at));
+            self.policy.strategy = (kind, rule("strategy.default", Some(&at)));
         }
         self.ordered("strategy.rules", source, raw.rules.first().map(|raw| &raw.matches));
         for (index, raw) in raw.rules.into_iter().enumerate() {
             let at = span(source, &raw.matches);
             let selector = self.selector(source, Context::Host, &raw.matches);
             self.reason(source, &raw.reason);
-            self.strategy_kind(source, &raw.uses);
-            let auto = raw.uses.value == StrategyKind::Auto;
             let rule = rule(&format!("strategy.rules/{}", index + 1), Some(&at));
-            self.policy.strategy_rules.push(StrategyRule { selector, auto, rule, at });
+            self.policy.strategy_rules.push(StrategyRule { selector, kind: raw.uses.value, rule, at });
         }
     }
 
-    fn strategy_kind(&mut self, source: &Arc<Source>, kind: &Spanned<StrategyKind>) {
-        if kind.value == StrategyKind::CloneAndSwitch {
-            self.error("not-supported-yet", source, kind, "`clone_and_switch` is not supported yet: write `in_place`");
+    fn emergency(&mut self, source: &Arc<Source>, raw: Option<Spanned<EmergencyRaw>>) {
+        let Some((raw, at)) = self.scalar("scope.emergency", source, raw) else { return };
+        let selector = self.selector(source, Context::Finding, &raw.matches);
+        let approvals = raw.approvals.as_ref().map(|count| self.people(source, count));
+        self.policy.emergency = Some(Emergency {
+            selector,
+            bypass_freeze: raw.bypass_freeze,
+            approvals,
+            rule: rule("scope.emergency", Some(&at)),
+            at: span(source, &raw.matches),
+        });
+    }
+
+    fn approvals(&mut self, source: &Arc<Source>, raw: Vec<ApprovalRaw>) {
+        self.ordered("approvals", source, raw.first().map(|raw| &raw.matches));
+        for (index, raw) in raw.into_iter().enumerate() {
+            let at = span(source, &raw.matches);
+            let selector = self.selector(source, Context::Host, &raw.matches);
+            let required = self.people(source, &raw.required);
+            if let Some(from) = raw.from.as_ref().filter(|from| from.value.trim().is_empty()) {
+                self.error("invalid-value", source, from, "this names nobody: write a file or a group of approvers");
+            }
+            let valid_for = raw.valid_for.as_ref().map_or(APPROVAL_VALID, |valid| valid.value);
+            if let Some(valid) = raw.valid_for.as_ref().filter(|valid| valid.value == TimeSpan::ZERO) {
+                self.error("invalid-value", source, valid, "an approval that is good for no time is never given");
+            }
+            let rule = rule(&format!("approvals/{}", index + 1), Some(&at));
+            let from = raw.from.map(|from| printable(&from.value, 200));
+            let approval = ApprovalPolicy { rule, required, from, not_author: raw.not_author, valid_for };
+            self.policy.approvals.push(ApprovalRule { selector, approval, at });
         }
+    }
+
+    /// A number of people who approve.
+    fn people(&mut self, source: &Arc<Source>, count: &Spanned<u32>) -> u32 {
+        if !(1..=MAX_PEOPLE).contains(&count.value) {
+            let message = format!("between 1 and {MAX_PEOPLE} people approve a plan");
+            self.error("invalid-value", source, count, message);
+        }
+        count.value
+    }
+
+    fn notify(&mut self, source: &Arc<Source>, raw: NotifyRaw) {
+        if raw.on.value.0.is_empty() {
+            self.error("invalid-value", source, &raw.on, "this notifies of nothing");
+        }
+        let name = &raw.webhook.url_env;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.value.is_empty()
+            || !name.value.chars().all(plain)
+            || name.value.starts_with(|c: char| c.is_ascii_digit())
+        {
+            self.push(
+                Diagnostic::error("invalid-value", format!("`{}` is no variable", printable(&name.value, 60)))
+                    .at(span(source, name))
+                    .help("name the environment variable that holds the URL: secrets do not stand in policies"),
+            );
+        }
+        self.policy.notifies += 1;
     }
 
     fn rollout(&mut self, source: &Arc<Source>, raw: RolloutRaw) {
-        self.later(source, "rollout.order", &raw.order);
-        self.later(source, "rollout.one_domain_at_a_time", &raw.one_domain_at_a_time);
+        for raw in raw.order {
+            let at = span(source, &raw.before);
+            let before = self.selector(source, Context::Host, &raw.before);
+            let after = self.selector(source, Context::Host, &raw.after);
+            self.policy.order.push(OrderRule { before, after, at, after_at: span(source, &raw.after) });
+        }
+        if let Some((domain, _)) = self.scalar("rollout.one_domain_at_a_time", source, raw.one_domain_at_a_time) {
+            if domain.label.value.is_empty() {
+                self.error("invalid-value", source, &domain.label, "a label has a name");
+            }
+            self.policy.rollout.domain = Some(domain.label.value);
+        }
         if let Some((canary, _)) = self.scalar("rollout.canary", source, raw.canary) {
             self.policy.rollout.canary = (canary.hosts.value > 0).then_some((canary.hosts.value, canary.soak));
         }

@@ -10,11 +10,14 @@ use super::check::{DEFAULT_IMPORTANCE, check, rule};
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
 use super::windows::{self, Schedule};
-use super::{Amount, BackupPolicy, ProbePolicy, RebootPolicy, RolloutPolicy, StrategyChoice, WindowSet};
+use super::{
+    Amount, ApprovalPolicy, BackupPolicy, ProbePolicy, Proven, RebootPolicy, RolloutPolicy, StrategyChoice,
+    StrategyKind, TestFix, WindowSet,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::model::{
-    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, Importance, Interval, Place, PlanWindow,
-    Priority, RuleName, RuleRef, Strategy, TimeSpan, printable, subtract, union,
+    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, Place,
+    PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
 };
 
 /// A checked policy.
@@ -48,9 +51,17 @@ pub struct Policy {
     pub(super) exceptions: Vec<Exception>,
     pub(super) windows: Vec<Window>,
     pub(super) freezes: Vec<Freeze>,
-    pub(super) strategy: RuleRef,
-    pub(super) strategy_auto: bool,
+    /// `strategy.test_fix`.
+    pub test_fix: TestFix,
+    /// `strategy.proven`.
+    pub proven: Proven,
+    pub(super) strategy: (StrategyKind, RuleRef),
     pub(super) strategy_rules: Vec<StrategyRule>,
+    pub(super) emergency: Option<Emergency>,
+    pub(super) approvals: Vec<ApprovalRule>,
+    pub(super) order: Vec<OrderRule>,
+    /// How many entries `notify` has.
+    pub notifies: u32,
     pub(super) probes: Vec<ProbeRule>,
     /// Intervals by the windows and freezes that match: thousands of hosts share a few.
     sets: Mutex<BTreeMap<SetKey, WindowSet>>,
@@ -112,9 +123,35 @@ pub(super) struct Freeze {
 #[derive(Clone, Debug)]
 pub(super) struct StrategyRule {
     pub selector: Selector,
-    pub auto: bool,
+    pub kind: StrategyKind,
     pub rule: RuleRef,
     pub at: Span,
+}
+
+/// The lane of what cannot wait.
+#[derive(Clone, Debug)]
+pub(super) struct Emergency {
+    pub selector: Selector,
+    pub bypass_freeze: bool,
+    pub approvals: Option<u32>,
+    pub rule: RuleRef,
+    pub at: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ApprovalRule {
+    pub selector: Selector,
+    pub approval: ApprovalPolicy,
+    pub at: Span,
+}
+
+/// Hosts that are done before others.
+#[derive(Clone, Debug)]
+pub(super) struct OrderRule {
+    pub before: Selector,
+    pub after: Selector,
+    pub at: Span,
+    pub after_at: Span,
 }
 
 #[derive(Clone, Debug)]
@@ -135,7 +172,12 @@ impl Policy {
     pub(super) fn new(digest: Digest) -> Self {
         let default = rule("default", None);
         Self {
-            backup: BackupPolicy { required: true, max_age: TimeSpan::hours(1), keep: TimeSpan::days(7) },
+            backup: BackupPolicy {
+                required: true,
+                max_age: TimeSpan::hours(1),
+                keep: TimeSpan::days(7),
+                drill_within: None,
+            },
             rollout: RolloutPolicy {
                 canary: Some((1, TimeSpan::minutes(30))),
                 waves: vec![Amount::Percent(10), Amount::Percent(50), Amount::Percent(100)],
@@ -144,6 +186,7 @@ impl Policy {
                 failure_hosts: Some(2),
                 failure_percent: None,
                 concurrency: 10,
+                domain: None,
             },
             reboot: RebootPolicy::WhenRequired,
             verify_soak: TimeSpan::minutes(5),
@@ -160,9 +203,14 @@ impl Policy {
             exceptions: Vec::new(),
             windows: Vec::new(),
             freezes: Vec::new(),
-            strategy: default,
-            strategy_auto: false,
+            test_fix: TestFix::Never,
+            proven: Proven { successes: 1, within: TimeSpan::days(90) },
+            strategy: (StrategyKind::InPlace, default),
             strategy_rules: Vec::new(),
+            emergency: None,
+            approvals: Vec::new(),
+            order: Vec::new(),
+            notifies: 0,
             probes: Vec::new(),
             sets: Mutex::default(),
         }
@@ -231,6 +279,7 @@ impl Policy {
             .iter()
             .filter(|exception| as_of < exception.expires)
             .find(|exception| exception.selector.matches(finding, host, facts));
+        let emergency = self.emergency.as_ref().filter(|lane| lane.selector.matches(finding, host, facts));
         let (kind, rule, reason) = if let Some(exception) = exception {
             let kind = match exception.kind {
                 ExceptionKind::Whitelist => DecisionKind::Whitelist,
@@ -241,6 +290,8 @@ impl Policy {
             (DecisionKind::NotAffected, rule("default", None), no_fix(finding.fix_state).to_owned())
         } else if !fix_available(finding) {
             (DecisionKind::NoFixAvailable, rule("default", None), no_fix(finding.fix_state).to_owned())
+        } else if let Some(lane) = emergency {
+            (DecisionKind::Fix, lane.rule.clone(), format!("priority {priority}, in the emergency lane"))
         } else if self.scope.0.contains(&priority) {
             (DecisionKind::Fix, self.scope.1.clone(), format!("priority {priority} is in scope"))
         } else {
@@ -252,6 +303,7 @@ impl Policy {
             host: host.name.clone(),
             kind,
             assessment,
+            emergency: emergency.is_some() && kind == DecisionKind::Fix,
             rule,
             reason,
             due: finding.first_seen.zip(deadline).map(|(seen, deadline)| deadline.after(seen)),
@@ -324,9 +376,51 @@ impl Policy {
     pub fn strategy_for(&self, host: &Host) -> StrategyChoice {
         let importance = self.importance_value(host);
         let chosen = self.strategy_rules.iter().find(|rule| rule.selector.matches_host(host, importance));
-        let (auto, rule) = chosen.map_or((self.strategy_auto, &self.strategy), |chosen| (chosen.auto, &chosen.rule));
-        let note = auto.then(|| "`auto` is `in_place`: there is no other strategy yet".to_owned());
-        StrategyChoice { strategy: Strategy::InPlace, rule: rule.clone(), note }
+        let (kind, rule) = chosen.map_or((self.strategy.0, &self.strategy.1), |chosen| (chosen.kind, &chosen.rule));
+        StrategyChoice { kind, rule: rule.clone() }
+    }
+
+    /// The approvals that a plan needs for a host: of each rule that matches, and in the emergency lane as many people as
+    /// that asks for instead.
+    pub fn approvals_for(&self, host: &Host, emergency: bool) -> Vec<ApprovalPolicy> {
+        let importance = self.importance_value(host);
+        let matching = self.approvals.iter().filter(|rule| rule.selector.matches_host(host, importance));
+        let mut needed: Vec<ApprovalPolicy> = matching.map(|rule| rule.approval.clone()).collect();
+        if let Some(lane) = self.emergency.as_ref().filter(|_| emergency)
+            && let Some(required) = lane.approvals
+        {
+            if needed.is_empty() {
+                let valid_for = super::check::APPROVAL_VALID;
+                needed.push(ApprovalPolicy {
+                    rule: lane.rule.clone(),
+                    required,
+                    from: None,
+                    not_author: false,
+                    valid_for,
+                });
+            }
+            for approval in &mut needed {
+                approval.rule = lane.rule.clone();
+                approval.required = required;
+            }
+        }
+        needed.sort();
+        needed.dedup();
+        needed
+    }
+
+    /// Whether the emergency lane may pass freezes.
+    pub fn emergency_bypasses_freezes(&self) -> bool {
+        self.emergency.as_ref().is_some_and(|lane| lane.bypass_freeze)
+    }
+
+    /// For each host its place in `rollout.order`: a host with a lower number is done before one with a higher. Rules
+    /// that contradict each other are an error that names the hosts of one circle.
+    pub fn order_of<'a>(
+        &self,
+        hosts: impl IntoIterator<Item = &'a Host>,
+    ) -> Result<BTreeMap<HostName, u32>, Vec<HostName>> {
+        super::order::levels(&self.order, hosts, |host| self.importance_value(host))
     }
 
     /// The probes of section `verify` for a host.
@@ -378,6 +472,11 @@ impl Policy {
         all.extend(self.freezes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.strategy_rules.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.probes.iter().map(|rule| (&rule.selector, &rule.at)));
+        all.extend(self.emergency.iter().map(|lane| (&lane.selector, &lane.at)));
+        all.extend(self.approvals.iter().map(|rule| (&rule.selector, &rule.at)));
+        for rule in &self.order {
+            all.extend([(&rule.before, &rule.at), (&rule.after, &rule.after_at)]);
+        }
         all
     }
 }

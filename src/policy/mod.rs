@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod decide;
 mod glob;
+mod order;
 mod raw;
 mod schedule;
 mod schema;

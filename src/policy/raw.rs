@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 
-use super::RebootPolicy;
+use super::{RebootPolicy, StrategyKind, TestFix};
 use crate::model::{Importance, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
 
@@ -60,14 +60,12 @@ pub(super) struct PolicyRaw {
     #[schemars(skip)]
     pub vex: NotYet,
     #[serde(default)]
-    #[schemars(skip)]
-    pub approvals: NotYet,
+    pub approvals: Vec<ApprovalRaw>,
     #[serde(default)]
     #[schemars(skip)]
     pub rules: NotYet,
     #[serde(default)]
-    #[schemars(skip)]
-    pub notify: NotYet,
+    pub notify: Vec<NotifyRaw>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -165,8 +163,59 @@ pub(super) struct ScopeRaw {
     #[serde(default)]
     pub fix: Option<Spanned<OneOrMany<Priority>>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub emergency: NotYet,
+    pub emergency: Option<Spanned<EmergencyRaw>>,
+}
+
+/// The lane of what cannot wait.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmergencyRaw {
+    #[serde(rename = "match")]
+    pub matches: Spanned<MatchRaw>,
+    #[serde(default)]
+    pub bypass_freeze: bool,
+    #[serde(default)]
+    pub approvals: Option<Spanned<u32>>,
+}
+
+/// Who must say yes before a plan is run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApprovalRaw {
+    #[serde(rename = "match")]
+    pub matches: Spanned<MatchRaw>,
+    pub required: Spanned<u32>,
+    #[serde(default)]
+    pub from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub not_author: bool,
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub valid_for: Option<Spanned<TimeSpan>>,
+}
+
+/// When to tell whom.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NotifyRaw {
+    pub on: Spanned<OneOrMany<NotifyOn>>,
+    pub webhook: WebhookRaw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum NotifyOn {
+    Started,
+    Paused,
+    Finished,
+    Aborted,
+    Stuck,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WebhookRaw {
+    pub url_env: Spanned<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -238,14 +287,6 @@ pub(super) struct FreezeRaw {
     pub reason: Spanned<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum StrategyKind {
-    Auto,
-    InPlace,
-    CloneAndSwitch,
-}
-
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StrategyRaw {
@@ -254,11 +295,17 @@ pub(super) struct StrategyRaw {
     #[serde(default)]
     pub rules: Vec<StrategyRuleRaw>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub proven: NotYet,
+    pub proven: Option<Spanned<ProvenRaw>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub test_fix: NotYet,
+    pub test_fix: Option<Spanned<TestFix>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProvenRaw {
+    pub successes: Spanned<u32>,
+    #[schemars(with = "String")]
+    pub within: Spanned<TimeSpan>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -283,8 +330,8 @@ pub(super) struct BackupRaw {
     #[schemars(with = "Option<String>")]
     pub keep: Option<Spanned<TimeSpan>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub drill_within: NotYet,
+    #[schemars(with = "Option<String>")]
+    pub drill_within: Option<Spanned<TimeSpan>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -301,11 +348,17 @@ pub(super) struct RolloutRaw {
     #[serde(default)]
     pub concurrency: Option<Spanned<ConcurrencyRaw>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub order: NotYet,
+    pub order: Vec<OrderRaw>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub one_domain_at_a_time: NotYet,
+    pub one_domain_at_a_time: Option<Spanned<PerRaw>>,
+}
+
+/// Hosts that are done before others.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrderRaw {
+    pub before: Spanned<MatchRaw>,
+    pub after: Spanned<MatchRaw>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

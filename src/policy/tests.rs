@@ -362,7 +362,10 @@ verify: {soak: 1m, probes: [{name: shop, match: {groups: web}, http: {url: "http
 playbooks: {allow_removals: true}
 "#,
     );
-    assert_eq!(policy.backup, BackupPolicy { required: false, max_age: TimeSpan::hours(2), keep: TimeSpan::days(1) });
+    assert_eq!(
+        policy.backup,
+        BackupPolicy { required: false, max_age: TimeSpan::hours(2), keep: TimeSpan::days(1), drill_within: None }
+    );
     assert_eq!(
         policy.rollout,
         RolloutPolicy {
@@ -373,6 +376,7 @@ playbooks: {allow_removals: true}
             failure_hosts: Some(3),
             failure_percent: Some(5),
             concurrency: 50,
+            domain: None,
         }
     );
     assert_eq!(
@@ -380,8 +384,8 @@ playbooks: {allow_removals: true}
         (RebootPolicy::Always, TimeSpan::minutes(1), true)
     );
     let stateful = policy.strategy_for(&host("a", &[], &[("stateful", "true")]));
-    assert_eq!((stateful.rule.name.as_str(), stateful.note.is_none()), ("strategy.rules/1", true));
-    assert!(policy.strategy_for(&host("b", &[], &[])).note.is_some());
+    assert_eq!((stateful.rule.name.as_str(), stateful.kind), ("strategy.rules/1", StrategyKind::InPlace));
+    assert_eq!(policy.strategy_for(&host("b", &[], &[])).kind, StrategyKind::Auto);
     assert_eq!(policy.probes_for(&host("a", &["web"], &[]))[0].contains.as_deref(), Some("ok"));
     assert!(policy.probes_for(&host("a", &[], &[])).is_empty());
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{PlanWindow, RuleName, RuleRef, Strategy, TimeSpan};
+use crate::model::{PlanWindow, RuleName, RuleRef, TimeSpan};
 
 /// A number of hosts, or a share of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,69 @@ pub struct BackupPolicy {
     pub max_age: TimeSpan,
     /// How long a backup is kept behind the end of its host.
     pub keep: TimeSpan,
+    /// Within this time a restore of the host must have been proven by a drill.
+    pub drill_within: Option<TimeSpan>,
+}
+
+/// The strategy as policy names it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyKind {
+    /// Clone and switch for the first host of a cohort, in place once the same fix is proven on similar hosts.
+    Auto,
+    /// Back up, fix in place, restore on failure.
+    InPlace,
+    /// Fix a clone and switch traffic over to it.
+    CloneAndSwitch,
+}
+
+impl StrategyKind {
+    /// The name as written in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::InPlace => "in_place",
+            Self::CloneAndSwitch => "clone_and_switch",
+        }
+    }
+}
+
+/// Whether a fix is tried on a clone before production.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TestFix {
+    /// Not at all.
+    Never,
+    /// On a clone of the first host of each cohort.
+    FirstOfCohort,
+    /// On a clone of every host.
+    EveryHost,
+}
+
+/// When a fix counts as proven on similar hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// So many successes...
+    pub successes: u32,
+    /// ... within this time.
+    pub within: TimeSpan,
+}
+
+/// An approval that a plan needs for some of its hosts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApprovalPolicy {
+    /// The rule that asks for it.
+    pub rule: RuleRef,
+    /// How many people must approve.
+    pub required: u32,
+    /// Where the people are named who may.
+    pub from: Option<String>,
+    /// Whether who made the plan counts.
+    pub not_author: bool,
+    /// How long an approval is good for.
+    pub valid_for: TimeSpan,
 }
 
 /// Section `rollout`.
@@ -77,6 +140,8 @@ pub struct RolloutPolicy {
     pub failure_percent: Option<u32>,
     /// Hosts worked on at once.
     pub concurrency: u32,
+    /// The label whose value is a failure domain: hosts of two domains are never disrupted at once.
+    pub domain: Option<String>,
 }
 
 /// Section `reboot`.
@@ -128,10 +193,8 @@ pub enum WindowSet {
 /// The strategy for a host, with what chose it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StrategyChoice {
-    /// The strategy.
-    pub strategy: Strategy,
+    /// What policy wants.
+    pub kind: StrategyKind,
     /// The rule.
     pub rule: RuleRef,
-    /// What a person should know about it.
-    pub note: Option<String>,
 }

@@ -36,6 +36,15 @@ pub fn plan_table(plan: &Plan, id: &Digest) -> String {
             count(group.size as usize, "host")
         ));
     }
+    for approval in &plan.approvals {
+        out.push_str(&format!(
+            "Needs {}{} for {}, by {}\n",
+            count(approval.required as usize, "approval"),
+            approval.from.as_ref().map_or(String::new(), |from| format!(" of {}", cell(from))),
+            count(approval.hosts.len(), "host"),
+            cell(&approval.rule.name),
+        ));
+    }
     for wave in &rollout.waves {
         out.push_str(&format!("\n{} ({}", cell(&wave.name), count(wave.hosts.len(), "host")));
         if wave.soak.as_seconds() > 0 {

@@ -1,7 +1,7 @@
 //! Every way to break a plan that matters is noticed, by the code that names it.
 
 use switchback::model::{Command, DecisionKind, Digest, FactRef, HostName, Program, RuleName, StepId, TimeSpan};
-use switchback::plan::{Action, HostPlan, PLAN_FORMAT, Plan, Reason, Step, StepKind, check};
+use switchback::plan::{Action, HostPlan, PLAN_FORMAT, Plan, PlanApproval, Reason, Step, StepKind, check};
 use switchback::policy::Amount;
 
 use crate::fleet::Fleet;
@@ -192,6 +192,18 @@ const MUTATIONS: &[Mutation] = &[
     ("a fix without packages", "fix-empty", |p| host(p).fix.packages.clear()),
     ("packages out of order", "fix-order", |p| host(p).fix.packages.reverse()),
     ("a host under another name", "host-name", |p| host(p).host.name = HostName::new(OTHER).unwrap()),
+    ("a wave across two failure domains", "wave-domains", |p| {
+        p.rollout.domain = Some("rack".to_owned());
+        for (i, host) in p.hosts.values_mut().enumerate() {
+            host.host.labels.insert("rack".to_owned(), i.to_string());
+        }
+    }),
+    ("a host of unknown failure domain", "domain-unknown", |p| p.rollout.domain = Some("rack".to_owned())),
+    ("an approval by nobody", "approval-zero", |p| {
+        let rule = p.report.decisions[0].rule.clone();
+        let valid_for = switchback::model::TimeSpan::hours(1);
+        p.approvals.push(PlanApproval { rule, required: 0, from: None, not_author: false, valid_for, hosts: vec![] });
+    }),
     // Waves and budgets.
     ("a host in two waves", "wave-twice", |p| {
         let host = HostName::new(HOST).unwrap();

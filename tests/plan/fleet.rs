@@ -67,7 +67,7 @@ impl Fleet {
         Self::under(&[("policy.yaml", POLICY), ("windows.yaml", window)])
     }
 
-    fn under(files: &[(&str, &str)]) -> Self {
+    pub fn under(files: &[(&str, &str)]) -> Self {
         let mut diagnostics = Diagnostics::default();
         let files: Vec<_> = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();
         let policy = Policy::load(files, &mut diagnostics);

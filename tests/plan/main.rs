@@ -5,6 +5,7 @@
     reason = "a failed assumption must fail the test; figures are shown"
 )]
 
+mod care;
 mod checker;
 mod file;
 mod fleet;

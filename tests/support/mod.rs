@@ -154,9 +154,11 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
             failure_budget: shape.failure_budget.clamp(1, u32::try_from(shape.hosts).unwrap()),
             concurrency: shape.concurrency,
             margin: TimeSpan::minutes(5),
+            domain: None,
         },
         windows,
         hosts,
+        approvals: Vec::new(),
         scripts: BTreeMap::new(),
         report: report(fleet),
     }
@@ -168,6 +170,7 @@ fn report(fleet: &SimFleet) -> PlanReport {
     let mut decisions: Vec<Decision> = Vec::new();
     for host in &fleet.hosts {
         decisions.extend(host.scan(start()).findings.into_iter().map(|finding| Decision {
+            emergency: false,
             finding: finding.id,
             host: host.host.name.clone(),
             kind: DecisionKind::Fix,
@@ -257,6 +260,7 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
         fix: Fix { packages: packages.collect(), findings },
         playbook: name("linux-apt"),
         wave,
+        emergency: false,
         group,
         windows: shape.windows.map(|_| name("nights")),
         without_backup: !shape.backup,

@@ -84,7 +84,14 @@ fn waves(plan: &Plan, found: &mut Found) {
         let place = format!("wave {:?}", wave.name.as_str());
         found.expect(!wave.hosts.is_empty(), &place, "wave-empty", "it has no host");
         found.expect(names.insert(&wave.name), &place, "wave-name-twice", "another wave has its name");
+        let mut domains = BTreeSet::new();
         for host in &wave.hosts {
+            if let (Some(label), Some(planned)) = (&plan.rollout.domain, plan.hosts.get(host)) {
+                match planned.host.labels.get(label) {
+                    Some(domain) => drop(domains.insert(domain.as_str())),
+                    None => found.add(host, "domain-unknown", format!("it has no label {label:?}, its failure domain")),
+                }
+            }
             if seen.insert(host, index).is_some() {
                 found.add(host, "wave-twice", "it is in the waves more than once");
             }
@@ -98,9 +105,18 @@ fn waves(plan: &Plan, found: &mut Found) {
                 ),
             }
         }
+        found.expect(domains.len() <= 1, &place, "wave-domains", "it has hosts of two failure domains");
     }
     for host in plan.hosts.keys() {
         found.expect(seen.contains_key(host), host, "wave-missing", "it is in no wave");
+    }
+    for approval in &plan.approvals {
+        let place = format!("approval {:?}", approval.rule.name.as_str());
+        found.expect(approval.required >= 1, &place, "approval-zero", "nobody must approve");
+        for host in &approval.hosts {
+            let known = plan.hosts.contains_key(host);
+            found.expect(known, &place, "approval-host-unknown", format!("it is for {host}, which is not planned"));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::{DecisionKind, Finding, HostName};
 use crate::plan::draft::{Draft, HostDraft};
-use crate::plan::{PlanError, Reason, Strategy};
+use crate::plan::{PlanError, Strategy};
 
 pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let input = draft.input;
@@ -34,17 +34,14 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 windows: None,
                 group: None,
                 wave: 0,
+                emergency: false,
                 reasons: Default::default(),
             });
             planned.findings.push(draft.findings.len());
+            planned.emergency |= decision.emergency;
         }
         draft.findings.push(finding);
         draft.decisions.push(decision);
-    }
-    for host in draft.hosts.values_mut() {
-        let choice = input.policy.strategy_for(host.host);
-        host.strategy = choice.strategy;
-        draft.notes.extend(choice.note.map(|note| Reason::new("strategy", note)));
     }
     Ok(())
 }

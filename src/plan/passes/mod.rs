@@ -1,7 +1,9 @@
 //! The passes of the planner, one a file; their order is in `planner.rs`.
 
+pub(super) mod approvals;
 pub(super) mod backup;
 pub(super) mod budgets;
+pub(super) mod care;
 pub(super) mod decide;
 pub(super) mod limits;
 pub(super) mod machines;
