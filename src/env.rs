@@ -22,6 +22,11 @@ pub fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from)
 }
 
+/// The folder for temporary files.
+pub fn temporary() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// Eight random bytes from the kernel, as hexadecimal text (campaign ids, temporary names).
 pub fn random_hex() -> std::io::Result<String> {
     use std::io::Read as _;

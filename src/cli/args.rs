@@ -77,6 +77,8 @@ pub enum Command {
     Scan(Scan),
     /// Check policies, playbooks and inventory without planning
     Check(Check),
+    /// Show what a change of policy, inventory or findings does to the fleet
+    Diff(Diff),
     /// Make a plan from policies, inventory and findings
     Plan(Plan),
     /// Show a plan
@@ -214,6 +216,66 @@ pub struct Plan {
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// How a comparison is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    Text,
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+/// `diff`
+#[derive(Debug, Args)]
+#[command(after_help = "Ends with 0 if nothing changes and with 11 if something does.\n\nExamples:\n  \
+    switchback diff --base policies/ --head new-policies/ -i inventory.yaml -f findings.json\n  \
+    switchback diff --base main --head HEAD -p policies/ -i inventory.yaml -f findings.json --format markdown\n  \
+    switchback diff -p policies/ --base-inventory HEAD~1:inventory.yaml --head-inventory inventory.yaml -f findings.json")]
+pub struct Diff {
+    /// Policies before: a folder or file, or a git revision (REV, or REV:FOLDER); -p where absent
+    #[arg(long, value_name = "REV|DIR")]
+    pub base: Option<String>,
+    /// Policies after
+    #[arg(long, value_name = "REV|DIR")]
+    pub head: Option<String>,
+    /// Where policies are in a revision; the policies of a version that is not given
+    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Inventory of both versions; a path, or REV:PATH
+    #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
+    pub inventory: Vec<String>,
+    /// Inventory before
+    #[arg(long, value_name = "INVENTORY", num_args = 1..)]
+    pub base_inventory: Vec<String>,
+    /// Inventory after
+    #[arg(long, value_name = "INVENTORY", num_args = 1..)]
+    pub head_inventory: Vec<String>,
+    /// Scanner report of both versions, or HOST=REPORT; a path, or REV:PATH
+    #[arg(short, long, value_name = "[HOST=]REPORT", num_args = 1..)]
+    pub findings: Vec<String>,
+    /// Scanner report before
+    #[arg(long, value_name = "[HOST=]REPORT", num_args = 1..)]
+    pub base_findings: Vec<String>,
+    /// Scanner report after
+    #[arg(long, value_name = "[HOST=]REPORT", num_args = 1..)]
+    pub head_findings: Vec<String>,
+    /// Read the reports as this format, whatever their content looks like
+    #[arg(long, value_name = "FORMAT")]
+    pub from: Option<String>,
+    /// Playbooks beside the shipped ones
+    #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
+    pub playbooks: Vec<PathBuf>,
+    /// The time both versions refer to (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// How far ahead windows are looked for
+    #[arg(long, value_name = "SPAN", default_value = "35d")]
+    pub horizon: TimeSpan,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+    pub format: DiffFormat,
 }
 
 /// How a plan is shown.

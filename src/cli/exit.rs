@@ -25,11 +25,13 @@ pub enum Exit {
     Busy = 9,
     /// This machine cannot do it: something it needs is missing.
     Unsupported = 10,
+    /// The comparison found changes.
+    Changed = 11,
 }
 
 impl Exit {
     /// Every code with its name and meaning, for the documentation.
-    pub const TABLE: [(Self, &'static str, &'static str); 11] = [
+    pub const TABLE: [(Self, &'static str, &'static str); 12] = [
         (Self::Ok, "ok", "done as asked; after a campaign: every host is fixed or needed nothing"),
         (Self::Failed, "failed", "failed for a reason outside the input: I/O, journal, connection"),
         (Self::Usage, "usage", "the command line is wrong"),
@@ -45,6 +47,7 @@ impl Exit {
         (Self::Aborted, "aborted", "the campaign was aborted; hosts in the middle were taken back"),
         (Self::Busy, "busy", "another controller or campaign holds what is needed; nothing was done"),
         (Self::Unsupported, "unsupported", "this machine lacks something that is needed; nothing was done"),
+        (Self::Changed, "changed", "the comparison found changes"),
     ];
 }
 

@@ -45,6 +45,17 @@ pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> O
     }
 }
 
+/// Reads the policy files of a bundle.
+pub(super) fn load_bundle(paths: &[PathBuf]) -> Result<Bundle, CommandError> {
+    let bundle = Bundle::read(paths)
+        .map_err(|error| CommandError::new(Exit::InvalidInput, error.to_string()).code("unreadable-file"))?;
+    if bundle.policies.is_empty() {
+        let message = format!("{}: no policy file is in it", shown(paths));
+        return Err(CommandError::new(Exit::InvalidInput, message).code("no-policy-files"));
+    }
+    Ok(bundle)
+}
+
 /// The shipped playbooks, and those of the user in front of them.
 pub(super) fn load_playbooks(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Playbook> {
     let mut playbooks = Vec::new();

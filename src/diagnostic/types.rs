@@ -170,6 +170,11 @@ impl Diagnostics {
         self.items.iter()
     }
 
+    /// Adds all of a list.
+    pub fn extend_from(&mut self, items: Vec<Diagnostic>) {
+        items.into_iter().for_each(|item| self.push(item));
+    }
+
     /// Adds all of another.
     pub fn extend(&mut self, other: Self) {
         for item in other.items {

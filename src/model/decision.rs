@@ -94,6 +94,9 @@ pub struct Assessment {
     pub priority: Priority,
     /// The threshold or override that set it.
     pub rule: RuleRef,
+    /// Why an override set it, in the words of the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The host's importance as policy sees it.
     pub importance: Importance,
 }

@@ -108,9 +108,7 @@ pub fn explain<'a>(
     host: &HostName,
     vulnerability: Option<&VulnerabilityId>,
 ) -> Result<Explanation<'a>, ExplainError> {
-    let all = &plan.report.decisions;
-    let from = all.partition_point(|d| &d.host < host);
-    let own = &all[from..from + all[from..].partition_point(|d| &d.host == host)];
+    let own = plan.report.decisions_of(host);
     let Some(first) = own.first() else { return Err(ExplainError::UnknownHost(host.clone())) };
     let decisions: Vec<&Decision> = own.iter().filter(|d| vulnerability.is_none_or(|v| is_of(d, v))).collect();
     if let (Some(vulnerability), true) = (vulnerability, decisions.is_empty()) {

@@ -1,6 +1,7 @@
 //! Decisions become an immutable plan; synchronous, deterministic and pure.
 
 mod check;
+mod diff;
 mod draft;
 mod explain;
 mod file;
@@ -12,6 +13,7 @@ mod reserve;
 mod types;
 
 pub use check::*;
+pub use diff::*;
 pub use explain::*;
 pub use file::*;
 pub use graph::*;

@@ -314,6 +314,15 @@ pub struct PlanReport {
     pub notes: Vec<Reason>,
 }
 
+impl PlanReport {
+    /// The decisions about a host; they are sorted by host.
+    pub fn decisions_of(&self, host: &HostName) -> &[Decision] {
+        let from = self.decisions.partition_point(|decision| &decision.host < host);
+        let length = self.decisions[from..].partition_point(|decision| &decision.host == host);
+        &self.decisions[from..from + length]
+    }
+}
+
 /// A reason, for machines and for people.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -216,7 +216,8 @@ impl Check<'_> {
         let selector = self.selector(source, Context::Finding, &raw.matches);
         self.reason(source, &raw.reason);
         let rule = rule(&format!("priority.overrides/{name}"), Some(&at));
-        self.policy.overrides.push(Override { selector, priority: raw.priority, rule, at });
+        let reason = printable(&raw.reason.value, 300);
+        self.policy.overrides.push(Override { selector, priority: raw.priority, reason, rule, at });
     }
 
     fn exception(&mut self, source: &Arc<Source>, raw: ExceptionRaw) {

@@ -74,6 +74,7 @@ type SetKey = (Vec<usize>, Vec<usize>, Timestamp, TimeSpan);
 pub(super) struct Override {
     pub selector: Selector,
     pub priority: Priority,
+    pub reason: String,
     pub rule: RuleRef,
     pub at: Span,
 }
@@ -256,17 +257,19 @@ impl Policy {
         let by_score = score.map(|score| self.scoring.priority(score));
         let priority = by_score.map_or(self.unscored.0, |(priority, _)| priority);
         let facts = Facts { importance, priority, as_of };
-        let (priority, rule) = match self.overrides.iter().find(|rule| rule.selector.matches(finding, host, facts)) {
-            Some(rule) => (rule.priority, rule.rule.clone()),
-            None => (
-                priority,
-                by_score.map_or_else(
-                    || self.unscored.1.clone(),
-                    |(_, name)| RuleRef { place: self.thresholds_at.clone(), ..rule(name, None) },
+        let (priority, reason, rule) =
+            match self.overrides.iter().find(|rule| rule.selector.matches(finding, host, facts)) {
+                Some(rule) => (rule.priority, Some(rule.reason.clone()), rule.rule.clone()),
+                None => (
+                    priority,
+                    None,
+                    by_score.map_or_else(
+                        || self.unscored.1.clone(),
+                        |(_, name)| RuleRef { place: self.thresholds_at.clone(), ..rule(name, None) },
+                    ),
                 ),
-            ),
-        };
-        Assessment { score, parts, priority, rule, importance }
+            };
+        Assessment { score, parts, priority, rule, reason, importance }
     }
 
     /// What to do with a finding on a host: fix, defer, ignore, whitelist or no fix available.
@@ -407,6 +410,13 @@ impl Policy {
         needed.sort();
         needed.dedup();
         needed
+    }
+
+    /// The windows that are for a host, as rules.
+    pub fn window_rules(&self, host: &Host) -> Vec<RuleRef> {
+        let importance = self.importance_value(host);
+        let matching = self.windows.iter().filter(|window| window.selector.matches_host(host, importance));
+        matching.map(|window| rule(&format!("windows/{}", window.name), Some(&window.at))).collect()
     }
 
     /// Whether the emergency lane may pass freezes.

@@ -3,6 +3,7 @@
 mod campaign;
 mod contract;
 mod html;
+mod impact;
 mod live;
 mod plan_dot;
 mod plan_explain;
@@ -15,6 +16,7 @@ mod plan_tree;
 pub use campaign::*;
 pub use contract::*;
 pub use html::*;
+pub use impact::*;
 pub use live::*;
 pub use plan_dot::*;
 pub use plan_explain::*;

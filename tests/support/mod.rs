@@ -179,6 +179,7 @@ fn report(fleet: &SimFleet) -> PlanReport {
                 parts: vec![],
                 priority: Priority::High,
                 rule: rule(),
+                reason: None,
                 importance: Importance::General,
             },
             rule: rule(),
