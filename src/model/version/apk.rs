@@ -1,4 +1,5 @@
-//! apk-tools' version order: `1.2.3a_rc1~hash-r4`. What apk would refuse is still ordered up to where it breaks the rules, as apk does it.
+//! apk-tools' version order: `1.2.3a_rc1~hash-r4`. What apk would refuse has an order too, as in apk: the part that keeps the
+//! rules decides first.
 
 use std::cmp::Ordering;
 
@@ -11,20 +12,21 @@ pub(super) struct Apk<'t>(Vec<Token<'t>>);
 /// What may stand at one place, least first: the end is older than what may follow it, except for what leads up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Token<'t> {
-    PreSuffix(Pre),
-    Invalid,
+    Before(Before),
+    /// From here on the rules are broken; what begins with `-` is all alike.
+    Invalid(&'t str),
     End,
     Revision(Number<'t>),
     Commit(&'t str),
     SuffixNumber(Number<'t>),
-    Suffix(Post),
+    Suffix(After),
     Letter(char),
     Digits(Digits<'t>),
     First(Number<'t>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Pre {
+enum Before {
     Alpha,
     Beta,
     Pre,
@@ -32,7 +34,7 @@ enum Pre {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Post {
+enum After {
     Cvs,
     Svn,
     Git,
@@ -93,18 +95,23 @@ impl Apk<'_> {
 }
 
 pub(super) fn parse(text: &str) -> Result<Apk<'_>, &'static str> {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.bytes().any(|b| b.is_ascii_whitespace() || b == 0) {
+        return Err("it has spaces inside");
+    }
     let (digits, mut rest) = split_run(text, u8::is_ascii_digit);
-    let first = Number::new(digits).ok_or("it does not start with a digit")?;
-    let mut tokens = vec![Token::First(first)];
+    let mut tokens: Vec<Token<'_>> = Number::new(digits).map(Token::First).into_iter().collect();
     let mut part = Part::Digits;
     while !rest.is_empty() {
-        match next(part, rest) {
+        match next(part, rest).filter(|_| !tokens.is_empty()) {
             Some((token, after, at)) => {
                 tokens.push(token);
                 (rest, part) = (after, at);
             }
             None => {
-                tokens.push(Token::Invalid);
+                tokens.push(Token::Invalid(if rest.starts_with('-') { "" } else { rest }));
                 return Ok(Apk(tokens));
             }
         }
@@ -136,7 +143,9 @@ fn next(part: Part, text: &str) -> Option<(Token<'_>, &str, Part)> {
         },
         '-' if part < Part::Revision => {
             let (digits, rest) = split_run(behind.strip_prefix('r')?, u8::is_ascii_digit);
-            Some((Token::Revision(Number::new(digits)?), rest, Part::Revision))
+            // Refused for what follows, but a revision nevertheless.
+            let number = Number::new(digits).or(rest.starts_with('-').then_some(Number::ZERO))?;
+            Some((Token::Revision(number), rest, Part::Revision))
         }
         _ => None,
     }
@@ -144,15 +153,15 @@ fn next(part: Part, text: &str) -> Option<(Token<'_>, &str, Part)> {
 
 fn suffix(name: &str) -> Option<Token<'static>> {
     Some(match name {
-        "alpha" => Token::PreSuffix(Pre::Alpha),
-        "beta" => Token::PreSuffix(Pre::Beta),
-        "pre" => Token::PreSuffix(Pre::Pre),
-        "rc" => Token::PreSuffix(Pre::Rc),
-        "cvs" => Token::Suffix(Post::Cvs),
-        "svn" => Token::Suffix(Post::Svn),
-        "git" => Token::Suffix(Post::Git),
-        "hg" => Token::Suffix(Post::Hg),
-        "p" => Token::Suffix(Post::P),
+        "alpha" => Token::Before(Before::Alpha),
+        "beta" => Token::Before(Before::Beta),
+        "pre" => Token::Before(Before::Pre),
+        "rc" => Token::Before(Before::Rc),
+        "cvs" => Token::Suffix(After::Cvs),
+        "svn" => Token::Suffix(After::Svn),
+        "git" => Token::Suffix(After::Git),
+        "hg" => Token::Suffix(After::Hg),
+        "p" => Token::Suffix(After::P),
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ pub(super) struct Number<'t>(&'t str);
 
 impl<'t> Number<'t> {
     pub(super) const ZERO: Self = Self("");
+    pub(super) const ONE: Self = Self("1");
 
     /// From digits; nothing else is a number.
     pub(super) fn new(digits: &'t str) -> Option<Self> {

@@ -4,6 +4,7 @@ use super::number::{Number, split_run};
 
 /// Composer pads to this many numbers.
 const NUMBERS: usize = 4;
+const SEPARATORS: [char; 3] = ['.', '-', '_'];
 
 /// The parts that decide, least first where they differ in kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,51 +30,44 @@ pub(super) fn parse(text: &str) -> Result<Composer<'_>, &'static str> {
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-+#~@/".contains(&b)) {
         return Err("it has a character other than letters, digits and . _ - + # ~ @ /");
     }
-    let mut parts = Vec::new();
+    let (text, _) = text.split_once('+').unwrap_or((text, ""));
     let mut rest = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    let mut parts = Vec::new();
     while !rest.is_empty() {
         let (digits, behind) = split_run(rest, u8::is_ascii_digit);
         if let Some(number) = Number::new(digits) {
-            parts.push(Some(Part::Number(number)));
+            parts.push(Part::Number(number));
             rest = behind;
             continue;
         }
-        let (word, behind) = split_run(rest, |b| !b.is_ascii_digit() && !b"._-+".contains(b));
-        if word.is_empty() {
-            rest = &rest[1..];
-            continue;
-        }
+        let (word, behind) = split_run(rest, |b| !b.is_ascii_digit() && !SEPARATORS.contains(&char::from(*b)));
         match word {
-            "#" => parts.push(None),
+            "" => {
+                rest = &rest[1..];
+                continue;
+            }
+            // PHP's sign for any number: before a word it adds nothing, elsewhere it reads as one.
+            "#" => {
+                let word_follows = behind.trim_start_matches(SEPARATORS).starts_with(|c: char| c.is_ascii_alphabetic());
+                parts.extend((!word_follows).then_some(Part::Number(Number::ONE)));
+            }
             // Says what is so without it.
             "stable" => {}
             // A branch counts above its releases.
-            "x" => parts.push(Number::new("9999999").map(Part::Number)),
-            word => parts.push(Some(known(word))),
+            "x" => parts.extend(Number::new("9999999").map(Part::Number)),
+            word => parts.push(known(word)),
         }
         rest = behind;
     }
-    Ok(complete(parts))
-}
-
-/// Numbers first, padded; then the rest, closed by the end. `#` is PHP's sign for any number: before a word it adds
-/// nothing, elsewhere it reads as one.
-fn complete(parts: Vec<Option<Part<'_>>>) -> Composer<'_> {
-    let one = Number::new("1").map_or(Part::End, Part::Number);
-    let mut complete: Vec<Part<'_>> = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
-        match (part, parts.get(index + 1)) {
-            (Some(part), _) => complete.push(*part),
-            (None, Some(Some(Part::Number(_)) | None) | None) => complete.push(one),
-            (None, Some(Some(_))) => {}
-        }
-    }
-    let numbers = complete.iter().take_while(|part| matches!(part, Part::Number(_))).count();
+    let numbers = parts.iter().take_while(|part| matches!(part, Part::Number(_))).count();
     if numbers > 0 {
-        complete.splice(numbers..numbers, (numbers..NUMBERS).map(|_| Part::Number(Number::ZERO)));
+        parts.splice(numbers..numbers, (numbers..NUMBERS).map(|_| Part::Number(Number::ZERO)));
     }
-    complete.push(Part::End);
-    complete
+    if parts.is_empty() {
+        return Err("it says nothing");
+    }
+    parts.push(Part::End);
+    Ok(parts)
 }
 
 fn known(word: &str) -> Part<'static> {

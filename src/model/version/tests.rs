@@ -63,7 +63,7 @@ fn what_says_the_same_is_equal() {
     for (scheme, a, b) in [
         (Maven, "1.0.0-GA", "1"),
         (Nuget, "1.0", "1.0.0.0+build"),
-        (Packagist, "v1.0", "1.0.0.0-stable"),
+        (Packagist, "v1.0", "1.0.0.0-stable+build"),
         (Pep440, "1.0-ALPHA_1", "1a1"),
         (Pep440, "v1.0.post", "1-0"),
         (Rpm, "0:1.0-1", "1_0-1"),
@@ -79,10 +79,11 @@ fn texts_that_are_no_versions_are_refused() {
     use VersionScheme::*;
     for (scheme, text) in [
         (Alpm, "1 2"),
-        (Apk, "a1"),
+        (Apk, "1 2"),
         (Maven, "1 2"),
         (Nuget, "1.x"),
         (Packagist, "1.0 2"),
+        (Packagist, "+1"),
         (Pep440, "2004d"),
         (Pep440, "1.0+"),
         (Pep440, "1!!2"),
@@ -97,7 +98,10 @@ fn texts_that_are_no_versions_are_refused() {
         assert_eq!(error.scheme, scheme.name(), "{text}");
         assert!(scheme.compare(text, "1").is_err(), "{text}");
     }
-    assert_eq!(VersionScheme::Apk.validate("1.0bc").unwrap_err().scheme, "apk");
+    for ordered in ["a1", "1.0bc", "1-r-1"] {
+        assert!(VersionScheme::Apk.compare(ordered, "1.0").is_ok(), "{ordered}");
+        assert_eq!(VersionScheme::Apk.validate(ordered).unwrap_err().scheme, "apk", "{ordered}");
+    }
     assert!(VersionScheme::Semver.validate("01.2.3").unwrap().is_some());
     assert!(VersionScheme::Semver.validate("1.2.3.4").unwrap().is_some());
     assert_eq!(VersionScheme::Nuget.validate("1.2.3.4"), Ok(None));
@@ -149,7 +153,7 @@ fn ranges_with_mistakes_are_refused() {
 fn versions(scheme: VersionScheme) -> impl Strategy<Value = String> {
     let pattern = match scheme {
         VersionScheme::Alpm => "([01]:)?[0-2a]([.+]{0,2}[0-2ab]{1,2}){0,3}(-[12])?",
-        VersionScheme::Apk => "[0-2]{1,2}(\\.0?[0-2]){0,2}[ab]?[c]?(_(alpha|rc|p|git|foo)[0-2]?){0,2}(-r[0-2])?",
+        VersionScheme::Apk => "[0-2]{0,2}(\\.0?[0-2]?){0,2}[ab]?[c]?(_(alpha|rc|p|git|foo)[0-2]?){0,2}(-r?[0-2]?){0,2}",
         VersionScheme::Deb => "([0-2]:)?[0-2][0-2ab.+~:]{0,5}(-[01a~.+]{1,4})?",
         VersionScheme::Maven => "[01.-]{0,2}[0-2]([.-]?([01]|a|rc|ga|sp|x|snapshot)){0,4}",
         VersionScheme::Nuget | VersionScheme::Semver => "v?[0-2](\\.[0-2]){0,3}(-[01aB]{1,2}(\\.[01ab]){0,2})?(\\+a)?",

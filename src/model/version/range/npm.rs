@@ -209,11 +209,7 @@ fn tilde(partial: &Partial<'_>, prereleases: Prereleases, out: &mut Vec<Comparat
 fn caret(partial: &Partial<'_>, prereleases: Prereleases, out: &mut Vec<Comparator>) {
     let Some(major) = partial.major else { return };
     let floor = partial.floor();
-    let floor = match (partial.is_open(), partial.pre) {
-        (true, _) => lowest(floor, prereleases),
-        (false, "") if major == 0 => lowest(floor, prereleases),
-        (false, pre) => floor.with_pre(pre),
-    };
+    let floor = if partial.is_open() { lowest(floor, prereleases) } else { floor.with_pre(partial.pre) };
     out.push(Comparator::new(Sign::AtLeast, floor));
     // Up to the first number that is not zero.
     out.push(match (major, partial.minor, partial.patch) {
