@@ -5,12 +5,14 @@ mod check;
 mod compare;
 mod decide;
 mod glob;
+mod mutate;
 mod order;
 mod raw;
 mod schedule;
 mod schema;
 mod score;
 mod selector;
+mod suite;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -18,5 +20,7 @@ mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;
+pub use mutate::*;
 pub use schema::schema;
+pub use suite::*;
 pub use types::*;

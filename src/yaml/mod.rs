@@ -1,6 +1,7 @@
 //! The only room that names the YAML crate; every error has `file:line:column`.
 
 mod de;
+mod outline;
 mod parse;
 mod scalar;
 mod spanned;
@@ -8,5 +9,6 @@ mod spanned;
 mod tests;
 mod tree;
 
+pub use outline::*;
 pub use parse::*;
 pub use spanned::*;

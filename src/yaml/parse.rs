@@ -98,7 +98,7 @@ fn place(source: &Arc<Source>, offset: usize, length: usize) -> Span {
     Span { source: Arc::clone(source), offset, length }
 }
 
-fn options(size: Size) -> serde_yaml::Options {
+pub(super) fn options(size: Size) -> serde_yaml::Options {
     let max_nodes = size.max_nodes();
     serde_yaml::options! {
         strict_booleans: true,
