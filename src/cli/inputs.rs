@@ -5,12 +5,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
-use crate::intake::{Inventory, Reports};
-use crate::model::{AssetName, Digest, Finding, HostName};
+use crate::intake::{self, Inventory, Reports};
+use crate::model::{AssetName, Digest, Finding, HostName, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::{Policy, read_bundle};
+use crate::transport::run_argv_whole;
 
+use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
@@ -43,6 +45,34 @@ pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> O
             None
         }
     }
+}
+
+/// How long an inventory program may take for one answer: those that ask a cloud take seconds.
+const PROGRAM_LIMIT: u64 = 30;
+
+/// Reads inventories; those that are programs are run only where the user allowed it.
+pub(super) fn read_inventory(
+    paths: &[PathBuf],
+    run_programs: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<Inventory> {
+    intake::read_inventory(paths, run_programs.then_some(&run_inventory_program), diagnostics)
+}
+
+/// No shell, nothing on stdin, a limit of time and of output; the environment is the user's, where credentials are.
+fn run_inventory_program(program: &Path, arguments: &[&str]) -> Result<Vec<u8>, String> {
+    // A bare name would be looked for in PATH.
+    let program = if program.is_absolute() { program.to_owned() } else { Path::new(".").join(program) };
+    let program = program.to_str().ok_or_else(|| "its name is not UTF-8".to_owned())?;
+    let argv: Vec<String> = std::iter::once(program).chain(arguments.iter().copied()).map(str::to_owned).collect();
+    let max_output = usize::try_from(intake::MAX_BYTES).unwrap_or(usize::MAX);
+    let run = run_argv_whole(&argv, TimeSpan::seconds(PROGRAM_LIMIT), max_output);
+    let printed = runtime().map_err(|error| error.message)?.block_on(run).map_err(|error| error.to_string())?;
+    if printed.code == 0 {
+        return Ok(printed.output);
+    }
+    let said = if printed.errors.is_empty() { String::new() } else { format!(": {}", printed.errors) };
+    Err(format!("it exited with {}{said}", printed.code))
 }
 
 /// The shipped playbooks, and those of the user in front of them.

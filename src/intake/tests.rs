@@ -259,7 +259,7 @@ proptest! {
             let path = folder.path().join(name);
             std::fs::write(&path, &text).unwrap();
             let mut diagnostics = Diagnostics::default();
-            let inventory = read_inventory(&[path], &mut diagnostics);
+            let inventory = read_inventory(&[path], None, &mut diagnostics);
             prop_assert_eq!(inventory.is_none(), diagnostics.has_errors());
         }
     }
@@ -275,7 +275,7 @@ fn inventory(files: &[(&str, &str)], read: &[&str]) -> (Option<Inventory>, Vec<S
     }
     let paths: Vec<PathBuf> = read.iter().map(|name| folder.path().join(name)).collect();
     let mut diagnostics = Diagnostics::default();
-    let inventory = read_inventory(&paths, &mut diagnostics);
+    let inventory = read_inventory(&paths, None, &mut diagnostics);
     let prefix = format!("{}/", folder.path().display());
     let shown = diagnostics.sorted().iter().map(|d| d.to_string().replace(&prefix, "")).collect();
     (inventory, shown)

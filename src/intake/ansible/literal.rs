@@ -17,6 +17,8 @@ struct Reader<'a> {
     depth: u8,
 }
 
+/// Every element of a set is compared with all others: larger ones stay texts.
+const MAX_SET: usize = 1000;
 /// Deeper literals stay texts.
 const MAX_DEPTH: u8 = 32;
 
@@ -132,10 +134,22 @@ impl Reader<'_> {
         Some((items, comma))
     }
 
+    /// A dict, or a set, which becomes a list.
     fn map(&mut self) -> Option<Value> {
         let mut map = Map::new();
+        let mut set: Vec<Value> = Vec::new();
         self.elements("{", "}", |reader| {
-            let key = match reader.literal()? {
+            let key = reader.literal()?;
+            if map.is_empty() && !reader.rest().trim_start().starts_with(':') {
+                if !set.contains(&key) {
+                    set.push(key);
+                }
+                return (set.len() <= MAX_SET).then_some(());
+            }
+            if !set.is_empty() {
+                return None;
+            }
+            let key = match key {
                 Value::String(key) => key,
                 key @ (Value::Number(_) | Value::Bool(_)) => key.to_string(),
                 _ => return None,
@@ -146,7 +160,7 @@ impl Reader<'_> {
             map.insert(key, reader.literal()?);
             Some(())
         })?;
-        Some(Value::Object(map))
+        Some(if set.is_empty() { Value::Object(map) } else { Value::Array(set) })
     }
 
     /// Elements between brackets; a comma may end them. Whether there was one.
@@ -238,6 +252,9 @@ mod tests {
             ("{'a': {'b': [True]}, 'c': None,}", json!({"a": {"b": [true]}, "c": null})),
             ("{{ template }}", json!("{{ template }}")),
             ("{}", json!({})),
+            ("{1, 2, 1}", json!([1, 2])),
+            ("{1, 'a': 2}", json!("{1, 'a': 2}")),
+            ("{'a': 2, 1}", json!("{'a': 2, 1}")),
             ("[1", json!("[1")),
             ("[,]", json!("[,]")),
             ("", json!("")),

@@ -2,6 +2,12 @@
 
 /// No inventory names more hosts than this.
 pub(super) const MAX_HOSTS: usize = 1_000_000;
+/// What is told then.
+pub(super) const TOO_MANY_HOSTS: &str = "the inventory names 1000000 hosts or more, or hosts ten times as often";
+/// Nor more groups.
+pub(super) const MAX_GROUPS: usize = 100_000;
+/// Every host of a range has its own copy of the variables behind it: together no more than this many bytes.
+pub(super) const MAX_SHARED: usize = 512 << 20;
 
 /// The hosts that an entry names, and the port it gives them.
 pub fn expand_host_entry(entry: &str) -> Result<(Vec<String>, Option<u16>), String> {
