@@ -1,23 +1,28 @@
 //! What Ansible takes for the address of a host, with ranges in it: it decides whether `a:b` is one host or two patterns.
 
-/// Whether a text is a host name, an IPv4 or an IPv6 address, any with ranges and a port behind.
-pub(super) fn is_address(text: &str) -> bool {
-    let host = match text.rsplit_once(':') {
-        Some((host, port)) if digits(port) => match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(inside) if !inside.is_empty() => inside,
-            _ if colon_outside(host) => text,
-            _ => host,
-        },
-        _ => text,
-    };
-    is_host_name(host) || is_ipv6(host)
+/// The host and the digits of the port, if a text is a host name, an IPv4 or an IPv6 address, any with ranges.
+pub(super) fn parse(text: &str) -> Option<(&str, Option<&str>)> {
+    let (mut host, mut port) = (text, None);
+    // A port behind brackets, and then one behind a host: Ansible looks for both.
+    if let Some((inside, digits)) = host.rsplit_once(':').filter(|(_, port)| digits(port))
+        && let Some(inside) = inside.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
+        && !inside.is_empty()
+    {
+        (host, port) = (inside, Some(digits));
+    }
+    if let Some((before, digits)) = host.rsplit_once(':').filter(|(_, port)| digits(port))
+        && !colon_outside(before)
+    {
+        (host, port) = (before, Some(digits));
+    }
+    (is_host_name(host) || is_ipv6(host)).then_some((host, port))
 }
 
 fn digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether a colon or an open bracket is outside of complete brackets.
+/// Whether a colon or a bracket is outside of complete brackets.
 fn colon_outside(text: &str) -> bool {
     let mut inside = false;
     for c in text.chars() {
@@ -117,6 +122,20 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn ports_are_behind() {
+        for (text, host, port) in [
+            ("a:22", "a", Some("22")),
+            ("[a]:22", "a", Some("22")),
+            ("[::1]:22", "::1", Some("22")),
+            ("web[1:3]:22", "web[1:3]", Some("22")),
+            ("fe80::1:22", "fe80::1:22", None),
+            ("web[1:3]", "web[1:3]", None),
+        ] {
+            assert_eq!(parse(text), Some((host, port)), "{text}");
+        }
+    }
+
+    #[test]
     fn addresses_are_what_ansible_takes_for_them() {
         for text in [
             "web",
@@ -142,7 +161,7 @@ mod tests {
             "[web]:22",
             "a:1",
         ] {
-            assert!(is_address(text), "{text}");
+            assert!(parse(text).is_some(), "{text}");
         }
         for text in [
             "",
@@ -172,14 +191,14 @@ mod tests {
             "a:",
             "web[aa:bb]",
         ] {
-            assert!(!is_address(text), "{text}");
+            assert!(parse(text).is_none(), "{text}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in "[a-c0-3:\\[\\].é-]{0,20}") {
-            let _ = is_address(&text);
+            let _ = parse(&text);
         }
     }
 }

@@ -60,16 +60,16 @@ impl Any {
                 // An alias shows no quotes; what it stands for hardly ever has them.
                 let shown = source.get(*offset..).unwrap_or_default();
                 let plain = shown.starts_with(text.as_str()) || shown.starts_with('*');
-                let plain = plain && !has_tag(source, *offset);
+                let plain = plain && !is_tagged_text(source, *offset);
                 if let Some(value) = if plain { yaml_1_1(text) } else { None } {
                     *self = Self::Scalar(value, (*offset, text.len()));
                 }
             }
             Self::Scalar(value, (offset, length)) => {
                 let shown = source.get(*offset..*offset + *length).unwrap_or_default();
-                if has_tag(source, *offset) {
+                if is_tagged_text(source, *offset) {
                     *self = Self::Text(shown.to_owned(), *offset);
-                } else if !shown.is_empty() && !shown.starts_with('*') {
+                } else if !shown.is_empty() && !shown.starts_with(['*', '\'', '"']) {
                     *value = yaml_1_1(shown).unwrap_or_else(|| Value::String(shown.to_owned()));
                 }
             }
@@ -183,15 +183,11 @@ fn placed(value: Spanned<Any>) -> Any {
     }
 }
 
-/// Whether `!!str`, `!unsafe` or another tag makes a text of what stands there.
-fn has_tag(source: &str, offset: usize) -> bool {
+/// Whether a tag makes a text of what stands there.
+fn is_tagged_text(source: &str, offset: usize) -> bool {
     let before = source.get(..offset).unwrap_or_default();
     let line = before.trim_end_matches([' ', '\t']);
-    if line.len() == before.len() {
-        return false;
-    }
-    let word = line.rsplit(char::is_whitespace).next().unwrap_or_default();
-    word.starts_with('!') && !["!!int", "!!float", "!!bool"].contains(&word)
+    line.len() < before.len() && (line.ends_with(" !!str") || line.ends_with("\t!!str"))
 }
 
 /// What YAML 1.1 reads into a text without quotes, if not a text.
@@ -208,7 +204,9 @@ fn yaml_1_1(text: &str) -> Option<Value> {
     };
     let plain = digits.replace('_', "");
     if digits.contains('.') {
-        return float(digits, &plain, negative);
+        // Without a digit in front, no sign may be there.
+        let signed = digits.len() < text.len();
+        return if signed && digits.starts_with('.') { None } else { float(digits, &plain, negative) };
     }
     if !digits.starts_with(|c: char| c.is_ascii_digit())
         || !plain.bytes().all(|b| b.is_ascii_hexdigit() || b"x:".contains(&b))

@@ -284,6 +284,8 @@ impl AnsibleInventory {
         for name in &self.host_order {
             members.host(name);
         }
+        // All names first: a group's children would push in otherwise.
+        self.group_order.iter().for_each(|name| members.group(name, &[], &[]));
         for name in &self.group_order {
             if let Some(group) = self.groups.get(name) {
                 members.group(name, &group.hosts, &group.children);

@@ -11,6 +11,8 @@ mod pattern;
 mod range;
 mod ssh_args;
 mod template;
+#[cfg(test)]
+mod tests;
 mod vars;
 mod yaml;
 
@@ -88,6 +90,10 @@ impl AnsibleReader {
     /// Everything that was read; none if there was no source.
     pub(super) fn finish(mut self, diagnostics: &mut Diagnostics) -> Option<Answer> {
         if !self.any {
+            return None;
+        }
+        if self.inventory.is_full() && diagnostics.has_errors() {
+            // A million hosts would be made for nothing.
             return None;
         }
         self.inventory.reconcile(diagnostics);

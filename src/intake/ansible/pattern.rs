@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::address::is_address;
+use super::address;
 use super::members::Members;
 use crate::model::{HostName, printable};
 
@@ -21,6 +21,9 @@ pub enum PatternError {
     /// It is too large.
     #[error("the pattern has more than {0}")]
     TooLarge(&'static str),
+    /// A sign stands alone.
+    #[error("nothing stands behind the `{0}`")]
+    Empty(char),
     /// Its regular expression cannot be used.
     #[error("`{pattern}` is no regular expression: {why}")]
     Regex {
@@ -73,7 +76,7 @@ pub fn select(pattern: &str, members: &Members) -> Result<Selected, PatternError
         let (kind, rest) = part.split_at(usize::from(rank(&part) > 0));
         let matched = match members.find_host(part) {
             Some(host) => vec![host],
-            None if rest.is_empty() => Vec::new(),
+            None if rest.is_empty() => return Err(PatternError::Empty(if kind == "&" { '&' } else { '!' })),
             None => match_part(rest, members, &mut unmatched)?,
         };
         let mut marked = vec![false; members.host_names().count()];
@@ -96,7 +99,7 @@ pub fn select(pattern: &str, members: &Members) -> Result<Selected, PatternError
 fn split(pattern: &str) -> Vec<&str> {
     let parts: Vec<&str> = if pattern.contains(',') {
         pattern.split(',').collect()
-    } else if is_address(pattern) {
+    } else if address::parse(pattern).is_some() {
         vec![pattern]
     } else {
         words(pattern)
@@ -224,8 +227,7 @@ impl Matcher {
                 false => Self::Exact(text.to_owned()),
             });
         };
-        // It has to match where a name begins, but need not go to its end.
-        let built = regex::RegexBuilder::new(&format!("^(?:{regex})")).size_limit(MAX_REGEX).build();
+        let built = regex::RegexBuilder::new(&like_python(regex)).size_limit(MAX_REGEX).build();
         built.map(Self::Regex).map_err(|error| {
             let why = match &error {
                 regex::Error::CompiledTooBig(_) => format!("it is larger than {MAX_REGEX} bytes"),
@@ -238,10 +240,41 @@ impl Matcher {
     fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == name,
-            Self::Regex(regex) => regex.is_match(name),
+            // It has to match where a name begins, but need not go to its end.
+            Self::Regex(regex) => regex.find(name).is_some_and(|found| found.start() == 0),
             Self::Glob(tokens) => glob_matches(tokens, name),
         }
     }
+}
+
+/// In sets of Python's regular expressions `[`, `&` and `~` are nothing special.
+fn like_python(regex: &str) -> String {
+    let mut out = String::with_capacity(regex.len());
+    let mut chars = regex.chars().peekable();
+    let mut in_set = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                out.push(c);
+                out.extend(chars.next());
+            }
+            '[' if !in_set => {
+                in_set = true;
+                out.push(c);
+                out.extend(chars.next_if_eq(&'^'));
+                // One in front is in the set.
+                if chars.next_if_eq(&']').is_some() {
+                    out.push_str("\\]");
+                }
+            }
+            '[' | '&' | '~' if in_set => out.extend(['\\', c]),
+            c => {
+                in_set &= c != ']';
+                out.push(c);
+            }
+        }
+    }
+    out
 }
 
 /// A shell's glob; a bracket that is not closed stands for itself.
@@ -366,6 +399,8 @@ mod tests {
         assert!(error(&"a".repeat(70_000)).contains("65536 bytes"));
         assert!(error("~(a{1000}){1000}").contains("1048576 bytes"));
         assert!(error("~(?=x)").starts_with("`~(?=x)` is no regular expression: look-around"));
+        assert!(error("web:!").contains("behind the `!`") && error("&").contains("behind the `&`"));
+        assert_eq!(hosts("~[[w]eb[[&~1]"), ["web1"]);
         assert!(error("web[7]").contains("matches 2 hosts"));
         assert_eq!(hosts("web[99999999999999999999:]"), [""; 0]);
         let slow = format!("{}x", "*a".repeat(30_000));
