@@ -135,7 +135,8 @@ pub struct Programs {
 /// `scan`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2"
+    after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2\n  \
+    switchback scan -i hosts.ini --limit 'web:&eu:!web-3'"
 )]
 pub struct Scan {
     /// Inventory: our YAML, or Ansible's INI or YAML
@@ -147,7 +148,7 @@ pub struct Scan {
     /// Only these hosts
     #[arg(long = "host", value_name = "HOST")]
     pub hosts: Vec<HostName>,
-    /// Only hosts that match this pattern of Ansible's, such as `web:&eu:!web-3`
+    /// Only hosts that match this pattern of Ansible's, such as `web:&eu:!web-3`; `@FILE` has one a line
     #[arg(long, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// Write the findings to this file

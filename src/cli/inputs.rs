@@ -156,7 +156,8 @@ pub(super) fn file_digest(paths: &[PathBuf]) -> Result<Digest, CommandError> {
     Ok(Digest::of(lines.as_bytes()))
 }
 
-fn read_text(path: &Path, diagnostics: &mut Diagnostics) -> Option<String> {
+/// Reads a file that people wrote.
+pub(super) fn read_text(path: &Path, diagnostics: &mut Diagnostics) -> Option<String> {
     let text = std::fs::metadata(path).and_then(|file| match file.len() {
         length if length > MAX_TEXT => {
             Err(std::io::Error::other(format!("it has {length} bytes, more than {MAX_TEXT}")))

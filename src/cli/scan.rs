@@ -15,7 +15,7 @@ use super::args::{Format, Scan};
 use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{read_inventory, settle};
+use super::inputs::{read_inventory, read_text, settle};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
@@ -67,8 +67,9 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
 fn limit(inventory: &Inventory, pattern: &str, printer: Printer) -> Result<BTreeSet<HostName>, CommandError> {
     let invalid = |message: String| CommandError::new(Exit::InvalidInput, message);
     let help = "groups and hosts with `:` between them, `&` for both, `!` for not: web:&eu:!web-3";
+    let listed = pattern.strip_prefix('@').map(|file| listed(Path::new(file))).transpose()?;
     let selected = inventory
-        .select(pattern)
+        .select(listed.as_deref().unwrap_or(pattern))
         .map_err(|error| invalid(format!("--limit cannot be used: {error}")).code("invalid-pattern").hint(help))?;
     for part in &selected.unmatched {
         printer.talk(format!("--limit: `{part}` matches no host and no group"));
@@ -79,6 +80,14 @@ fn limit(inventory: &Inventory, pattern: &str, printer: Printer) -> Result<BTree
             .hint(help));
     }
     Ok(selected.hosts.into_iter().collect())
+}
+
+/// The patterns of a file, one a line, as one pattern.
+fn listed(path: &Path) -> Result<String, CommandError> {
+    let mut diagnostics = Diagnostics::default();
+    let text = read_text(path, &mut diagnostics).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))?;
+    // With a comma behind each, a colon in a line parts nothing.
+    Ok(text.lines().flat_map(|line| [line, ","]).collect())
 }
 
 /// What was scanned, and what could not be.

@@ -216,7 +216,12 @@ impl Reader<'_> {
         let source = Source::new(name, text);
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("yml" | "yaml" | "json") => self.yaml(&source),
-            Some("ini" | "cfg" | "toml") => self.ansible.ini(&source, &mut self.problems),
+            Some("ini" | "cfg") => self.ansible.ini(&source, &mut self.problems),
+            Some("toml") => {
+                let message = format!("`{}` is an inventory in TOML, which is not read", source.name);
+                let help = "keep its answer: `ansible-inventory -i FILE --list > hosts.json`";
+                self.problems.push(Diagnostic::error("unknown-inventory-format", message).help(help));
+            }
             _ if looks_like_ini(&source.text) => self.ansible.ini(&source, &mut self.problems),
             _ => self.yaml(&source),
         }

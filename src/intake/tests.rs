@@ -397,6 +397,7 @@ fn what_is_no_inventory_is_named() {
         ("run.sh", "#!/bin/sh\necho {}\n", "executable-inventory"),
         ("aws_ec2.yml", "plugin: amazon.aws.aws_ec2\nregions: [eu-west-1]\n", "inventory-plugin"),
         ("list.yml", "- a\n- b\n", "unknown-inventory-format"),
+        ("hosts.toml", "[web.hosts]\na = {}\n", "unknown-inventory-format"),
         ("v2.yml", "version: 2\nhosts: {}\n", "unsupported-version"),
     ] {
         let (found, problems) = inventory(&[(name, text)], &[name]);

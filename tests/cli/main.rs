@@ -8,6 +8,7 @@ mod control;
 mod demo;
 mod explain;
 mod findings;
+mod inventory;
 mod lab;
 mod plan;
 mod report;

@@ -6,9 +6,9 @@ use super::address;
 use super::members::Members;
 use crate::model::{HostName, printable};
 
-/// No pattern is longer,
-const MAX_LENGTH: usize = 64 << 10;
-/// has more parts,
+/// No pattern is longer: a hundred thousand names of hosts fit,
+const MAX_LENGTH: usize = 4 << 20;
+/// has more parts that are no host's name, each of which is held against every host,
 const MAX_PARTS: usize = 1000;
 /// or names more hosts on its way to an answer: a glob may match many groups that share their hosts.
 const MAX_MATCHES: usize = 10_000_000;
@@ -54,11 +54,11 @@ pub struct Selected {
 /// The hosts that a pattern selects.
 pub fn select(pattern: &str, members: &Members) -> Result<Selected, PatternError> {
     if pattern.len() > MAX_LENGTH {
-        return Err(PatternError::TooLarge("65536 bytes"));
+        return Err(PatternError::TooLarge("4194304 bytes"));
     }
     let mut parts = split(pattern);
-    if parts.len() > MAX_PARTS {
-        return Err(PatternError::TooLarge("1000 parts"));
+    if parts.iter().filter(|part| members.find_host(part).is_none()).count() > MAX_PARTS {
+        return Err(PatternError::TooLarge("1000 parts that are no host's name"));
     }
     // Those that add go first, then those that keep, then those that take away.
     let rank = |part: &&str| match part.as_bytes().first() {
@@ -71,25 +71,30 @@ pub fn select(pattern: &str, members: &Members) -> Result<Selected, PatternError
         parts.insert(0, "all");
     }
     let mut selected: Vec<usize> = Vec::new();
+    let mut is_selected = vec![false; members.host_names().count()];
     let mut unmatched = Vec::new();
     for part in parts {
-        let (kind, rest) = part.split_at(usize::from(rank(&part) > 0));
-        let matched = match members.find_host(part) {
-            Some(host) => vec![host],
-            None if rest.is_empty() => return Err(PatternError::Empty(if kind == "&" { '&' } else { '!' })),
-            None => match_part(rest, members, &mut unmatched)?,
-        };
-        let mut marked = vec![false; members.host_names().count()];
-        match kind {
-            "&" | "!" => {
-                matched.iter().for_each(|host| marked[*host] = true);
-                selected.retain(|host| marked[*host] == (kind == "&"));
+        if let Some(host) = members.find_host(part) {
+            if !std::mem::replace(&mut is_selected[host], true) {
+                selected.push(host);
             }
-            _ => {
-                selected.iter().for_each(|host| marked[*host] = true);
-                selected.extend(matched.into_iter().filter(|host| !std::mem::replace(&mut marked[*host], true)));
-            }
+            continue;
         }
+        let (kind, rest) = part.split_at(usize::from(rank(&part) > 0));
+        if let ("", Some(sign)) = (rest, kind.chars().next()) {
+            return Err(PatternError::Empty(sign));
+        }
+        let matched = match_part(rest, members, &mut unmatched)?;
+        if kind.is_empty() {
+            selected.extend(matched.into_iter().filter(|host| !std::mem::replace(&mut is_selected[*host], true)));
+            continue;
+        }
+        let mut marked = vec![false; is_selected.len()];
+        matched.iter().for_each(|host| marked[*host] = true);
+        selected.retain(|host| {
+            is_selected[*host] = marked[*host] == (kind == "&");
+            is_selected[*host]
+        });
     }
     let hosts = selected.into_iter().map(|host| members.name_of(host).clone()).collect();
     Ok(Selected { hosts, unmatched })
@@ -395,8 +400,9 @@ mod tests {
     #[test]
     fn limits_are_named() {
         let error = |pattern: &str| select(pattern, &members()).unwrap_err().to_string();
-        assert!(error(&"a,".repeat(2000)).contains("1000 parts"));
-        assert!(error(&"a".repeat(70_000)).contains("65536 bytes"));
+        assert!(error(&"a,".repeat(2000)).contains("1000 parts that"));
+        assert_eq!(hosts(&"web1,".repeat(100_000)), ["web1"], "names of hosts are cheap");
+        assert!(error(&"a".repeat(5_000_000)).contains("4194304 bytes"));
         assert!(error("~(a{1000}){1000}").contains("1048576 bytes"));
         assert!(error("~(?=x)").starts_with("`~(?=x)` is no regular expression: look-around"));
         assert!(error("web:!").contains("behind the `!`") && error("&").contains("behind the `&`"));
