@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
 use crate::intake::{self, Inventory, Reports};
-use crate::model::{AssetName, Digest, Finding, HostName, TimeSpan};
+use crate::model::{AssetName, Digest, Finding, HostName, Os, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::{Policy, read_bundle};
@@ -100,13 +100,19 @@ pub(super) fn match_findings(
     let hosts = inventory.resolve_all(assets, diagnostics);
     for (asset, host) in &hosts {
         if let Some(host) = inventory.hosts.get_mut(host)
-            && host.os.is_none()
+            && let Some(found) = reports.assets.get(asset).and_then(|asset| asset.os.as_ref())
+            && host.os.as_ref().is_none_or(|said| is_family_alone(said) && said.family == found.family)
         {
-            host.os = reports.assets.get(asset).and_then(|asset| asset.os.clone());
+            host.os = Some(found.clone());
         }
     }
     let matched = reports.findings.into_iter();
     matched.filter_map(|finding| hosts.get(&finding.asset).cloned().map(|host| (host, finding))).collect()
+}
+
+/// Whether an inventory says of a system no more than its kin, as `ansible_os_family` does.
+fn is_family_alone(os: &Os) -> bool {
+    os.name == os.family && os.version.is_none()
 }
 
 /// Reads a plan file and judges it.
@@ -174,4 +180,35 @@ pub(super) fn read_text(path: &Path, diagnostics: &mut Diagnostics) -> Option<St
 fn shown(paths: &[PathBuf]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     paths.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    use crate::intake::Asset;
+    use crate::model::Host;
+
+    use super::*;
+
+    #[test]
+    fn reports_complete_what_the_inventory_says_of_a_system() {
+        let os = |family: &str, name: &str, version: Option<&str>| {
+            Some(Os { family: family.into(), name: name.into(), version: version.map(str::to_owned) })
+        };
+        let ubuntu = os("debian", "ubuntu", Some("22.04"));
+        for (said, known) in [
+            (None, ubuntu.clone()),
+            (os("debian", "debian", None), ubuntu.clone()),
+            (os("redhat", "redhat", None), os("redhat", "redhat", None)),
+            (os("debian", "debian", Some("12")), os("debian", "debian", Some("12"))),
+        ] {
+            let mut host = Host::named(HostName::new("web-1").unwrap());
+            host.os = said;
+            let mut inventory = Inventory::new([host]);
+            let asset = Asset { os: ubuntu.clone(), ..Asset::default() };
+            let assets = BTreeMap::from([(AssetName::new("web-1").unwrap(), asset)]);
+            match_findings(&mut inventory, Reports { assets, ..Reports::default() }, &mut Diagnostics::default());
+            assert_eq!(inventory.hosts["web-1"].os, known);
+        }
+    }
 }
