@@ -131,13 +131,15 @@ impl AnsibleInventory {
         }
     }
 
+    /// A variable of a host; of the group of this name where there is one, as Ansible has it.
     pub(super) fn set_host_var(&mut self, host: &str, name: &str, value: Value) {
-        if let Some(host) = self.hosts.get_mut(host) {
+        if self.groups.contains_key(host) {
+            self.set_group_var(host, name, value);
+        } else if let Some(host) = self.hosts.get_mut(host) {
             host.vars.insert(name.to_owned(), value);
         }
     }
 
-    /// A variable of a group; in Ansible, one of a host where there is no such group.
     pub(super) fn set_group_var(&mut self, group: &str, name: &str, value: Value) {
         if let Some(group) = self.groups.get_mut(group) {
             if name == "ansible_group_priority" {
