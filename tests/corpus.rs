@@ -377,10 +377,10 @@ fn ansible_inventories_answer_as_ansible_does() {
         // The answer itself is an inventory too.
         for source in [source, &entry.path] {
             let mut diagnostics = Diagnostics::default();
-            let inventory = read_inventory(&[corpus.join(source)], &mut diagnostics);
+            let inventory = read_inventory(&[corpus.join(source)], None, &mut diagnostics);
             let inventory = inventory.unwrap_or_else(|| panic!("{source}:\n{}", show(&diagnostics)));
             assert_eq!(inventory.hosts.len() as u64, entry.number("hosts").unwrap(), "{source}: hosts");
-            let list = inventory.ansible_list.unwrap();
+            let list = inventory.ansible_list().unwrap();
             assert_eq!(normal(&list), normal(&expected), "{source}");
             checked += 1;
         }
@@ -399,6 +399,68 @@ fn normal(list: &serde_json::Value) -> serde_json::Value {
         }
     }
     list
+}
+
+#[test]
+fn host_patterns_select_as_ansible_does() {
+    let Some(corpus) = corpus() else { return };
+    let mut inventories = BTreeMap::new();
+    let rows = table(&corpus, "ansible-host-patterns.tsv");
+    assert!(rows.len() >= 36);
+    for row in rows {
+        let inventory = inventories.entry(row[0].clone()).or_insert_with(|| {
+            let mut diagnostics = Diagnostics::default();
+            let inventory = read_inventory(&[corpus.join(&row[0])], None, &mut diagnostics);
+            inventory.unwrap_or_else(|| panic!("{}:\n{}", row[0], show(&diagnostics)))
+        });
+        let expected: BTreeSet<&str> = row[2].split(',').filter(|host| !host.is_empty()).collect();
+        let selected = inventory.select(&row[1]).unwrap();
+        let found: BTreeSet<&str> = selected.hosts.iter().map(|host| host.as_str()).collect();
+        assert_eq!(found, expected, "{row:?}");
+    }
+}
+
+/// Files without an answer of Ansible's: what they say can be seen.
+#[test]
+fn other_files_are_read_as_they_stand() {
+    let Some(corpus) = corpus() else { return };
+    for name in ["pyinfra-inventory_ansible.json", "pyinfra-inventory_ansible.yml"] {
+        let mut diagnostics = Diagnostics::default();
+        let inventory = read_inventory(&[corpus.join("inventory").join(name)], None, &mut diagnostics);
+        let inventory = inventory.unwrap_or_else(|| panic!("{name}:\n{}", show(&diagnostics)));
+        let groups: BTreeMap<&str, Vec<&str>> = inventory
+            .hosts
+            .values()
+            .map(|host| (host.name.as_str(), host.groups.iter().map(|group| group.as_str()).collect()))
+            .collect();
+        let expected = BTreeMap::from([
+            ("bar.example.com", vec!["webservers"]),
+            ("foo.example.com", vec!["webservers"]),
+            ("mail.example.com", vec![]),
+            ("one.example.com", vec!["dbservers"]),
+            ("three.example.com", vec!["dbservers"]),
+            ("two.example.com", vec!["dbservers"]),
+        ]);
+        assert_eq!(groups, expected, "{name}");
+    }
+}
+
+#[test]
+fn every_inventory_is_read_or_refused_for_its_reason() {
+    let Some(corpus) = corpus() else { return };
+    let mut read = 0;
+    for entry in std::fs::read_dir(corpus.join("inventory")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "expected" {
+            continue;
+        }
+        let mut diagnostics = Diagnostics::default();
+        let inventory = read_inventory(&[path], None, &mut diagnostics);
+        assert_eq!(inventory.is_none(), name == "bolt-patching-inventory.yaml", "{name}:\n{}", show(&diagnostics));
+        read += usize::from(inventory.is_some());
+    }
+    assert!(read >= 17, "{read} inventories");
 }
 
 #[test]
@@ -421,7 +483,7 @@ fn host_ranges_expand_as_ansible_does() {
 fn other_inventories_are_refused_by_name() {
     let Some(corpus) = corpus() else { return };
     let mut diagnostics = Diagnostics::default();
-    assert!(read_inventory(&[corpus.join("inventory/bolt-patching-inventory.yaml")], &mut diagnostics).is_none());
+    assert!(read_inventory(&[corpus.join("inventory/bolt-patching-inventory.yaml")], None, &mut diagnostics).is_none());
     let codes: Vec<_> = diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, ["unknown-inventory-format"]);
 }

@@ -132,18 +132,33 @@ pub struct Findings {
     pub format: Format,
 }
 
+/// Where hosts come from, wherever `-i` is taken.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Programs {
+    /// Run inventories that are programs, as Ansible does; refused otherwise
+    #[arg(long)]
+    pub run_inventory: bool,
+}
+
 /// `scan`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2"
+    after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2\n  \
+    switchback scan -i hosts.ini --limit 'web:&eu:!web-3'"
 )]
 pub struct Scan {
     /// Inventory: our YAML, or Ansible's INI or YAML
     #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Only these hosts
     #[arg(long = "host", value_name = "HOST")]
     pub hosts: Vec<HostName>,
+    /// Only hosts that match this pattern of Ansible's, such as `web:&eu:!web-3`; `@FILE` has one a line
+    #[arg(long, value_name = "PATTERN")]
+    pub limit: Option<String>,
     /// Write the findings to this file
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -167,6 +182,9 @@ pub struct Check {
     /// Inventory
     #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Playbooks beside the shipped ones
     #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
     pub playbooks: Vec<PathBuf>,
@@ -192,6 +210,9 @@ pub struct Plan {
     /// Inventory
     #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Scanner report, or HOST=REPORT to say which host it is about
     #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required = true, num_args = 1..)]
     pub reports: Vec<String>,
@@ -264,6 +285,9 @@ pub struct Diff {
     /// Read the reports as this format, whatever their content looks like
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Playbooks beside the shipped ones
     #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
     pub playbooks: Vec<PathBuf>,
@@ -344,6 +368,9 @@ pub struct Run {
     /// Compare the inventory with the plan's from here instead of the recorded path
     #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Compare the policies with the plan's from here instead of the recorded paths
     #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
     pub policies: Vec<PathBuf>,
@@ -545,8 +572,15 @@ pub enum Debug {
         #[arg(long, value_name = "SPAN", default_value = "35d")]
         horizon: TimeSpan,
     },
-    /// Expand Ansible host ranges, one a line: `{"hosts": [...]}`
-    Hosts,
+    /// Expand Ansible host ranges, one a line: `{"hosts": [...]}`; with an inventory, host patterns
+    Hosts {
+        /// Inventory
+        #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
+        inventory: Vec<PathBuf>,
+        /// Inventories that are programs
+        #[command(flatten)]
+        programs: Programs,
+    },
 }
 
 /// `completions`

@@ -1,14 +1,13 @@
 //! `switchback check`: all problems of policies, playbooks and inventory in one go.
 
 use crate::diagnostic::{self, Diagnostics, Level, to_json};
-use crate::intake::read_inventory;
 use crate::model::printable;
 use crate::yaml::nearest;
 
 use super::args::{Check, Format};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{load_playbooks, load_policy};
+use super::inputs::{load_playbooks, load_policy, read_inventory};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> {
@@ -30,7 +29,7 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
     let policy = load_policy(&args.policies, &mut diagnostics);
     load_playbooks(&args.playbooks, &mut diagnostics);
     if !args.inventory.is_empty()
-        && let Some(inventory) = read_inventory(&args.inventory, &mut diagnostics)
+        && let Some(inventory) = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics)
         && let Some(policy) = &policy
     {
         for warning in policy.unmatched_selectors(inventory.hosts.values()) {

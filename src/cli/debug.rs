@@ -1,6 +1,7 @@
 //! `switchback debug`: single questions, line by line, for support and for checks against others' tables.
 
 use std::io::{BufRead as _, Read as _, stdin};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -15,6 +16,7 @@ use crate::policy::{Policy, WindowSet};
 use super::args::Debug;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::inputs::{read_inventory, settle};
 use super::printer::Printer;
 
 /// A longer line is no question.
@@ -26,7 +28,8 @@ pub(super) fn run(args: &Debug, printer: Printer) -> Result<Exit, CommandError> 
         Debug::VersionRange { scheme } => version_range(scheme, printer),
         Debug::Cvss => cvss(printer),
         Debug::Windows { from, horizon } => windows(*from, *horizon, printer),
-        Debug::Hosts => hosts(printer),
+        Debug::Hosts { inventory, .. } if inventory.is_empty() => hosts(printer),
+        Debug::Hosts { inventory, programs } => patterns(inventory, programs.run_inventory, printer),
     }
 }
 
@@ -137,5 +140,19 @@ fn hosts(printer: Printer) -> Result<Exit, CommandError> {
     each_line(printer, |line| match expand_host_entry(line) {
         Ok((hosts, port)) => json!({"hosts": hosts, "port": port}),
         Err(error) => json!({"error": error}),
+    })
+}
+
+/// A host pattern a line: the hosts of the inventory that it selects.
+fn patterns(paths: &[PathBuf], run_programs: bool, printer: Printer) -> Result<Exit, CommandError> {
+    let mut diagnostics = Diagnostics::default();
+    let inventory = read_inventory(paths, run_programs, &mut diagnostics);
+    settle(diagnostics, false, printer)?;
+    let Some(inventory) = inventory else {
+        return Err(CommandError::new(Exit::InvalidInput, "the inventory cannot be read"));
+    };
+    each_line(printer, |line| match inventory.select(line) {
+        Ok(selected) => json!({"hosts": selected.hosts}),
+        Err(error) => json!({"error": error.to_string()}),
     })
 }

@@ -39,6 +39,10 @@ pub const CODES: &[(&str, &str)] = &[
         "Two entries of a section have the same name. Names hold across all files of a bundle; decisions and plans refer to them. Rename one.",
     ),
     ("empty-description", "A playbook says nothing of what it does. People choose and approve by the description."),
+    (
+        "empty-limit",
+        "`--limit` and `--host` together select no host: a name that is mistyped, or in another inventory.",
+    ),
     ("empty-run", "A command names no program."),
     (
         "empty-selector",
@@ -50,11 +54,11 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "encrypted-vars",
-        "A file of variables is encrypted and is not read. Keep what is needed to reach hosts outside of it.",
+        "A file of variables, or a value in one, is encrypted and not known here; the rest is read. Keep what is needed to reach hosts outside of the vault.",
     ),
     (
         "executable-inventory",
-        "The inventory is a program. Programs are not run while reading inputs: run it and give its output.",
+        "The inventory is a program. None is run unless `--run-inventory` allows it: it would run as you do. Or run it yourself, and give what it prints for `--list` as the inventory.",
     ),
     (
         "expired-exception",
@@ -101,7 +105,10 @@ pub const CODES: &[(&str, &str)] = &[
         "invalid-name",
         "A name is empty, too long, or has characters that cannot be printed. Names are shown in tables and logs and stand in plans.",
     ),
-    ("invalid-pattern", "A pattern of a selector is empty or longer than 256 bytes."),
+    (
+        "invalid-pattern",
+        "A pattern cannot be used: one of a selector is empty or longer than 256 bytes, or a host pattern is too large, has a regular expression that is none, or counts beyond the hosts that it matches.",
+    ),
     (
         "invalid-report",
         "A report is not of the shape that its format asks for. It may be truncated or of another version.",
@@ -140,6 +147,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "inventory-plugin",
         "The file configures an inventory plugin of Ansible; plugins are not run. Give the output of `ansible-inventory --list`.",
+    ),
+    (
+        "inventory-program-failed",
+        "An inventory program did not give what `--list` is to give: it could not be started, ended with another exit code than 0, took longer than 30 seconds, printed too much, or something other than a JSON object. The message says which, with the end of what it said on stderr.",
     ),
     (
         "malformed-expiry",

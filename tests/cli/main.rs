@@ -9,6 +9,7 @@ mod demo;
 mod diff;
 mod explain;
 mod findings;
+mod inventory;
 mod lab;
 mod plan;
 mod report;
