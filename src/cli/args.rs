@@ -77,6 +77,8 @@ pub enum Command {
     Scan(Scan),
     /// Check policies, playbooks and inventory without planning
     Check(Check),
+    /// Test policies, and find out what the tests do not notice
+    Test(Test),
     /// Show what a change of policy, inventory or findings does to the fleet
     Diff(Diff),
     /// Make a plan from policies, inventory and findings
@@ -237,6 +239,37 @@ pub struct Plan {
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// How tests are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    Text,
+    Json,
+    /// JUnit XML
+    Junit,
+}
+
+/// `test`
+#[derive(Debug, Args)]
+#[command(after_help = "Tests are *.test.yaml beside the policies.\n\nExamples:\n  switchback test -p policies/\n  \
+    switchback test -p policies/ --min-coverage 90 --format junit > junit.xml\n  switchback test -p policies/ --mutants")]
+pub struct Test {
+    /// Policy files or folders, with their tests
+    #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Only tests whose name has this part
+    #[arg(long, value_name = "PART")]
+    pub run: Option<String>,
+    /// Fail where less of the rules and lines is covered, in per cent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_coverage: Option<u8>,
+    /// Change thresholds, comparisons, dates and selectors one at a time, and list the changes that no test notices
+    #[arg(long)]
+    pub mutants: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TestFormat::Text)]
+    pub format: TestFormat,
 }
 
 /// How a comparison is printed.

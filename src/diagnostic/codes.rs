@@ -121,6 +121,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("invalid-score", "A score lies between 0 and 10."),
     ("invalid-template", "A template cannot be read or would not give a single safe value."),
     (
+        "invalid-test",
+        "A test of policies expects nothing, is about neither a finding nor a host, or expects of a host what only a finding has.",
+    ),
+    (
         "invalid-time",
         "A time could not be read. Write a time of day as \"22:00\", in quotes, and a local time as 2026-12-18T18:00.",
     ),
@@ -179,6 +183,7 @@ pub const CODES: &[(&str, &str)] = &[
         "A folder of policies holds no *.yaml and no *.yml file. It is not guessed that none was meant.",
     ),
     ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
+    ("no-tests", "There is nothing to run: no `*.test.yaml` lies beside the policies, or one has no tests."),
     ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
     ("not-a-plan", "The file is not one that `switchback plan` wrote."),
     (
@@ -262,6 +267,7 @@ pub const CODES: &[(&str, &str)] = &[
         "unknown-key",
         "A key is not part of the format. It is refused, because a misspelt key would silently not be acted on; a near one is suggested.",
     ),
+    ("unknown-name", "A test names a host or a finding that its file does not describe."),
     ("unknown-report-format", "The file is none of the reports known here."),
     ("unknown-step", "A step is named that there is not, or not before this one."),
     ("unknown-tag", "A template tag is not one of those that are of use in a script."),

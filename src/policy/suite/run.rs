@@ -128,10 +128,12 @@ impl Suite {
         let now = test.now.unwrap_or(self.now);
         let Some(host) = self.hosts.get(&test.host) else { return Vec::new() };
         let mut wrong = Vec::new();
-        if let Some(decision) = self.decide(test, policy, now) {
-            of_finding(test, &decision, &mut wrong);
+        let decision = self.decide(test, policy, now);
+        if let Some(decision) = &decision {
+            of_finding(test, decision, &mut wrong);
         }
-        of_host(test, host, policy, &mut wrong);
+        let emergency = decision.is_some_and(|decision| decision.emergency);
+        of_host(test, host, emergency, policy, &mut wrong);
         wrong
     }
 }
@@ -171,7 +173,7 @@ fn of_finding(test: &Test, decision: &Decision, wrong: &mut Vec<Mismatch>) {
     compare(wrong, "emergency", emergency, decision.emergency.to_string(), Some(&decision.rule));
 }
 
-fn of_host(test: &Test, host: &Host, policy: &Policy, wrong: &mut Vec<Mismatch>) {
+fn of_host(test: &Test, host: &Host, emergency: bool, policy: &Policy, wrong: &mut Vec<Mismatch>) {
     let raw = &test.expect.raw;
     let (importance, rule) = policy.importance_of(host);
     let expected = raw.importance.map(|importance| importance.as_str().to_owned());
@@ -179,7 +181,7 @@ fn of_host(test: &Test, host: &Host, policy: &Policy, wrong: &mut Vec<Mismatch>)
     let choice = policy.strategy_for(host);
     let expected = raw.strategy.map(|strategy| strategy.as_str().to_owned());
     compare(wrong, "strategy", expected, choice.kind.as_str().to_owned(), Some(&choice.rule));
-    let approvals = policy.approvals_for(host, false);
+    let approvals = policy.approvals_for(host, emergency);
     let people: u32 = approvals.iter().map(|approval| approval.required).sum();
     let expected = raw.approvals.map(|people| people.to_string());
     compare(wrong, "approvals", expected, people.to_string(), approvals.first().map(|approval| &approval.rule));
