@@ -366,7 +366,8 @@ pub struct Show {
 /// `explain`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback explain web-1 --plan plan.json\n  switchback explain web-1 CVE-2026-1234 --plan plan.json"
+    after_help = "Examples:\n  switchback explain web-1 --plan plan.json\n  switchback explain web-1 CVE-2026-1234 --plan plan.json\n  \
+    switchback explain web-1 CVE-2026-1234 -p policies/ -i inventory.yaml -f findings.json"
 )]
 pub struct Explain {
     /// The host
@@ -374,8 +375,32 @@ pub struct Explain {
     /// The vulnerability
     pub vulnerability: Option<VulnerabilityId>,
     /// The plan file
-    #[arg(long, value_name = "PLAN", default_value = "plan.json")]
+    #[arg(long, value_name = "PLAN", default_value = "plan.json", conflicts_with_all = ["policies", "inventory", "reports"])]
     pub plan: PathBuf,
+    /// Policy files or folders: explains without a plan file, and what change of policy would give another outcome
+    #[arg(short, long, value_name = "POLICIES", num_args = 1.., requires_all = ["inventory", "reports"])]
+    pub policies: Vec<PathBuf>,
+    /// Inventory
+    #[arg(short, long, value_name = "INVENTORY", num_args = 1.., requires = "policies")]
+    pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Scanner report, or HOST=REPORT to say which host it is about
+    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", num_args = 1.., requires = "policies")]
+    pub reports: Vec<String>,
+    /// Read the reports as this format, whatever their content looks like
+    #[arg(long, value_name = "FORMAT", requires = "policies")]
+    pub from: Option<String>,
+    /// Playbooks beside the shipped ones
+    #[arg(long, value_name = "PLAYBOOK", num_args = 1.., requires = "policies")]
+    pub playbooks: Vec<PathBuf>,
+    /// The time all decisions refer to (default: now)
+    #[arg(long, value_name = "TIME", requires = "policies")]
+    pub as_of: Option<Timestamp>,
+    /// How far ahead windows are looked for
+    #[arg(long, value_name = "SPAN", default_value = "35d")]
+    pub horizon: TimeSpan,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -42,7 +42,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Test(args) => super::test::run(args, printer),
         Command::Plan(args) => super::plan::run(args, printer),
         Command::Show(args) => super::show::show(args, printer),
-        Command::Explain(args) => super::show::run_explain(args, printer),
+        Command::Explain(args) => super::explain::run(args, printer),
         Command::Run(args) => super::run::run(args, &cli.global, printer),
         Command::Resume(args) => super::run::resume(args, &cli.global, printer),
         Command::Pause(args) => super::control::pause(args, &cli.global, printer),

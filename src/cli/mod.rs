@@ -10,6 +10,7 @@ mod diff;
 mod drive;
 mod error;
 mod exit;
+mod explain;
 mod findings;
 mod inputs;
 mod lab;

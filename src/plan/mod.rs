@@ -1,5 +1,6 @@
 //! Decisions become an immutable plan; synchronous, deterministic and pure.
 
+mod chain;
 mod check;
 mod diff;
 mod draft;
@@ -11,7 +12,9 @@ mod passes;
 mod planner;
 mod reserve;
 mod types;
+mod what_if;
 
+pub use chain::*;
 pub use check::*;
 pub use diff::*;
 pub use explain::*;
@@ -20,3 +23,4 @@ pub use graph::*;
 pub use input::*;
 pub use planner::*;
 pub use types::*;
+pub use what_if::*;

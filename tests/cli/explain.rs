@@ -45,3 +45,68 @@ fn what_the_plan_does_not_know_is_said() {
     For more information, try '--help'.
     "#);
 }
+
+const EXAMPLE: [&str; 8] =
+    ["-p", "head/policies", "-i", "inventory.yaml", "-f", "findings.json", "--as-of", "2026-11-23T12:00:00Z"];
+
+fn answer(world: &World, host: &str, vulnerability: &str) -> serde_json::Value {
+    let ran = world.run(&[&["explain", host, vulnerability][..], &EXAMPLE, &["--format", "json"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+#[test]
+fn the_shortest_reasons_and_the_smallest_changes_come_first() {
+    let world = World::new();
+    world.example("pull-request");
+    let ran = world.run(&[&["explain", "web-1", "CVE-2026-1003"][..], &EXAMPLE].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.show());
+    let said: String = ran.stdout.lines().take_while(|line| *line != "web-1").map(|line| format!("{line}\n")).collect();
+    insta::assert_snapshot!(said);
+}
+
+/// Each change is made in the file as it is told, and the program asked again.
+#[test]
+fn every_change_that_is_named_does_what_is_said_of_it() {
+    let policy = "head/policies/fleet.yaml";
+    let mut applied = 0;
+    for (host, vulnerability) in [
+        ("web-1", "CVE-2026-1003"),
+        ("web-1", "CVE-2026-1001"),
+        ("web-1", "CVE-2026-1004"),
+        ("pay-1", "CVE-2026-1002"),
+        ("db-1", "CVE-2026-1004"),
+    ] {
+        let world = World::new();
+        world.example("pull-request");
+        let text = std::fs::read_to_string(world.path().join(policy)).unwrap();
+        for change in answer(&world, host, vulnerability)["what_if"].as_array().unwrap() {
+            let described = change["change"].as_str().unwrap();
+            if let Some(section) = described.strip_prefix("add: ") {
+                world.write("head/policies/added.yaml", &format!("version: 1\n{section}\n"));
+            } else {
+                let Some((old, new)) = described.split_once(": ").and_then(|(_, change)| change.split_once(" -> "))
+                else {
+                    continue;
+                };
+                let number = |key: &str| usize::try_from(change["place"][key].as_u64().unwrap()).unwrap();
+                let line_start: usize = text.split_inclusive('\n').take(number("line") - 1).map(str::len).sum();
+                let at = line_start + number("column") - 1;
+                assert!(text[at..].starts_with(old), "{described}: {}", &text[at..at + 30]);
+                world.write(policy, &format!("{}{new}{}", &text[..at], &text[at + old.len()..]));
+            }
+            let then = answer(&world, host, vulnerability);
+            let decision = &then["decisions"][0];
+            let planned = decision["kind"] == "fix" && then["outcome"]["planned"].is_object();
+            match &change["goal"] {
+                serde_json::Value::String(goal) if goal == "planned" => assert!(planned, "{described}"),
+                serde_json::Value::String(_) => assert!(!planned, "{described}"),
+                goal => assert_eq!(decision["assessment"]["priority"], goal["priority"], "{described}"),
+            }
+            applied += 1;
+            world.write(policy, &text);
+            let _ = std::fs::remove_file(world.path().join("head/policies/added.yaml"));
+        }
+    }
+    assert!(applied >= 12, "{applied}");
+}
