@@ -123,6 +123,12 @@ pub struct Findings {
     /// Scanner report, or HOST=REPORT to say which host it is about
     #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required_unless_present = "formats", num_args = 1..)]
     pub reports: Vec<String>,
+    /// Match assets to the hosts of this inventory, and merge what several scanners report of one
+    #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Read the reports as this format, whatever their content looks like
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,

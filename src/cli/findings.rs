@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::diagnostic::Diagnostics;
 use crate::intake::{IntakeError, ReadOptions, Report, Reports, read_report_file, report_formats};
-use crate::model::{Finding, HostName, Severity};
+use crate::model::{AssetName, Finding, HostName, Severity};
 use crate::report::FindingsView;
 
 use super::args::{Findings, Format};
 use super::error::CommandError;
 use super::exit::Exit;
+use super::inputs::{match_findings, read_inventory, settle};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandError> {
@@ -18,7 +20,10 @@ pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandErro
         let line = |(name, title)| format!("{name:<22} {title}\n");
         return printer.data(&report_formats().map(line).collect::<String>()).map(|()| Exit::Ok);
     }
-    let reports = read_reports(&args.reports, args.from.as_deref())?;
+    let mut reports = read_reports(&args.reports, args.from.as_deref())?;
+    if !args.inventory.is_empty() {
+        reports = on_hosts(args, reports, printer)?;
+    }
     for (what, count) in &reports.set_aside {
         printer.talk(format!("beside vulnerabilities: {count} {what}"));
     }
@@ -30,6 +35,28 @@ pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandErro
         Format::Table => printer.data(&table(&reports))?,
     }
     Ok(Exit::Ok)
+}
+
+/// The findings by host instead of by what each scanner called it, merged.
+fn on_hosts(args: &Findings, mut reports: Reports, printer: Printer) -> Result<Reports, CommandError> {
+    let mut diagnostics = Diagnostics::default();
+    let inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
+    let (read, mut left_out, set_aside) =
+        (reports.read, reports.left_out.clone(), std::mem::take(&mut reports.set_aside));
+    let (before, mut matched) = (reports.findings.len(), Vec::new());
+    if let Some(mut inventory) = inventory {
+        matched = match_findings(&mut inventory, reports, &mut diagnostics);
+    }
+    settle(diagnostics, false, printer)?;
+    let again = before.saturating_sub(matched.len()) as u64;
+    if again > 0 {
+        left_out.insert("reported-by-several-scanners".to_owned(), again);
+    }
+    let findings = matched.into_iter().filter_map(|(host, finding)| {
+        let asset = AssetName::new(host.as_str()).ok()?;
+        Some(Finding { asset, ..finding })
+    });
+    Ok(Reports { read, findings: findings.collect(), left_out, set_aside, ..Reports::default() })
 }
 
 /// Reads `[HOST=]PATH` reports; all problems of all files at once.
@@ -81,6 +108,12 @@ fn table(reports: &Reports) -> String {
                 finding.vulnerability.as_str(),
                 finding.package.as_ref().map_or("-", |package| package.as_str())
             );
+            for claim in &finding.claims {
+                let severity = claim.severity.map_or("no severity", severity_name);
+                let fixed: Vec<&str> = claim.fixed.iter().map(|version| version.as_str()).collect();
+                let fixed = if fixed.is_empty() { "no fix".to_owned() } else { fixed.join(" or ") };
+                let _ = writeln!(text, "      {} says {severity}, {fixed}", claim.scanner);
+            }
         }
     }
     let _ = writeln!(text, "{} rows read, {} findings", reports.read, reports.findings.len());

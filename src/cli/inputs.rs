@@ -1,11 +1,11 @@
 //! Files that several subcommands read: policies, playbooks, inventories, findings. All problems come out in one go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
-use crate::intake::{self, Inventory, Reports};
+use crate::intake::{self, Inventory, Reports, merge_scanners};
 use crate::model::{AssetName, Digest, Finding, HostName, Os, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
 use crate::playbook::{self, Playbook};
@@ -106,8 +106,11 @@ pub(super) fn match_findings(
     diagnostics: &mut Diagnostics,
 ) -> Vec<(HostName, Finding)> {
     let file = |asset: &AssetName| reports.files.get(asset).map_or("", String::as_str);
-    let assets = reports.assets.keys().chain(reports.findings.iter().map(|finding| &finding.asset));
-    let assets: BTreeMap<&AssetName, &str> = assets.map(|asset| (asset, file(asset))).collect();
+    let none = BTreeSet::new();
+    let names = |asset: &AssetName| reports.assets.get(asset).map_or(&none, |asset| &asset.names);
+    let assets: BTreeSet<&AssetName> =
+        reports.assets.keys().chain(reports.findings.iter().map(|finding| &finding.asset)).collect();
+    let assets = assets.into_iter().map(|asset| (asset, file(asset), names(asset)));
     let hosts = inventory.resolve_all(assets, diagnostics);
     for (asset, host) in &hosts {
         if let Some(host) = inventory.hosts.get_mut(host)
@@ -118,7 +121,19 @@ pub(super) fn match_findings(
         }
     }
     let matched = reports.findings.into_iter();
-    matched.filter_map(|finding| hosts.get(&finding.asset).cloned().map(|host| (host, finding))).collect()
+    let matched = matched.filter_map(|finding| hosts.get(&finding.asset).cloned().map(|host| (host, finding)));
+    let (merged, again) = merge_scanners(matched.collect());
+    let differ = merged.iter().filter(|(_, finding)| !finding.claims.is_empty()).count();
+    if again > 0 && differ > 0 {
+        let message = format!(
+            "scanners disagree on {differ} findings that more than one of them reports: the worst that is said holds"
+        );
+        diagnostics.push(
+            Diagnostic::warning("scanners-disagree", message)
+                .help("`switchback findings -i INVENTORY -f ... --format json` shows what each says, under `claims`"),
+        );
+    }
+    merged
 }
 
 /// Whether an inventory says of a system no more than its kin, as `ansible_os_family` does.

@@ -231,6 +231,10 @@ pub const CODES: &[(&str, &str)] = &[
         "scan-incomplete",
         "Some hosts could not be scanned. What the others said is written; the message names the hosts that failed and why.",
     ),
+    (
+        "scanners-disagree",
+        "Several scanners report the same vulnerability of the same package on a host and do not say the same of it: another severity, fix or installed version. The worst that is said holds; what each says is kept under `claims`.",
+    ),
     ("script-digest", "A playbook gives a script that does not have the digest by which it is called."),
     (
         "selector-context",

@@ -161,6 +161,7 @@ fn findings(
                 first_seen: Some(scanned_at),
                 title: Some(format!("pending security update of {} from {}", update.source, update.suite)),
                 references: Vec::new(),
+                claims: Vec::new(),
                 scanner: "switchback".to_owned(),
             };
             findings.insert(id, finding);

@@ -75,17 +75,32 @@ impl Inventory {
         }
     }
 
-    /// The host of every asset, each given with the file that speaks of it; all that are unknown or ambiguous are told
-    /// at once.
+    /// The host of an asset by its own name, or else the one host that all its other names lead to.
+    fn resolve_any(&self, asset: &AssetName, names: &BTreeSet<AssetName>) -> Result<Option<&HostName>, AmbiguousAsset> {
+        if let Some(host) = self.resolve(asset)? {
+            return Ok(Some(host));
+        }
+        let mut hosts: BTreeSet<&HostName> = BTreeSet::new();
+        for name in names {
+            hosts.extend(self.resolve(name)?);
+        }
+        if hosts.len() > 1 {
+            return Err(AmbiguousAsset { asset: asset.clone(), hosts: hosts.into_iter().cloned().collect() });
+        }
+        Ok(hosts.pop_first())
+    }
+
+    /// The host of every asset, each given with the file that speaks of it and with the other names that reports have for
+    /// it; all that are unknown or ambiguous are told at once.
     pub fn resolve_all<'a>(
         &self,
-        assets: impl IntoIterator<Item = (&'a AssetName, &'a str)>,
+        assets: impl IntoIterator<Item = (&'a AssetName, &'a str, &'a BTreeSet<AssetName>)>,
         diagnostics: &mut Diagnostics,
     ) -> BTreeMap<AssetName, HostName> {
         let mut known = BTreeMap::new();
         let mut unknown = BTreeMap::new();
-        for (asset, file) in assets {
-            match self.resolve(asset) {
+        for (asset, file, names) in assets {
+            match self.resolve_any(asset, names) {
                 Ok(Some(host)) => drop(known.insert(asset.clone(), host.clone())),
                 Ok(None) => drop(unknown.insert(asset, file)),
                 Err(error) => diagnostics.push(

@@ -373,6 +373,7 @@ mod tests {
                 first_seen: Some("2026-01-02T00:00:00Z".parse().unwrap()),
                 title: Some("a flaw".into()),
                 references: vec!["https://example.org/1".into()],
+                claims: vec![],
                 scanner: "switchback".into(),
             }],
         }

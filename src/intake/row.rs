@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::{
-    AssetName, Cvss, Finding, FindingId, FixState, PackageName, PackageVersion, Probability, Score, Severity,
+    AssetName, Claim, Cvss, Finding, FindingId, FixState, PackageName, PackageVersion, Probability, Score, Severity,
     VulnerabilityId, VulnerabilityType, printable, score_vector,
 };
 
@@ -27,6 +27,8 @@ pub(super) const MAX_REFERENCES: usize = 8;
 pub(super) const MAX_ALIASES: usize = 32;
 pub(super) const MAX_SCORES: usize = 32;
 const MAX_FIXED: usize = 32;
+/// Nobody runs more scanners.
+const MAX_CLAIMS: usize = 16;
 const MAX_TITLE: usize = 200;
 const MAX_URL: usize = 1024;
 const MAX_LOCATION: usize = 512;
@@ -256,6 +258,7 @@ impl Row {
             first_seen: self.first_seen,
             title: self.title,
             references: self.references,
+            claims: Vec::new(),
             scanner: scanner.to_owned(),
         }
     }
@@ -297,7 +300,7 @@ impl Sink {
 }
 
 /// What two reports of one finding say together, whichever came first.
-fn enrich(known: &mut Finding, other: Finding) {
+pub(super) fn enrich(known: &mut Finding, other: Finding) {
     fn least<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
         a.into_iter().chain(b).min()
     }
@@ -306,6 +309,20 @@ fn enrich(known: &mut Finding, other: Finding) {
         known.sort();
         known.dedup();
         known.truncate(max);
+    }
+    let mut claims = std::mem::take(&mut known.claims);
+    if claims.is_empty() {
+        claims.push(Claim::of(known));
+    }
+    let own = Claim::of(&other);
+    claims.extend(if other.claims.is_empty() { vec![own] } else { other.claims });
+    claims.sort();
+    claims.dedup();
+    claims.truncate(MAX_CLAIMS);
+    // One tool that reports a thing twice does not disagree with itself.
+    let of_one = claims.iter().all(|claim| claim.scanner == claims[0].scanner);
+    if !of_one && !claims.iter().all(|claim| claim.agrees(&claims[0])) {
+        known.claims = claims;
     }
     known.aliases.extend(other.aliases);
     join(&mut known.cvss, other.cvss, MAX_SCORES);

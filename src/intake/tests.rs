@@ -336,7 +336,8 @@ fn assets_find_their_hosts() {
     assert!(resolve("10.0.0.1").is_err());
     let assets = ["a", "x", "y", "10.0.0.1"].map(asset);
     let mut diagnostics = Diagnostics::default();
-    assert_eq!(found.resolve_all(assets.iter().map(|asset| (asset, "r.json")), &mut diagnostics).len(), 1);
+    let none = std::collections::BTreeSet::new();
+    assert_eq!(found.resolve_all(assets.iter().map(|asset| (asset, "r.json", &none)), &mut diagnostics).len(), 1);
     let problems: Vec<_> = diagnostics.iter().map(|d| (d.code, d.message.clone())).collect();
     assert_eq!(problems[0].0, "ambiguous-host");
     assert_eq!(problems[1].0, "unknown-host");

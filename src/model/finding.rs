@@ -111,6 +111,46 @@ pub struct Finding {
     pub references: Vec<String>,
     /// The tool that reported it.
     pub scanner: String,
+    /// What each tool says, where several report it and differ; what the finding itself says is the worst of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
+}
+
+/// What one tool says of a finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Claim {
+    /// The tool.
+    pub scanner: String,
+    /// Its severity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Whether it knows a fix.
+    pub fix_state: FixState,
+    /// The versions that it says fix it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<PackageVersion>,
+    /// The version that it says is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installed: Option<PackageVersion>,
+}
+
+impl Claim {
+    /// What the tool of this finding says.
+    pub fn of(finding: &Finding) -> Self {
+        Self {
+            scanner: finding.scanner.clone(),
+            severity: finding.severity,
+            fix_state: finding.fix_state,
+            fixed: finding.fixed.clone(),
+            installed: finding.installed.clone(),
+        }
+    }
+
+    /// Whether another tool says the same.
+    pub fn agrees(&self, other: &Self) -> bool {
+        (self.severity, self.fix_state, &self.fixed, &self.installed)
+            == (other.severity, other.fix_state, &other.fixed, &other.installed)
+    }
 }
 
 impl Finding {

@@ -207,6 +207,7 @@ mod tests {
             first_seen: None,
             title: None,
             references: vec![],
+            claims: vec![],
             scanner: "test".into(),
         }
     }

@@ -70,6 +70,7 @@ fn finding(id: &str, score: Option<f64>) -> Finding {
         first_seen: Some(at("2026-05-30T00:00:00Z")),
         title: None,
         references: vec![],
+        claims: vec![],
         scanner: "test".into(),
     }
 }

@@ -248,6 +248,7 @@ impl SimHost {
             first_seen: None,
             title: Some(advisory.title.clone()),
             references: Vec::new(),
+            claims: Vec::new(),
             scanner: "simulated".to_owned(),
         }
     }

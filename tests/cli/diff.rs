@@ -21,7 +21,7 @@ fn git(folder: &Path, args: &[&str]) -> String {
 }
 
 /// The example as a repository: one commit with the policies of `base`, one with those of `head`.
-fn repository() -> World {
+pub(super) fn repository() -> World {
     let world = World::new();
     world.example("pull-request");
     let at = |name: &str| world.path().join(name);

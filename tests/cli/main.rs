@@ -3,6 +3,7 @@
 
 mod basics;
 mod check;
+mod ci;
 mod conform;
 mod control;
 mod demo;

@@ -173,6 +173,7 @@ pub fn finding(host: &str, vulnerability: &str, package: &str, fixed: &str) -> F
         first_seen: Some(TimeSpan::days(10).before(as_of())),
         title: None,
         references: Vec::new(),
+        claims: Vec::new(),
         scanner: "trivy".to_owned(),
     }
 }

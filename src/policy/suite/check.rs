@@ -251,6 +251,7 @@ impl Check<'_> {
                 first_seen,
                 title: None,
                 references: Vec::new(),
+                claims: Vec::new(),
                 scanner: "test".to_owned(),
             },
         ))
