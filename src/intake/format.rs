@@ -4,7 +4,7 @@ use super::error::IntakeError;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
-use super::{native, trivy, trivy_operator};
+use super::{cyclonedx_json, grype, native, osv_scanner, sarif, trivy, trivy_operator, vuls};
 use crate::model::HostName;
 
 /// A report to be read.
@@ -34,8 +34,18 @@ pub(super) struct Format {
 }
 
 /// All formats. No file is of two of them; the first that recognises it reads it.
-pub(super) const FORMATS: &[&Format] =
-    &[&native::REPORT, &trivy::ARTIFACT, &trivy::CLUSTER, &trivy::LEGACY, &trivy_operator::RESOURCES];
+pub(super) const FORMATS: &[&Format] = &[
+    &native::REPORT,
+    &trivy::ARTIFACT,
+    &trivy::CLUSTER,
+    &trivy::LEGACY,
+    &trivy_operator::RESOURCES,
+    &cyclonedx_json::REPORT,
+    &grype::REPORT,
+    &osv_scanner::REPORT,
+    &sarif::REPORT,
+    &vuls::REPORT,
+];
 
 /// The names and titles of all formats, for help and documentation.
 pub fn report_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
