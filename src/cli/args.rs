@@ -462,9 +462,18 @@ pub struct Schema {
 pub enum Debug {
     /// Order two versions a line (`A<TAB>B`): `{"order": -1|0|1}`
     VersionOrder {
-        /// `deb`
+        /// An ecosystem or its order, such as `deb`, `rpm`, `npm` or `pep440`
         scheme: String,
     },
+    /// Look for a version in a range, one of each a line (`VERSION<TAB>RANGE`): `{"contains": true|false}`
+    ///
+    /// `<TAB>includePrerelease` behind an npm range makes it contain every pre-release in between.
+    VersionRange {
+        /// An ecosystem or its order: `npm` and `pep440` have a grammar of their own, others compare (`>= 1, < 2`)
+        scheme: String,
+    },
+    /// Score CVSS vectors, one a line: `{"version", "base", "temporal", "environmental", "score", "severity"}`
+    Cvss,
     /// Open intervals of a window's schedule, one a line as in a policy: `{rrule: ..., start: "22:00", duration: 4h, timezone: ...}`
     Windows {
         /// From here

@@ -369,8 +369,22 @@ pub(super) fn cvss(source: &str, version: &str, score: Option<f64>, vector: &str
 }
 
 /// The base score of a vector.
-fn score_of(_vector: &str) -> Option<f64> {
-    None
+fn score_of(vector: &str) -> Option<f64> {
+    score_vector(vector).ok().map(|scored| scored.base.into())
+}
+
+/// A checked row goes to its asset, and one that did not pass is counted. The ecosystem says who fixes it; packages of
+/// a distribution are there once, wherever their files are.
+pub(super) fn put(sink: &mut Sink, asset: &AssetName, scanner: &str, row: Result<Row, &'static str>) {
+    match row {
+        Err(why) => sink.leave_out(why, 1),
+        Ok(row) => {
+            let ecosystem = row.purl_type.clone().unwrap_or_else(|| "unknown".to_owned());
+            let kind = kind_of(&ecosystem);
+            let location = row.path.clone().filter(|_| kind != VulnerabilityType::Linux);
+            sink.add(row.into_finding(Owner { asset, kind, ecosystem: &ecosystem, location, scanner }));
+        }
+    }
 }
 
 /// Sorted and each once.
