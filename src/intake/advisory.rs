@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::lenient::Text;
-use super::row::{self, MAX_ALIASES, reason};
+use super::row::{self, MAX_ALIASES, Owner, Row, Sink, reason};
 use super::trivy;
-use crate::model::printable;
-use crate::model::{Cvss, FixState, Os, PackageName, PackageVersion, Severity, VulnerabilityId, VulnerabilityType};
+use crate::model::{
+    AssetName, Cvss, FixState, Os, PackageName, PackageVersion, Severity, VulnerabilityId, VulnerabilityType,
+    printable, score_vector,
+};
 
 /// The id that names a vulnerability, and its other ids: a CVE names it where it is the only one. An advisory about
 /// several CVEs keeps its own name, because no one of them says all.

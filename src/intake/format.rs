@@ -4,7 +4,10 @@ use super::error::IntakeError;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
-use super::{cyclonedx_json, grype, native, osv_scanner, sarif, trivy, trivy_operator, vuls};
+use super::{
+    anchore, cargo_audit, clair, composer_audit, cyclonedx_json, dependency_track, github_alerts, gitlab, govulncheck,
+    grype, harbor, native, npm_audit, osv_scanner, pip_audit, sarif, snyk, trivy, trivy_operator, vuls,
+};
 use crate::model::HostName;
 
 /// A report to be read.
@@ -40,10 +43,26 @@ pub(super) const FORMATS: &[&Format] = &[
     &trivy::CLUSTER,
     &trivy::LEGACY,
     &trivy_operator::RESOURCES,
+    &anchore::REPORT,
+    &cargo_audit::REPORT,
+    &clair::SCANNERS,
+    &clair::VERSION_4,
+    &composer_audit::REPORT,
     &cyclonedx_json::REPORT,
+    &dependency_track::REPORT,
+    &github_alerts::GRAPHQL,
+    &github_alerts::REST,
+    &gitlab::REPORT,
+    &govulncheck::REPORT,
     &grype::REPORT,
+    &harbor::REPORT,
+    &npm_audit::ADVISORIES,
+    &npm_audit::LINES,
+    &npm_audit::VULNERABILITIES,
     &osv_scanner::REPORT,
+    &pip_audit::REPORT,
     &sarif::REPORT,
+    &snyk::REPORT,
     &vuls::REPORT,
 ];
 

@@ -403,10 +403,12 @@ fn asset_of(
     let image = run.properties.0.image.as_str();
     let machine = run.invocations.0.iter().map(|Part(one)| one.machine.as_str()).find(|name| !name.is_empty());
     let first = result.locations.0.first().map(|Part(location)| location);
-    // Grype: `IMAGE@LAYER:PATH`, and the path alone as the name.
+    // Grype: `IMAGE@LAYER:PATH`; the name is that path or another link to it.
     let logical = || {
         let Part(logical) = first?.logical.0.first()?;
-        let image = logical.full.as_str().strip_suffix(logical.name.as_str())?.strip_suffix(':')?;
+        let full = logical.full.as_str();
+        let by_name = full.strip_suffix(logical.name.as_str()).and_then(|image| image.strip_suffix(':'));
+        let image = by_name.or_else(|| full.rsplit_once(":/").map(|(image, _)| image))?;
         Some(image.rsplit_once("@sha256:").map_or(image, |(name, _)| name))
     };
     // Trivy before it named the image: the distribution's packages are "at" the image.
