@@ -11,9 +11,10 @@ use super::json::{self, Root};
 use super::lenient::{Few, Text};
 use super::osv::{Found, RawOsv};
 use super::reports::{Asset, Report};
-use super::row::{self, Owner, Sink, reason};
+use super::row::{self, Owner, Row, Sink, reason};
 use super::shapes::{Listed, Part, Plain, Tally};
 use super::trivy::{asset_name, given_asset, unnamed};
+use crate::model::{AssetName, VulnerabilityId, VulnerabilityType};
 
 /// `osv-scanner --format json`.
 pub(super) const REPORT: Format = Format {
@@ -103,7 +104,22 @@ struct RawName<'a> {
 struct RawGroup<'a> {
     #[serde(borrow)]
     ids: Few<Text<'a>, 256>,
+    #[serde(borrow)]
+    aliases: Few<Text<'a>, 256>,
     max_severity: Plain,
+}
+
+impl RawGroup<'_> {
+    /// Several records of one vulnerability go by one name, also where they are about several CVEs.
+    fn name(&self, row: Row) -> Row {
+        let [first, _, ..] = &self.ids.0[..] else { return row };
+        let known = std::iter::once(&row.vulnerability).chain(&row.aliases).map(VulnerabilityId::as_str);
+        let others = self.ids.0.iter().chain(&self.aliases.0).map(Text::as_str).chain(known);
+        match advisory::identify(first, others) {
+            Ok((vulnerability, aliases)) => Row { vulnerability, aliases, ..row },
+            Err(_) => row,
+        }
+    }
 }
 
 fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), IntakeError> {
@@ -137,7 +153,7 @@ fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), I
 }
 
 struct Place<'a> {
-    asset: &'a crate::model::AssetName,
+    asset: &'a AssetName,
     path: &'a str,
 }
 
@@ -161,6 +177,9 @@ fn take_package(package: &RawPackage<'_>, place: &Place<'_>, sink: &mut Sink) {
             }
         };
         let group = package.groups.0.iter().map(|Part(group)| group).find(|g| g.ids.0.contains(&vulnerability.id));
+        if let Some(group) = group {
+            row = group.name(row);
+        }
         // The scanner's own word where the record has none.
         let by_score = || group?.max_severity.0.parse().ok().and_then(advisory::severity_of_score);
         row.severity = row.severity.or_else(by_score);
@@ -170,7 +189,7 @@ fn take_package(package: &RawPackage<'_>, place: &Place<'_>, sink: &mut Sink) {
             kind: advisory::kind_of(&ecosystem),
             ecosystem: &ecosystem,
             location: match advisory::kind_of(&ecosystem) {
-                crate::model::VulnerabilityType::Linux => None,
+                VulnerabilityType::Linux => None,
                 _ => row::location(place.path),
             },
             scanner: "osv-scanner",
@@ -237,6 +256,22 @@ mod tests {
         assert_eq!((report.left_out["duplicate"], report.left_out["closed"], report.set_aside["license"]), (1, 1, 1));
         assert_eq!(report.assets["img:1"].os.as_ref().unwrap().version.as_deref(), Some("12"));
         check_sample("osv-scanner", &document);
+    }
+
+    #[test]
+    fn a_group_about_several_cves_is_one_finding() {
+        let record = |id: &str, aliases: serde_json::Value| json!({"id": id, "aliases": aliases});
+        let both = json!(["CVE-2026-1111", "CVE-2026-2222"]);
+        let document = json!({"results": [{"source": {"path": "/p", "type": "lockfile"}, "packages": [{
+            "package": {"name": "django", "version": "3", "ecosystem": "PyPI"},
+            "vulnerabilities": [record("GHSA-aaaa-bbbb-cccc", both.clone()), record("PYSEC-2026-1", json!(["CVE-2026-1111"]))],
+            "groups": [{"ids": ["GHSA-aaaa-bbbb-cccc", "PYSEC-2026-1"], "aliases": ["CVE-2026-1111", "CVE-2026-2222"]}]}]}]});
+        assert_eq!(
+            shown(&read_as("osv-scanner", &document)),
+            [
+                "/p GHSA-aaaa-bbbb-cccc+CVE-2026-1111+CVE-2026-2222+PYSEC-2026-1 application pypi django 3 -> unknown - #/p"
+            ]
+        );
     }
 
     #[test]
