@@ -267,7 +267,7 @@ pub(super) fn severity(text: &str) -> Option<Severity> {
 /// The severity that CVSS 3 and 4 give a score.
 pub(super) fn severity_of_score(score: f64) -> Option<Severity> {
     match score {
-        s if s >= 9.0 && s <= 10.0 => Some(Severity::Critical),
+        s if (9.0..=10.0).contains(&s) => Some(Severity::Critical),
         s if (7.0..9.0).contains(&s) => Some(Severity::High),
         s if (4.0..7.0).contains(&s) => Some(Severity::Medium),
         s if s > 0.0 && s < 4.0 => Some(Severity::Low),

@@ -35,7 +35,7 @@ pub(super) const SCANNERS: Format = Format {
         peek.root().is_some_and(|root| {
             let klar =
                 root.has(&["LayerCount"]) && matches!(root.at("Vulnerabilities"), Some(Root::Object(_) | Root::Null));
-            klar || root.has(&["unapproved", "vulnerabilities"])
+            klar || root.has(&["unapproved", "vulnerabilities"]) || root.has(&["vulnerabilities/0/featurename"])
         })
     },
     read: read_scanners,

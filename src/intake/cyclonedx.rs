@@ -223,7 +223,7 @@ fn fixed(raw: &Vulnerability, component: &Component, affect: &Affect) -> Result<
         }
     }
     if found.is_empty() {
-        found = recommended(&raw.recommendation, &component.name);
+        found = recommended(raw, &component.name);
     }
     found.truncate(32);
     let mut each: Vec<PackageVersion> = Vec::new();
@@ -235,16 +235,23 @@ fn fixed(raw: &Vulnerability, component: &Component, affect: &Affect) -> Result<
     Ok(each)
 }
 
-/// `Upgrade NAME to version A, B; Upgrade OTHER to version C`.
-fn recommended(text: &str, name: &str) -> Vec<PackageVersion> {
-    let mut parts = text.split([';', '\n']).filter_map(|part| {
+/// `Upgrade NAME to version A, B; Upgrade OTHER to version C`, or `Update to version A.` of the only component.
+fn recommended(raw: &Vulnerability, name: &str) -> Vec<PackageVersion> {
+    /// Longer texts are looked at so far.
+    const MAX_PARTS: usize = 256;
+    let mut parts = raw.recommendation.split([';', '\n']).take(MAX_PARTS).filter_map(|part| {
         let (what, versions) = part.split_once(" to version ")?;
-        Some((what.trim().trim_start_matches("Upgrade ").trim(), versions))
+        let what = what.trim().trim_start_matches("Upgrade").trim_start_matches("Update").trim();
+        Some((what, versions))
     });
-    let versions = parts
-        .find(|(what, _)| *what == name || what.ends_with(&format!("/{name}")) || what.ends_with(&format!(":{name}")));
-    let versions = versions.map_or("", |(_, versions)| versions);
-    versions.split(',').filter_map(|version| PackageVersion::new(version.trim().trim_end_matches('.')).ok()).collect()
+    let is_it = |what: &str| match what.strip_suffix(name) {
+        _ if what.is_empty() => raw.affects.len() <= 1,
+        Some(before) => !name.is_empty() && (before.is_empty() || before.ends_with(['/', ':'])),
+        None => false,
+    };
+    let versions = parts.find(|(what, _)| is_it(what)).map_or("", |(_, versions)| versions);
+    let versions = versions.split(',').map(|version| version.trim().trim_end_matches('.'));
+    versions.filter_map(|version| PackageVersion::new(version).ok()).take(32).collect()
 }
 
 impl Vulnerability {

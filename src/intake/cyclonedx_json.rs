@@ -320,6 +320,7 @@ mod tests {
                 {"id": "CVE-2026-3", "analysis": {"state": "not_affected", "justification": "code_not_reachable"}, "affects": [{"ref": "b"}]},
                 {"id": "CVE-2026-4", "analysis": {"state": "exploitable", "response": ["will_not_fix", "update"], "firstIssued": "2026-01-01T00:00:00Z"}, "affects": [{"ref": "b"}]},
                 {"id": "CVE-2026-5", "analysis": {"state": "false_positive"}, "affects": [{"ref": "b"}, {"ref": "m"}]},
+                {"id": "CVE-2026-8", "recommendation": "Update to version 5.2-4.", "affects": [{"ref": "b"}]},
                 {"id": "CVE-2026-6", "analysis": {"state": "resolved"}},
                 {"id": "CVE-2026-7", "properties": [{"name": "x:fixedVersion", "value": "7"}], "ratings": [{"severity": "info"}]}]});
         let report = read_as("cyclonedx-json", &document);
@@ -333,6 +334,7 @@ mod tests {
                 "img:1 CVE-2026-2 application unknown - 3 -> unknown - #nowhere",
                 "img:1 CVE-2026-3 linux deb bash 5.2-1 -> not_affected -",
                 "img:1 CVE-2026-4 linux deb bash 5.2-1 -> will_not_fix -",
+                "img:1 CVE-2026-8 linux deb bash 5.2-1 -> 5.2-4 fixed -",
                 "img:1 CVE-2026-7 application unknown - - -> 7 fixed negligible",
             ]
         );

@@ -22,11 +22,11 @@ pub(super) const GRAPHQL: Format = Format {
     is: |peek| {
         peek.root().is_some_and(|root| {
             let paths = ["repository", "search/nodes/0", "organization/repositories", "viewer/repositories", "node"];
-            let found = |path: &&str| root.has(&[&format!("data/{path}/vulnerabilityAlerts")]);
+            let found = |path: &str| root.has(&[&format!("data/{path}/vulnerabilityAlerts")]);
             // Too deep to be seen: no other answer is a list of repositories.
             let deep =
                 root.has(&["data/organization/repositories/nodes"]) || root.has(&["data/viewer/repositories/nodes"]);
-            paths.iter().any(|path| found(&path)) || deep
+            paths.iter().any(|path| found(path)) || deep
         })
     },
     read: read_graphql,
@@ -292,7 +292,7 @@ fn read_graphql(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Resu
             };
             advisory::put(sink, &asset, SCANNER, alert.check());
         }
-        report.assets.entry(asset).or_insert_with(Asset::default).kind = Some("repository".to_owned());
+        report.assets.entry(asset).or_default().kind = Some("repository".to_owned());
     }
     Ok(())
 }
@@ -359,7 +359,7 @@ fn read_rest(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<
             advisory: &alert.security_advisory.0,
         };
         advisory::put(sink, &asset, SCANNER, checked.check());
-        report.assets.entry(asset).or_insert_with(Asset::default).kind = Some("repository".to_owned());
+        report.assets.entry(asset).or_default().kind = Some("repository".to_owned());
     }
     Ok(())
 }

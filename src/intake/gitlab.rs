@@ -208,7 +208,7 @@ fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), I
                 let named = asset_name(location.image.as_str());
                 let asset = given_asset(input.given).or_else(|| named.clone()).unwrap_or_else(unnamed);
                 let (system, version) = location.operating_system.as_str().split_once([' ', ':']).unwrap_or_default();
-                let facts = report.assets.entry(asset.clone()).or_insert_with(Asset::default);
+                let facts = report.assets.entry(asset.clone()).or_default();
                 facts.os = facts.os.take().or_else(|| advisory::os(system, version));
                 facts.scanned_at = advisory::time(scan.end_time.as_str());
                 facts.names.extend(named.filter(|named| *named != asset));

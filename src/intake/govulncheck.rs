@@ -13,7 +13,7 @@ use super::osv::{Found, RawOsv};
 use super::peek::Peek;
 use super::reports::{Asset, Report};
 use super::row::{self, Row, Sink, reason};
-use super::shapes::{Listed, Part};
+use super::shapes::{Listed, Named, Part, Plain};
 use super::trivy::{given_asset, unnamed};
 use crate::model::FixState;
 
@@ -47,6 +47,22 @@ struct RawMessage<'a> {
     /// The whole report of the first versions.
     #[serde(rename = "Vulns")]
     vulns: Listed<RawVuln<'a>>,
+    #[serde(rename = "Requires")]
+    requires: Part<RawRequires<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct RawRequires<'a> {
+    #[serde(rename = "Modules")]
+    modules: Named<'a, Part<RawRequired<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct RawRequired<'a> {
+    #[serde(rename = "Version", borrow)]
+    version: Text<'a>,
 }
 
 impl RawMessage<'_> {
@@ -84,6 +100,8 @@ struct RawVuln<'a> {
     modules: Listed<RawModule<'a>>,
     #[serde(rename = "ModPath", borrow)]
     path: Text<'a>,
+    #[serde(rename = "RequireSink")]
+    sink: Plain,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -143,15 +161,21 @@ fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), I
         };
         advisory::put(sink, &asset, "govulncheck", row);
     }
-    for vuln in messages.iter().flat_map(|message| &message.vulns.0) {
-        let osv = &vuln.osv.0;
-        if vuln.modules.0.is_empty() {
-            let row = check(&osv.id, Some(osv), &vuln.path, &Text::Absent, &Text::Absent);
-            advisory::put(sink, &asset, "govulncheck", row);
-        }
-        for module in &vuln.modules.0 {
-            let row = check(&osv.id, Some(osv), &module.path, &module.found, &module.fixed);
-            advisory::put(sink, &asset, "govulncheck", row);
+    for message in &messages {
+        let required = &message.requires.0.modules.0;
+        let required: BTreeMap<&str, &Text<'_>> =
+            required.iter().map(|(key, Part(m))| (key.as_ref(), &m.version)).collect();
+        for vuln in &message.vulns.0 {
+            let osv = &vuln.osv.0;
+            if vuln.modules.0.is_empty() {
+                let version = required.get(vuln.sink.0.as_str()).copied().unwrap_or(&Text::Absent);
+                let row = check(&osv.id, Some(osv), &vuln.path, version, &Text::Absent);
+                advisory::put(sink, &asset, "govulncheck", row);
+            }
+            for module in &vuln.modules.0 {
+                let row = check(&osv.id, Some(osv), &module.path, &module.found, &module.fixed);
+                advisory::put(sink, &asset, "govulncheck", row);
+            }
         }
     }
     report.assets.insert(asset, Asset::default());
@@ -206,5 +230,9 @@ mod tests {
             ["unnamed artifact CVE-2026-1234+GO-2026-1840 application golang stdlib v1.20.1 -> v1.20.5 fixed -"]
         );
         check_sample("govulncheck", &old);
+        let first = json!({"Calls": {}, "Requires": {"Modules": {"4": {"Path": "stdlib", "Version": "v1.20.1"}}}, "Vulns": [{"OSV": osv(), "Symbol": "f", "ModPath": "stdlib", "RequireSink": 4}]});
+        let lines =
+            ["unnamed artifact CVE-2026-1234+GO-2026-1840 application golang stdlib v1.20.1 -> 1.19.10,1.20.5 fixed -"];
+        assert_eq!(shown(&read_as("govulncheck", &first)), lines);
     }
 }

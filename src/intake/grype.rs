@@ -21,7 +21,7 @@ pub(super) const REPORT: Format = Format {
     is: |peek| {
         peek.root().is_some_and(|root| {
             let by_name = root.has(&["matches"]) && root.text("descriptor/name") == "grype";
-            let list = matches!(root.at("matches"), Some(Root::List(_) | Root::Null));
+            let list = root.is_list("matches") || root.at("matches") == Some(&Root::Null);
             by_name
                 || (list && root.has(&["source/type"]))
                 || root.has(&["matches/0/vulnerability", "matches/0/artifact"])

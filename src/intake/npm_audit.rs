@@ -37,7 +37,11 @@ pub(super) const VULNERABILITIES: Format = Format {
     name: "npm-audit",
     title: "`npm audit --json` of npm 7 and later",
     scanner: SCANNER,
-    is: |peek| peek.root().is_some_and(|root| root.has(&["auditReportVersion"]) && root.has(&["vulnerabilities"])),
+    is: |peek| {
+        peek.root().is_some_and(|root| {
+            root.has(&["auditReportVersion", "vulnerabilities"]) || root.has(&["audit/auditReportVersion"])
+        })
+    },
     read: read_vulnerabilities,
 };
 
@@ -202,6 +206,14 @@ fn read_lines(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct RawVulnerabilities<'a> {
     vulnerabilities: Named<'a, Part<RawVulnerability<'a>>>,
+    /// What `npm audit fix --json` has around it.
+    audit: Option<Part<RawAudit<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct RawAudit<'a> {
+    vulnerabilities: Named<'a, Part<RawVulnerability<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -312,7 +324,8 @@ impl RawVulnerability<'_> {
 fn read_vulnerabilities(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), IntakeError> {
     let raw: Part<RawVulnerabilities<'_>> = json::parse(input.name, input.bytes)?;
     let asset = given_asset(input.given).unwrap_or_else(unnamed);
-    for (key, Part(vulnerability)) in &raw.0.vulnerabilities.0 {
+    let within = raw.0.audit.iter().flat_map(|Part(audit)| &audit.vulnerabilities.0);
+    for (key, Part(vulnerability)) in raw.0.vulnerabilities.0.iter().chain(within) {
         let own = vulnerability.via.0.iter().filter_map(|via| match via {
             TextOr::Object(via) => Some(via),
             TextOr::Text(_) => None,

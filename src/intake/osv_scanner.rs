@@ -1,6 +1,7 @@
 //! OSV-Scanner's JSON: of lock files, SBOMs, folders under Git and images.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -138,7 +139,7 @@ fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), I
             _ => path,
         };
         let asset = given_asset(input.given).or_else(|| asset_name(name)).unwrap_or_else(unnamed);
-        let facts = report.assets.entry(asset.clone()).or_insert_with(Asset::default);
+        let facts = report.assets.entry(asset.clone()).or_default();
         facts.kind = facts.kind.take().or_else(|| row::location(source.kind.as_str()));
         let (system, version) = image.os.as_str().split_once(' ').unwrap_or((image.os.as_str(), ""));
         let version =
@@ -164,6 +165,8 @@ fn take_package(package: &RawPackage<'_>, place: &Place<'_>, sink: &mut Sink) {
         version: if raw.version == Text::Absent { raw.commit.as_str() } else { raw.version.as_str() },
         ecosystem: raw.ecosystem.as_str(),
     };
+    let groups = package.groups.0.iter().flat_map(|Part(group)| group.ids.0.iter().map(move |id| (id.as_str(), group)));
+    let groups: BTreeMap<&str, &RawGroup<'_>> = groups.collect();
     for vulnerability in &package.vulnerabilities.0 {
         if vulnerability.is_withdrawn() {
             sink.leave_out(reason::CLOSED, 1);
@@ -176,7 +179,7 @@ fn take_package(package: &RawPackage<'_>, place: &Place<'_>, sink: &mut Sink) {
                 continue;
             }
         };
-        let group = package.groups.0.iter().map(|Part(group)| group).find(|g| g.ids.0.contains(&vulnerability.id));
+        let group = groups.get(vulnerability.id.as_str()).copied();
         if let Some(group) = group {
             row = group.name(row);
         }

@@ -1,8 +1,12 @@
 //! For tests of the formats: findings as lines, and a sample cut off, spoilt and exaggerated in every way.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
+use super::format::FORMATS;
+use super::peek::Peek;
 use super::{ReadOptions, Report, read_report};
 use crate::model::{FixState, HostName, is_unprintable};
 
@@ -17,7 +21,41 @@ pub(super) fn read_text_as(format: &str, text: &str) -> Report {
         read_report("r.json", text.as_bytes(), &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}\n{text}"));
     assert_eq!(report.format, format, "{text}");
     assert!(holds(&report));
+    assert_eq!(claimed_by("r.json", text.as_bytes()), [format], "one format only: {text}");
     report
+}
+
+/// Every format that takes these bytes for its own.
+fn claimed_by(name: &str, bytes: &[u8]) -> Vec<&'static str> {
+    let Ok(peek) = Peek::at(name, bytes) else { return Vec::new() };
+    FORMATS.iter().filter(|format| (format.is)(&peek)).map(|format| format.name).collect()
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+#[expect(clippy::disallowed_methods, reason = "a test may ask where its files are")]
+fn no_report_of_others_is_of_two_formats() {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let folder = std::env::var_os("SWITCHBACK_CORPUS").map_or_else(beside, PathBuf::from).join("scanners");
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: no corpus at {}; set SWITCHBACK_CORPUS", folder.display());
+        return;
+    }
+    let mut folders = vec![folder];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let claims = claimed_by("f", &std::fs::read(&path).unwrap());
+            assert!(claims.len() <= 1, "{}: {claims:?}", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen} reports");
 }
 
 fn holds(report: &Report) -> bool {

@@ -323,7 +323,7 @@ fn take_run(run: &RawRun<'_>, input: &Input<'_>, report: &mut Report, sink: &mut
             continue;
         }
         let (asset, named) = asset_of(run, rule, result, input);
-        let facts = report.assets.entry(asset.clone()).or_insert_with(Asset::default);
+        let facts = report.assets.entry(asset.clone()).or_default();
         facts.names.extend(named.filter(|named| *named != asset));
         facts.scanned_at = run.invocations.0.iter().filter_map(|Part(one)| advisory::time(one.ended.as_str())).max();
         match to_row(rule, result, &said, &scanner) {

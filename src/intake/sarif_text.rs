@@ -71,7 +71,7 @@ pub(super) fn said_by(rule_id: &Text<'_>, rule: &RawRule<'_>, result: &RawResult
 
 /// Ids of advisories that are not CVEs.
 fn is_advisory(id: &str) -> bool {
-    const PREFIXES: [&str; 20] = [
+    const PREFIXES: [&str; 22] = [
         "SNYK-",
         "PYSEC-",
         "RUSTSEC-",
@@ -92,6 +92,8 @@ fn is_advisory(id: &str) -> bool {
         "openSUSE-",
         "NSWG-",
         "ASA-",
+        "XRAY-",
+        "sonatype-",
     ];
     const OLD_SNYK: &str = "npm:";
     let fits = id.len() <= 128 && id.bytes().any(|b| b.is_ascii_digit());
@@ -235,7 +237,7 @@ impl Said {
             && let Some((_, table)) = text.split_once("Remediation").or_else(|| text.split_once("Fixed Version"))
         {
             let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-            let rows = table.lines().map(cells).filter(|cells| cells.iter().any(|cell| *cell == self.package));
+            let rows = table.lines().map(cells).filter(|cells| cells.contains(&self.package));
             let last = rows.filter_map(|cells| cells.into_iter().rev().find(|cell| !cell.is_empty())).next();
             let version = last.filter(|version| PackageVersion::new(version).is_ok() && *version != self.package);
             set(&mut self.fixed, version.as_deref());

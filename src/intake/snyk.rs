@@ -235,7 +235,7 @@ fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), I
         let named = names.into_iter().find(|name| !name.is_empty()).and_then(asset_name);
         let asset = given_asset(input.given).or_else(|| named.clone()).unwrap_or_else(unnamed);
         project.pour(&asset, report, sink);
-        let facts = report.assets.entry(asset.clone()).or_insert_with(Asset::default);
+        let facts = report.assets.entry(asset.clone()).or_default();
         facts.kind = image.map(|_| "container_image".to_owned());
         facts.names.extend(named.filter(|named| *named != asset));
     }
