@@ -237,9 +237,12 @@ fn fixed(raw: &Vulnerability, component: &Component, affect: &Affect) -> Result<
 
 /// `Upgrade NAME to version A, B; Upgrade OTHER to version C`, or `Update to version A.` of the only component.
 fn recommended(raw: &Vulnerability, name: &str) -> Vec<PackageVersion> {
-    /// Longer texts are looked at so far.
-    const MAX_PARTS: usize = 256;
-    let mut parts = raw.recommendation.split([';', '\n']).take(MAX_PARTS).filter_map(|part| {
+    /// A longer text is an essay.
+    const MAX: usize = 64 << 10;
+    if raw.recommendation.len() > MAX {
+        return Vec::new();
+    }
+    let mut parts = raw.recommendation.split([';', '\n']).filter_map(|part| {
         let (what, versions) = part.split_once(" to version ")?;
         let what = what.trim().trim_start_matches("Upgrade").trim_start_matches("Update").trim();
         Some((what, versions))

@@ -7,7 +7,7 @@ use super::error::IntakeError;
 use super::format::{Format, Input};
 use super::json;
 use super::lenient::{Few, Number, Text};
-use super::reports::{Asset, Report};
+use super::reports::Report;
 use super::row::{self, Row, Sink, reason};
 use super::shapes::{Listed, Part};
 use super::trivy::{asset_name, given_asset, unnamed};

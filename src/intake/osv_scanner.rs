@@ -11,7 +11,7 @@ use super::format::{Format, Input};
 use super::json::{self, Root};
 use super::lenient::{Few, Text};
 use super::osv::{Found, RawOsv};
-use super::reports::{Asset, Report};
+use super::reports::Report;
 use super::row::{self, Owner, Row, Sink, reason};
 use super::shapes::{Listed, Part, Plain, Tally};
 use super::trivy::{asset_name, given_asset, unnamed};
