@@ -4,7 +4,10 @@ use super::error::IntakeError;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
-use super::{native, trivy, trivy_operator};
+use super::{
+    anchore, cargo_audit, clair, composer_audit, cyclonedx_json, dependency_track, github_alerts, gitlab, govulncheck,
+    grype, harbor, native, npm_audit, osv_scanner, pip_audit, sarif, snyk, trivy, trivy_operator, vuls,
+};
 use crate::model::HostName;
 
 /// A report to be read.
@@ -34,8 +37,34 @@ pub(super) struct Format {
 }
 
 /// All formats. No file is of two of them; the first that recognises it reads it.
-pub(super) const FORMATS: &[&Format] =
-    &[&native::REPORT, &trivy::ARTIFACT, &trivy::CLUSTER, &trivy::LEGACY, &trivy_operator::RESOURCES];
+pub(super) const FORMATS: &[&Format] = &[
+    &native::REPORT,
+    &trivy::ARTIFACT,
+    &trivy::CLUSTER,
+    &trivy::LEGACY,
+    &trivy_operator::RESOURCES,
+    &anchore::REPORT,
+    &cargo_audit::REPORT,
+    &clair::SCANNERS,
+    &clair::VERSION_4,
+    &composer_audit::REPORT,
+    &cyclonedx_json::REPORT,
+    &dependency_track::REPORT,
+    &github_alerts::GRAPHQL,
+    &github_alerts::REST,
+    &gitlab::REPORT,
+    &govulncheck::REPORT,
+    &grype::REPORT,
+    &harbor::REPORT,
+    &npm_audit::ADVISORIES,
+    &npm_audit::LINES,
+    &npm_audit::VULNERABILITIES,
+    &osv_scanner::REPORT,
+    &pip_audit::REPORT,
+    &sarif::REPORT,
+    &snyk::REPORT,
+    &vuls::REPORT,
+];
 
 /// The names and titles of all formats, for help and documentation.
 pub fn report_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
