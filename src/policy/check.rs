@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::{Disambiguation, TimeZone};
+use jiff::civil::DateTime;
+use jiff::tz::Disambiguation;
 
-use super::decide::{Exception, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window};
+use super::decide::{Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window};
 use super::raw::{
-    ExceptionKind, ExceptionRaw, FreezeRaw, NotYet, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
+    FreezeRaw, NotYet, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
     StrategyKind, StrategyRaw, WindowRaw,
 };
+use super::exceptions;
 use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
+use super::vex;
 use super::windows::resolve;
 use super::{Amount, Bundle, ProbePolicy};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
@@ -43,7 +45,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     let named = std::mem::take(&mut check.named);
     policy.digest = super::bundle::digest(files.iter().chain(named.values()));
     // The order of files must not matter: where the first match wins, names decide.
-    policy.exceptions.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    policy.exceptions.sort();
     policy.windows.sort_by(|a, b| a.name.cmp(&b.name));
     policy.freezes.sort_by(|a, b| a.name.cmp(&b.name));
     policy.probes.sort_by(|a, b| a.probe.name.cmp(&b.probe.name));
@@ -53,7 +55,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
 }
 
 pub(super) struct Check<'a> {
-    policy: &'a mut Policy,
+    pub(super) policy: &'a mut Policy,
     pub(super) diagnostics: &'a mut Diagnostics,
     /// What was set so far, by key or by section and name.
     set: BTreeMap<(&'static str, String), Span>,
@@ -68,7 +70,6 @@ impl Check<'_> {
             self.error("unsupported-version", source, &raw.version, format!("this program reads version {VERSION}"));
         }
         for (key, later) in [
-            ("vex", &raw.vex),
             ("approvals", &raw.approvals),
             ("rules", &raw.rules),
             ("notify", &raw.notify),
@@ -93,8 +94,9 @@ impl Check<'_> {
             self.policy.scope = (fix.0.into_iter().collect(), rule("scope.fix", Some(&at)));
         }
         for raw in raw.exceptions {
-            self.exception(source, raw);
+            exceptions::check(self, source, raw);
         }
+        vex::load(self, source, raw.vex);
         for raw in raw.windows {
             self.window(source, raw);
         }
@@ -204,40 +206,6 @@ impl Check<'_> {
         self.reason(source, &raw.reason);
         let rule = rule(&format!("priority.overrides/{name}"), Some(&at));
         self.policy.overrides.push(Override { selector, priority: raw.priority, rule, at });
-    }
-
-    fn exception(&mut self, source: &Arc<Source>, raw: ExceptionRaw) {
-        let name = self.name("exceptions", source, &raw.name);
-        let selector = self.selector(source, Context::Finding, &raw.matches);
-        self.reason(source, &raw.reason);
-        if raw.owner.value.trim().is_empty() {
-            self.error("missing-owner", source, &raw.owner, "an exception belongs to somebody");
-        }
-        let Some(expires) = expiry(&raw.expires.value) else {
-            let shown = printable(&raw.expires.value, 60);
-            self.push(
-                Diagnostic::warning(
-                    "malformed-expiry",
-                    format!("`{shown}` is not a date: this exception does not apply"),
-                )
-                .at(span(source, &raw.expires))
-                .help("write a day such as 2027-03-01 (it ends as that day begins, UTC), or 2027-03-01T12:00:00Z"),
-            );
-            return;
-        };
-        let Some((name, at)) = name else { return };
-        let kind = match raw.kind {
-            ExceptionKind::Whitelist => super::decide::ExceptionKind::Whitelist,
-            ExceptionKind::Ignore => super::decide::ExceptionKind::Ignore,
-        };
-        let mut reason = format!("{} ({}", printable(&raw.reason.value, 300), printable(&raw.owner.value, 80));
-        for more in [&raw.justification, &raw.ticket].into_iter().flatten() {
-            reason.push_str(", ");
-            reason.push_str(&printable(more, 120));
-        }
-        reason.push(')');
-        let rule = rule(&format!("exceptions/{name}"), Some(&at));
-        self.policy.exceptions.push(Exception { name, kind, selector, reason, expires, rule, at });
     }
 
     fn window(&mut self, source: &Arc<Source>, raw: WindowRaw) {
@@ -467,7 +435,7 @@ impl Check<'_> {
         }
     }
 
-    fn name(
+    pub(super) fn name(
         &mut self,
         section: &'static str,
         source: &Arc<Source>,
@@ -499,11 +467,11 @@ impl Check<'_> {
         }
     }
 
-    fn selector(&mut self, source: &Arc<Source>, context: Context, raw: &Spanned<super::raw::MatchRaw>) -> Selector {
+    pub(super) fn selector(&mut self, source: &Arc<Source>, context: Context, raw: &Spanned<super::raw::MatchRaw>) -> Selector {
         Selector::check(raw, context, source, self.diagnostics)
     }
 
-    fn reason(&mut self, source: &Arc<Source>, reason: &Spanned<String>) {
+    pub(super) fn reason(&mut self, source: &Arc<Source>, reason: &Spanned<String>) {
         if reason.value.trim().is_empty() {
             self.error("missing-reason", source, reason, "a reason is mandatory: somebody will ask");
         }
@@ -547,14 +515,6 @@ pub(super) fn rule(name: &str, at: Option<&Span>) -> RuleRef {
     #[expect(clippy::expect_used, reason = "sections and checked names are short and printable")]
     let name = RuleName::new(name).expect("a section with a checked name");
     RuleRef { name, place: at.map(Span::place) }
-}
-
-/// When an exception ends: as a day begins in UTC, or at an instant.
-fn expiry(text: &str) -> Option<jiff::Timestamp> {
-    match text.len() {
-        10 => text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
-        _ => text.parse().ok(),
-    }
 }
 
 /// The importance of a host of which policy says nothing.

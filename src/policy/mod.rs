@@ -4,7 +4,10 @@ mod bundle;
 mod check;
 mod compare;
 mod decide;
+mod exceptions;
+mod export;
 mod glob;
+mod import;
 mod raw;
 mod schedule;
 mod schema;
@@ -13,9 +16,16 @@ mod selector;
 #[cfg(test)]
 mod tests;
 mod types;
+mod vex;
+mod vex_names;
+#[cfg(test)]
+mod vex_tests;
 mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;
+pub use exceptions::{ExceptionKind, ExceptionState, ExceptionView};
+pub use export::{ExportFormat, Exported};
+pub use import::{ImportOptions, Imported, import_exceptions};
 pub use schema::schema;
 pub use types::*;

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 
-use super::RebootPolicy;
+use super::{ExceptionKind, RebootPolicy};
 use crate::model::{Importance, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
 
@@ -57,8 +57,7 @@ pub(super) struct PolicyRaw {
     #[serde(default)]
     pub playbooks: PlaybooksRaw,
     #[serde(default)]
-    #[schemars(skip)]
-    pub vex: NotYet,
+    pub vex: Option<Texts>,
     #[serde(default)]
     #[schemars(skip)]
     pub approvals: NotYet,
@@ -169,13 +168,6 @@ pub(super) struct ScopeRaw {
     pub emergency: NotYet,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ExceptionKind {
-    Whitelist,
-    Ignore,
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExceptionRaw {
@@ -187,7 +179,7 @@ pub(super) struct ExceptionRaw {
     pub owner: Spanned<String>,
     pub expires: Spanned<String>,
     #[serde(default)]
-    pub justification: Option<String>,
+    pub justification: Option<Spanned<String>>,
     #[serde(default)]
     pub ticket: Option<String>,
 }
@@ -452,6 +444,10 @@ pub(super) struct SelectorRaw {
     pub vulnerability: Option<Texts>,
     #[serde(default)]
     pub package: Option<Texts>,
+    #[serde(default)]
+    pub ecosystem: Option<Texts>,
+    #[serde(default)]
+    pub installed: Option<Texts>,
     #[serde(default)]
     pub priority: Option<Spanned<OneOrMany<Priority>>>,
     #[serde(default)]
