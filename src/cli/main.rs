@@ -38,6 +38,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Findings(args) => super::findings::run(args, printer),
         Command::Scan(args) => super::scan::run(args, printer),
         Command::Check(args) => super::check::run(args, printer),
+        Command::Exceptions(args) => super::exceptions::run(args, printer),
         Command::Plan(args) => super::plan::run(args, printer),
         Command::Show(args) => super::show::show(args, printer),
         Command::Explain(args) => super::show::run_explain(args, printer),

@@ -8,6 +8,7 @@ mod debug;
 mod demo;
 mod drive;
 mod error;
+mod exceptions;
 mod exit;
 mod findings;
 mod inputs;

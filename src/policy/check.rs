@@ -7,11 +7,10 @@ use jiff::civil::DateTime;
 use jiff::tz::Disambiguation;
 
 use super::decide::{Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window};
-use super::raw::{
-    FreezeRaw, NotYet, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
-    StrategyKind, StrategyRaw, WindowRaw,
-};
 use super::exceptions;
+use super::raw::{
+    FreezeRaw, NotYet, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw, StrategyKind, StrategyRaw, WindowRaw,
+};
 use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
@@ -467,7 +466,12 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn selector(&mut self, source: &Arc<Source>, context: Context, raw: &Spanned<super::raw::MatchRaw>) -> Selector {
+    pub(super) fn selector(
+        &mut self,
+        source: &Arc<Source>,
+        context: Context,
+        raw: &Spanned<super::raw::MatchRaw>,
+    ) -> Selector {
         Selector::check(raw, context, source, self.diagnostics)
     }
 

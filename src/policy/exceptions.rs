@@ -104,12 +104,9 @@ pub(super) fn check(check: &mut Check<'_>, source: &Arc<Source>, raw: ExceptionR
     if expires.is_none() {
         let shown = printable(&raw.expires.value, 60);
         check.push(
-            Diagnostic::warning(
-                "malformed-expiry",
-                format!("`{shown}` is not a date: this exception does not apply"),
-            )
-            .at(span(source, &raw.expires))
-            .help("write a day such as 2027-03-01 (it ends as that day begins, UTC), or 2027-03-01T12:00:00Z"),
+            Diagnostic::warning("malformed-expiry", format!("`{shown}` is not a date: this exception does not apply"))
+                .at(span(source, &raw.expires))
+                .help("write a day such as 2027-03-01 (it ends as that day begins, UTC), or 2027-03-01T12:00:00Z"),
         );
     }
     let Some((name, at)) = name else { return };
@@ -131,7 +128,7 @@ pub(super) fn check(check: &mut Check<'_>, source: &Arc<Source>, raw: ExceptionR
 }
 
 /// When an exception ends: as a day begins in UTC, or at an instant.
-pub(super) fn expiry(text: &str) -> Option<Timestamp> {
+pub fn expiry(text: &str) -> Option<Timestamp> {
     match text.len() {
         10 => text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
         _ => text.parse().ok(),
@@ -212,10 +209,8 @@ impl Exceptions {
         if self.all.iter().all(|exception| exception.is_active(facts.as_of)) {
             return None;
         }
-        let lapsed: Vec<&Exception> = self
-            .matching(finding, host, facts)
-            .filter(|exception| !exception.is_active(facts.as_of))
-            .collect();
+        let lapsed: Vec<&Exception> =
+            self.matching(finding, host, facts).filter(|exception| !exception.is_active(facts.as_of)).collect();
         let mut text = String::new();
         for exception in lapsed.iter().take(SHOWN) {
             let what = match exception.expires {
@@ -399,7 +394,10 @@ impl Policy {
     }
 
     /// How many VEX documents and statements there are, and how many of the statements decide one of these findings.
-    pub fn vex_matches<'a>(&self, findings: impl IntoIterator<Item = (&'a Host, &'a Finding)>) -> (usize, usize, usize) {
+    pub fn vex_matches<'a>(
+        &self,
+        findings: impl IntoIterator<Item = (&'a Host, &'a Finding)>,
+    ) -> (usize, usize, usize) {
         let (documents, statements) = self.vex.counts();
         let judged = findings.into_iter().filter_map(|(host, finding)| self.vex.judge(finding, host));
         let used: std::collections::BTreeSet<usize> = judged.map(|verdict| verdict.statement).collect();

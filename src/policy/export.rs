@@ -73,7 +73,8 @@ impl Policy {
     }
 }
 
-const HEADER: &str = "# Written by `switchback exceptions export` from the whitelist of the policies; change it there.\n";
+const HEADER: &str =
+    "# Written by `switchback exceptions export` from the whitelist of the policies; change it there.\n";
 
 fn entry(
     format: ExportFormat,
@@ -134,7 +135,11 @@ fn grype(text: &mut String, ids: &[&str], said: OfPackages<'_>, about: &str, day
     let names = or_none(names.into_iter().map(Some).collect());
     let versions = or_none(versions.into_iter().map(|v| Some(v.to_owned())).collect());
     let types = or_none(types.into_iter().map(|kind| Some(kind.to_owned())).collect());
-    if [names.len(), versions.len(), types.len()].iter().try_fold(ids.len(), |n, m| n.checked_mul(*m)).is_none_or(|n| n > MAX_RULES) {
+    if [names.len(), versions.len(), types.len()]
+        .iter()
+        .try_fold(ids.len(), |n, m| n.checked_mul(*m))
+        .is_none_or(|n| n > MAX_RULES)
+    {
         return Err(format!("it would be more than {MAX_RULES} rules"));
     }
     let _ = writeln!(text, "  # {about}, until {day}");
@@ -174,7 +179,9 @@ fn osv(text: &mut String, ids: &[&str], said: OfPackages<'_>, exception: &Except
     }
     let mut ecosystems = Vec::new();
     for ecosystem in exact("ecosystem", said.ecosystem)? {
-        ecosystems.push(Some(osv_ecosystem(ecosystem).ok_or_else(|| format!("the format knows no ecosystem `{ecosystem}`"))?));
+        ecosystems.push(Some(
+            osv_ecosystem(ecosystem).ok_or_else(|| format!("the format knows no ecosystem `{ecosystem}`"))?,
+        ));
     }
     let versions: Vec<Option<&str>> = exact("installed", said.installed)?.into_iter().map(Some).collect();
     let or_none = |list: Vec<Option<_>>| if list.is_empty() { vec![None] } else { list };

@@ -65,7 +65,8 @@ pub fn import_exceptions(files: &[IgnoreFile], options: &ImportOptions) -> Impor
             exceptions += 1;
         }
     }
-    let origins: Vec<String> = files.iter().map(|file| format!("{} ({})", printable(&file.file, 200), file.format)).collect();
+    let origins: Vec<String> =
+        files.iter().map(|file| format!("{} ({})", printable(&file.file, 200), file.format)).collect();
     let _ = writeln!(policy, "# Imported from {}. Say better why, and who answers for each.", origins.join(", "));
     if exceptions == 0 {
         policy.push_str("exceptions: []\n");

@@ -24,7 +24,7 @@ mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;
-pub use exceptions::{ExceptionKind, ExceptionState, ExceptionView};
+pub use exceptions::{ExceptionKind, ExceptionState, ExceptionView, expiry};
 pub use export::{ExportFormat, Exported};
 pub use import::{ImportOptions, Imported, import_exceptions};
 pub use schema::schema;

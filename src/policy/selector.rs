@@ -219,7 +219,10 @@ impl Term {
                 about(&|finding, _| globs.iter().any(|glob| glob.matches(&finding.ecosystem.to_ascii_lowercase())))
             }
             Self::Installed(globs) => about(&|finding, _| {
-                finding.installed.as_ref().is_some_and(|version| globs.iter().any(|glob| glob.matches(version.as_str())))
+                finding
+                    .installed
+                    .as_ref()
+                    .is_some_and(|version| globs.iter().any(|glob| glob.matches(version.as_str())))
             }),
             Self::Priority(wanted) => about(&|_, facts| wanted.contains(&facts.priority)),
             Self::Cvss(bound) => about(&|finding, _| finding.base_score().is_some_and(|cvss| bound.holds(&cvss.score))),

@@ -273,7 +273,6 @@ fn in_vers(text: &str, installed: &str) -> Option<bool> {
     let up = |bound: &(&str, &str)| bound.0.starts_with('>');
     let below_all = bounds.first().is_some_and(|first| !up(first) && meets(first));
     let above_all = bounds.last().is_some_and(|last| up(last) && meets(last));
-    let between =
-        bounds.windows(2).any(|pair| up(&pair[0]) && !up(&pair[1]) && meets(&pair[0]) && meets(&pair[1]));
+    let between = bounds.windows(2).any(|pair| up(&pair[0]) && !up(&pair[1]) && meets(&pair[0]) && meets(&pair[1]));
     Some(below_all || above_all || between)
 }

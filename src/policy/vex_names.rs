@@ -178,7 +178,8 @@ fn repository(path: &str) -> String {
         return String::new();
     }
     let path = path.to_lowercase();
-    let path = path.strip_prefix("index.docker.io/").or_else(|| path.strip_prefix("registry-1.docker.io/")).unwrap_or(&path);
+    let path =
+        path.strip_prefix("index.docker.io/").or_else(|| path.strip_prefix("registry-1.docker.io/")).unwrap_or(&path);
     let path = path.strip_prefix("docker.io/").unwrap_or(path);
     match path.split_once('/') {
         None => format!("docker.io/library/{path}"),
@@ -236,14 +237,24 @@ mod tests {
         let is = |purl: &str, asset: &str| Image::parse(asset).unwrap().is_purl(&Purl::parse(purl).unwrap());
         assert!(is("pkg:oci/trivy?repository_url=index.docker.io%2Faquasec%2Ftrivy", "aquasec/trivy:0.50"));
         assert!(is("pkg:oci/trivy?repository_url=ghcr.io/aquasecurity/trivy", "ghcr.io/aquasecurity/trivy"));
-        assert!(is("pkg:oci/kube-apiserver?repository_url=registry.k8s.io&tag=v1", "registry.k8s.io/kube-apiserver:v1"));
-        assert!(!is("pkg:oci/kube-apiserver?repository_url=registry.k8s.io&tag=v1", "registry.k8s.io/kube-apiserver:v2"));
+        assert!(is(
+            "pkg:oci/kube-apiserver?repository_url=registry.k8s.io&tag=v1",
+            "registry.k8s.io/kube-apiserver:v1"
+        ));
+        assert!(!is(
+            "pkg:oci/kube-apiserver?repository_url=registry.k8s.io&tag=v1",
+            "registry.k8s.io/kube-apiserver:v2"
+        ));
         assert!(!is("pkg:oci/trivy?repository_url=ghcr.io/aquasecurity/trivy", "ghcr.io/other/trivy"));
         assert!(is("pkg:oci/alpine@sha256%3Aab", "alpine@sha256:ab"));
         assert!(is("pkg:oci/alpine@sha256%3Aab", "sha256:ab"));
         assert!(!is("pkg:oci/alpine@sha256%3Aab", "alpine@sha256:cd") && !is("pkg:oci/alpine@sha256%3Aab", "alpine:3"));
-        assert!(is("pkg:docker/nginx@1.25", "docker.io/library/nginx:1.25") && !is("pkg:docker/nginx@1.25", "nginx:1.2"));
+        assert!(
+            is("pkg:docker/nginx@1.25", "docker.io/library/nginx:1.25") && !is("pkg:docker/nginx@1.25", "nginx:1.2")
+        );
         let text = |product: &str, asset: &str| Image::parse(product).unwrap().is(&Image::parse(asset));
-        assert!(text("nginx", "docker.io/library/nginx:1.25") && !text("nginx:1", "nginx:2") && !text("nginx", "my/nginx"));
+        assert!(
+            text("nginx", "docker.io/library/nginx:1.25") && !text("nginx:1", "nginx:2") && !text("nginx", "my/nginx")
+        );
     }
 }

@@ -71,7 +71,9 @@ fn above(text: &str, start: usize) -> Option<String> {
 }
 
 fn is_entry(comment: &str) -> bool {
-    let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    let word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    };
     comment.split_once('=').is_some_and(|(key, _)| word(key.trim()))
         || comment.strip_prefix("- ").is_some_and(|rest| rest.split_once(": ").is_some_and(|(key, _)| word(key)))
 }

@@ -103,11 +103,9 @@ fn rule(raw: RawRule) -> Result<IgnoreRule, (String, String)> {
     if some(raw.vex_status).is_some() || some(raw.vex_justification).is_some() {
         return refuse("it is about statements of VEX: name the documents in `vex:`".to_owned());
     }
-    for (key, value) in [
-        ("namespace", raw.namespace),
-        ("match-type", raw.match_type),
-        ("package.upstream-name", package.upstream_name),
-    ] {
+    for (key, value) in
+        [("namespace", raw.namespace), ("match-type", raw.match_type), ("package.upstream-name", package.upstream_name)]
+    {
         if some(value).is_some() {
             return refuse(format!("an exception cannot ask for `{key}`"));
         }
@@ -141,7 +139,9 @@ fn rule(raw: RawRule) -> Result<IgnoreRule, (String, String)> {
     let name = match name.as_deref().map(glob) {
         None => None,
         Some(Some(glob)) => Some(glob),
-        Some(None) => return refuse("the name of its package is a regular expression that `*` cannot express".to_owned()),
+        Some(None) => {
+            return refuse("the name of its package is a regular expression that `*` cannot express".to_owned());
+        }
     };
     let fix_available = match some(raw.fix_state).as_deref() {
         None => None,

@@ -145,7 +145,11 @@ fn override_of(read: &mut Read<'_>, start: usize, table: Table<'_, '_>) {
     let what = name.or(written).unwrap_or("an override").to_owned();
     let ignored = table.is_true("ignore") || table.table("vulnerability").is_some_and(|table| table.is_true("ignore"));
     if !ignored {
-        let about = if table.get("license").is_some() { "it is about licences, not vulnerabilities" } else { "it ignores nothing" };
+        let about = if table.get("license").is_some() {
+            "it is about licences, not vulnerabilities"
+        } else {
+            "it ignores nothing"
+        };
         return read.leave_out(offset, &what, about);
     }
     if table.text("group").is_some() {

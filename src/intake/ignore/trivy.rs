@@ -11,18 +11,76 @@ use crate::yaml::{self, Size, Spanned};
 /// What ids of vulnerabilities begin with. Ids of checks (`AVD-AWS-0001`, `DS002`), of rules for secrets and of licences
 /// do not.
 const PREFIXES: &[&str] = &[
-    "CVE-", "GHSA-", "CAN-", "RUSTSEC-", "PYSEC-", "GO-", "OSV-", "DSA-", "DLA-", "DTSA-", "TEMP-", "USN-", "UBUNTU-CVE-",
-    "RHSA-", "RHBA-", "RHEA-", "ELSA-", "ALSA-", "ALBA-", "ALEA-", "RLSA-", "RXSA-", "ALAS", "SUSE-SU-", "OPENSUSE-SU-",
-    "CESA-", "FEDORA-", "MGASA-", "ASA-", "AVG-", "ALPINE-CVE-", "ALPINE-", "DEBIAN-CVE-", "MAL-", "NSWG-ECO-", "NSWG-",
-    "SNYK-", "TALOS-", "JVN", "JVNDB-", "CNVD-", "CNNVD-", "VU#", "GLSA-", "HSEC-", "CURL-CVE-", "PSF-", "RSEC-", "GSD-",
-    "BIT-", "EEF-CVE-", "DRUPAL-", "ZSL-", "EDB-", "PHOTON-", "CGA-", "MINI-", "ECHO-", "ROOT-", "TOOLBX-", "UVI-",
+    "CVE-",
+    "GHSA-",
+    "CAN-",
+    "RUSTSEC-",
+    "PYSEC-",
+    "GO-",
+    "OSV-",
+    "DSA-",
+    "DLA-",
+    "DTSA-",
+    "TEMP-",
+    "USN-",
+    "UBUNTU-CVE-",
+    "RHSA-",
+    "RHBA-",
+    "RHEA-",
+    "ELSA-",
+    "ALSA-",
+    "ALBA-",
+    "ALEA-",
+    "RLSA-",
+    "RXSA-",
+    "ALAS",
+    "SUSE-SU-",
+    "OPENSUSE-SU-",
+    "CESA-",
+    "FEDORA-",
+    "MGASA-",
+    "ASA-",
+    "AVG-",
+    "ALPINE-CVE-",
+    "ALPINE-",
+    "DEBIAN-CVE-",
+    "MAL-",
+    "NSWG-ECO-",
+    "NSWG-",
+    "SNYK-",
+    "TALOS-",
+    "JVN",
+    "JVNDB-",
+    "CNVD-",
+    "CNNVD-",
+    "VU#",
+    "GLSA-",
+    "HSEC-",
+    "CURL-CVE-",
+    "PSF-",
+    "RSEC-",
+    "GSD-",
+    "BIT-",
+    "EEF-CVE-",
+    "DRUPAL-",
+    "ZSL-",
+    "EDB-",
+    "PHOTON-",
+    "CGA-",
+    "MINI-",
+    "ECHO-",
+    "ROOT-",
+    "TOOLBX-",
+    "UVI-",
 ];
 
 /// Whether an id is of a vulnerability.
 fn is_vulnerability(id: &str) -> bool {
     let upper = id.to_ascii_uppercase();
     // Checks of Azure and others are numbered within their group and bear no digit right behind the prefix.
-    PREFIXES.iter().any(|prefix| upper.strip_prefix(prefix).is_some_and(|rest| rest.bytes().any(|b| b.is_ascii_digit())))
+    PREFIXES
+        .iter()
+        .any(|prefix| upper.strip_prefix(prefix).is_some_and(|rest| rest.bytes().any(|b| b.is_ascii_digit())))
         && !upper.starts_with("AVD-")
 }
 
@@ -44,13 +102,14 @@ pub(super) fn read_plain(read: &mut Read<'_>) -> &'static str {
             continue;
         }
         let Some(id) = read.id(offset, id) else { continue };
-        let expires = match fields.take_while(|field| !field.starts_with('#')).find_map(|field| field.strip_prefix("exp:")) {
-            None => None,
-            Some(day) => match read.date(offset, &id, day) {
-                None => continue,
-                date => date,
-            },
-        };
+        let expires =
+            match fields.take_while(|field| !field.starts_with('#')).find_map(|field| field.strip_prefix("exp:")) {
+                None => None,
+                Some(day) => match read.date(offset, &id, day) {
+                    None => continue,
+                    date => date,
+                },
+            };
         read.rule(offset, IgnoreRule { vulnerability: Some(id), expires, ..IgnoreRule::default() });
     }
     "trivyignore"

@@ -10,7 +10,7 @@ use super::read::{Document, VexDocument, first, ids, list, names, text, text_at,
 use crate::model::{ProductName, VexProduct, VexStatement, VexStatus, printable};
 
 /// The lists of `product_status`. What is `recommended` says nothing of being affected.
-const STATUSES: [(&str, VexStatus); 8] = [
+pub(super) const STATUSES: [(&str, VexStatus); 8] = [
     ("known_not_affected", VexStatus::NotAffected),
     ("fixed", VexStatus::Fixed),
     ("first_fixed", VexStatus::Fixed),
@@ -135,9 +135,8 @@ impl<'v> Tree<'v> {
     fn define(&mut self, product: &'v Value) {
         let helper = product.get("product_identification_helper").unwrap_or(&Value::Null);
         let many = list(helper, "purls").iter().filter_map(Value::as_str);
-        let mut found = names(
-            [text(helper, "purl"), text(helper, "cpe")].into_iter().chain(many).chain([text(product, "name")]),
-        );
+        let mut found =
+            names([text(helper, "purl"), text(helper, "cpe")].into_iter().chain(many).chain([text(product, "name")]));
         let hashes = list(helper, "hashes").iter().flat_map(|hash| list(hash, "file_hashes"));
         for hash in hashes.filter(|hash| text(hash, "algorithm") == "sha256").take(8) {
             found.extend(ProductName::of(&format!("sha256:{}", text(hash, "value"))));
@@ -187,4 +186,3 @@ impl<'v> Tree<'v> {
         by
     }
 }
-

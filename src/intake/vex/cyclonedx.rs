@@ -51,9 +51,7 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
             impact: first([text(analysis, "detail")]),
             vulnerabilities: ids([text(raw, "id")].into_iter().chain(references)),
             products: products.collect(),
-            timestamp: time(analysis, &["lastUpdated", "firstIssued"])
-                .or_else(|| time(raw, &["updated"]))
-                .or(said_at),
+            timestamp: time(analysis, &["lastUpdated", "firstIssued"]).or_else(|| time(raw, &["updated"])).or(said_at),
         });
     }
     Ok(VexDocument { format: "cyclonedx", id: printable(text(root, "serialNumber"), 300), author, statements })

@@ -20,7 +20,8 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
             format!("OpenVEX {} is not read: known are up to v0.2.1", printable(version.trim_matches('/'), 40));
         return Err(document.wrong("unsupported-version", message, None));
     }
-    let author = first([text(root, "author"), text(root, "supplier")]).unwrap_or_else(|| "an unnamed author".to_owned());
+    let author =
+        first([text(root, "author"), text(root, "supplier")]).unwrap_or_else(|| "an unnamed author".to_owned());
     let mut statements = Vec::new();
     for (index, (raw, place)) in document.elements("statements")?.into_iter().enumerate() {
         let wrong = |message: String| document.wrong("invalid-report", message, Some(place));
@@ -29,8 +30,8 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
             "" => text(root, "status"),
             said => said,
         };
-        let status = status(said)
-            .ok_or_else(|| wrong(format!("`{}` is not a status of OpenVEX", printable(said, 40))))?;
+        let status =
+            status(said).ok_or_else(|| wrong(format!("`{}` is not a status of OpenVEX", printable(said, 40))))?;
         let vulnerability = inherited("vulnerability");
         let vulnerabilities = match vulnerability {
             Value::String(name) => ids([name.as_str()]),
@@ -60,8 +61,7 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
             impact: first([text(raw, "impact_statement"), text(raw, "statement"), text(raw, "status_notes")]),
             vulnerabilities,
             products: products.collect(),
-            timestamp: time(raw, &["last_updated", "timestamp"])
-                .or_else(|| time(root, &["timestamp", "last_updated"])),
+            timestamp: time(raw, &["last_updated", "timestamp"]).or_else(|| time(root, &["timestamp", "last_updated"])),
         });
     }
     Ok(VexDocument { format: "openvex", id: printable(text(root, "@id"), 300), author, statements })

@@ -191,7 +191,7 @@ mod place_tests {
     #[test]
     fn elements_are_found_where_they_stand() {
         let text = "{\"a\": [1, {\"s\": [9]}],\n \"x\\\"s\": 1,\n \"s\" : [ {\"s\": [2,3]},\n  {}, \"]\",[1]], \"t\": {\"s\":[1]}}";
-        assert_eq!(places(text, "s"), [(3, 9), (4, 3), (4, 7), (4, 11)]);
+        assert_eq!(places(text, "s"), [(3, 10), (4, 3), (4, 7), (4, 11)]);
         assert_eq!(places("{\"s\": \"s\", \"t\": [1]}", "s"), []);
         assert_eq!(places("{\"s\":[]}", "s"), []);
     }
