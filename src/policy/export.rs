@@ -49,7 +49,7 @@ impl Policy {
             let said = exception.selector.of_packages().map_err(|key| format!("the format knows no `{key}`"));
             let entry = said.and_then(|said| {
                 let expires = exception.expires.ok_or_else(|| "it has no date".to_owned())?;
-                entry(format, exception, said, expires).map(|entry| (entry, expires))
+                entry(format, exception, said, expires, &mut notes).map(|entry| (entry, expires))
             });
             match entry {
                 Ok((entry, expires)) => {
@@ -81,6 +81,7 @@ fn entry(
     exception: &Exception,
     said: OfPackages<'_>,
     expires: Timestamp,
+    notes: &mut Vec<String>,
 ) -> Result<String, String> {
     let ids = exact("vulnerability", said.vulnerability)?;
     if ids.is_empty() && said.package.is_empty() {
@@ -107,8 +108,13 @@ fn entry(
         ExportFormat::CargoAudit => {
             only_ids()?;
             let known: Vec<&str> = ids.iter().copied().filter(|id| id.starts_with("RUSTSEC-")).collect();
-            if known.len() < ids.len() || known.is_empty() {
+            if known.is_empty() {
                 return Err("the format knows ids of RUSTSEC only".to_owned());
+            }
+            if known.len() < ids.len() {
+                let others = ids.iter().filter(|id| !known.contains(id)).copied().collect::<Vec<_>>().join(", ");
+                let name = &exception.name;
+                notes.push(format!("{name} is written without {others}: the format knows ids of RUSTSEC only"));
             }
             let _ = writeln!(text, "  # {about}");
             for id in known {

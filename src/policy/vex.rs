@@ -276,3 +276,28 @@ fn in_vers(text: &str, installed: &str) -> Option<bool> {
     let between = bounds.windows(2).any(|pair| up(&pair[0]) && !up(&pair[1]) && meets(&pair[0]) && meets(&pair[1]));
     Some(below_all || above_all || between)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_versions_are_understood_in_any_order_or_not_at_all() {
+        for (range, inside, outside) in [
+            ("vers:deb/<7.0.0|>=1.5.0", "1.5.0", "7.0.0"),
+            ("vers:deb/<1.5.0|>=7.0.0", "1.0", "3"),
+            ("vers:deb/>=7.0.0|<1.5.0", "8", "1.5.0"),
+            ("vers:deb/1.0|2.0", "2.0", "1.5"),
+            ("vers:deb/=1.0|>=3|<=4|>9", "10", "5"),
+            ("vers:deb/!=2|>1", "3", "2"),
+            ("vers:deb/>=1.0|<=2.3", "2.3", "2.4"),
+        ] {
+            assert_eq!(in_vers(range, inside), Some(true), "{range} {inside}");
+            assert_eq!(in_vers(range, outside), Some(false), "{range} {outside}");
+        }
+        assert_eq!(in_vers("vers:generic/*", "1"), Some(true));
+        for unknown in ["vers:cobol/>=1", "deb/1", "vers:deb", "vers:deb/>=$(id)", ""] {
+            assert_ne!(in_vers(unknown, "1"), Some(true), "{unknown}");
+        }
+    }
+}
