@@ -76,10 +76,10 @@ pub struct VexStatement {
 /// A product that a statement is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VexProduct {
-    /// Its names, any of which may be known here.
-    pub names: Vec<ProductName>,
+    /// Its names, any of which may be known here; shared by all products that have them.
+    pub names: Arc<[ProductName]>,
     /// The parts of it that are meant, each by its names; none means the product itself.
-    pub parts: Vec<Vec<ProductName>>,
+    pub parts: Vec<Arc<[ProductName]>>,
     /// The versions that are meant; none means those of the names.
     pub versions: Option<Vec<VersionRange>>,
 }

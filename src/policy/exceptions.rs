@@ -149,12 +149,15 @@ pub(super) struct Exceptions {
     by_id: BTreeMap<VulnerabilityId, Vec<usize>>,
     /// All others.
     others: Vec<usize>,
+    /// When the first of them ends; long ago where a date cannot be read.
+    first_end: Option<Timestamp>,
 }
 
 impl Exceptions {
     /// The order of files must not matter: where the first match wins, names decide.
     pub fn sort(&mut self) {
         self.all.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        self.first_end = self.all.iter().map(|exception| exception.expires.unwrap_or(Timestamp::MIN)).min();
         self.by_id.clear();
         self.others.clear();
         for (index, exception) in self.all.iter().enumerate() {
@@ -168,6 +171,11 @@ impl Exceptions {
                 None => self.others.push(index),
             }
         }
+    }
+
+    /// Whether every one of them applies.
+    fn all_are_active(&self, as_of: Timestamp) -> bool {
+        self.first_end.is_none_or(|end| as_of < end)
     }
 
     /// Those that may speak of a finding, in order.
@@ -206,7 +214,7 @@ impl Exceptions {
     /// What is to be said of exceptions that would apply if they had not ended; the end of a sentence.
     pub fn lapsed(&self, finding: &Finding, host: &Host, facts: Facts) -> Option<String> {
         const SHOWN: usize = 3;
-        if self.all.iter().all(|exception| exception.is_active(facts.as_of)) {
+        if self.all_are_active(facts.as_of) {
             return None;
         }
         let lapsed: Vec<&Exception> =
@@ -304,7 +312,7 @@ impl Policy {
 
     /// What the reason of a decision ends with where exceptions would apply if they had not ended.
     pub fn lapsed_exceptions(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Option<String> {
-        if self.exceptions.all.iter().all(|exception| exception.is_active(as_of)) {
+        if self.exceptions.all_are_active(as_of) {
             return None;
         }
         self.exceptions.lapsed(finding, host, self.facts(finding, host, as_of))

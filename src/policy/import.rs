@@ -126,6 +126,10 @@ fn matched(rule: &IgnoreRule) -> String {
     format!("{{{}}}", keys.join(", "))
 }
 
+/// Distributions with two names.
+const SYSTEMS: [[&str; 2]; 5] =
+    [["rhel", "redhat"], ["ol", "oracle"], ["amzn", "amazon"], ["almalinux", "alma"], ["sles", "suse"]];
+
 fn of_package(package: &IgnoredPackage) -> Vec<String> {
     let mut keys = Vec::new();
     for (key, value) in
@@ -133,7 +137,14 @@ fn of_package(package: &IgnoredPackage) -> Vec<String> {
     {
         keys.extend(value.as_ref().map(|value| format!("{key}: {}", quoted(value))));
     }
-    keys.extend(package.os.as_ref().map(|os| format!("os: {{name: {}}}", quoted(os))));
+    keys.extend(package.os.as_ref().map(|os| {
+        // Scanners and os-release differ in what they call these.
+        let both = SYSTEMS.iter().find(|names| names.contains(&os.as_str()));
+        match both {
+            Some(names) => format!("os: {{name: [{}]}}", names.map(quoted).join(", ")),
+            None => format!("os: {{name: {}}}", quoted(os)),
+        }
+    }));
     keys
 }
 

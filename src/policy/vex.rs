@@ -79,7 +79,7 @@ impl Vex {
                 let mut keys: Vec<String> = if product.parts.is_empty() {
                     product.names.iter().map(key).collect()
                 } else {
-                    let parts = product.parts.iter().flatten();
+                    let parts = product.parts.iter().flat_map(|part| part.iter());
                     parts.filter(|name| matches!(name, ProductName::Purl(_))).map(key).collect()
                 };
                 keys.sort();
@@ -173,7 +173,7 @@ fn holds(product: &VexProduct, status: VexStatus, finding: &Finding, host: &Host
     if product.parts.is_empty() {
         product.names.iter().any(|name| package(name, product.versions.as_deref())) || asset()
     } else {
-        product.parts.iter().flatten().any(|name| package(name, None)) && asset()
+        product.parts.iter().flat_map(|part| part.iter()).any(|name| package(name, None)) && asset()
     }
 }
 

@@ -197,7 +197,7 @@ fn ignore_files() -> World {
     );
     world.write(
         "t.yaml",
-        "vulnerabilities:\n  - id: CVE-2026-7\n    purls: [\"pkg:golang/a.io/b@1\", \"pkg:deb/debian/c\"]\n  - id: CVE-2026-8\n    paths: [x]\nsecrets:\n  - id: private-key\n",
+        "vulnerabilities:\n  - id: CVE-2026-7\n    purls: [\"pkg:golang/a.io/b@1\", \"pkg:deb/debian/c\", \"pkg:rpm/redhat/d\"]\n  - id: CVE-2026-8\n    paths: [x]\nsecrets:\n  - id: private-key\n",
     );
     world
 }
@@ -272,7 +272,7 @@ fn ignore_files_become_a_policy_that_our_own_checker_takes() {
       # t.yaml:2
       - name: "CVE-2026-7"
         kind: whitelist
-        match: {vulnerability: "CVE-2026-7", any: [{package: "a.io/b", ecosystem: "golang", installed: "1"}, {package: "c", ecosystem: "deb", os: {name: "debian"}}]}
+        match: {vulnerability: "CVE-2026-7", any: [{package: "a.io/b", ecosystem: "golang", installed: "1"}, {package: "c", ecosystem: "deb", os: {name: "debian"}}, {package: "d", ecosystem: "rpm", os: {name: ["rhel", "redhat"]}}]}
         reason: "no reason is given in t.yaml:2"
         owner: "web-team"
         expires: 2027-03-01
@@ -406,4 +406,30 @@ fn the_plan_and_explain_say_which_exception_no_longer_applies_and_what_vex_state
         "{}",
         explained.show()
     );
+}
+
+#[test]
+fn check_warns_of_what_ends_soon() {
+    let world = World::new();
+    let day = |days: i64| {
+        let time = switchback::env::now() + jiff::SignedDuration::from_hours(24 * days);
+        time.strftime("%Y-%m-%d").to_string()
+    };
+    let exception = |name: &str, expires: &str| {
+        format!("  - {{name: {name}, kind: ignore, match: all, reason: r, owner: ops, expires: {expires}}}\n")
+    };
+    let text = [exception("SOON", &day(9)), exception("LATER", &day(30)), exception("PAST", &day(-2))].concat();
+    world.write("p/a.yaml", &format!("version: 1\nexceptions:\n{text}"));
+    let ran = world.run(&["check", "-p", "p", "--format", "json"]);
+    let found = ran.json();
+    let codes: Vec<(&str, u64)> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| {
+            (found["code"].as_str().unwrap(), found["line"].as_u64().or(found["place"]["line"].as_u64()).unwrap_or(0))
+        })
+        .collect();
+    assert_eq!(codes, [("exception-expires-soon", 3), ("expired-exception", 5)], "{}", ran.show());
+    assert_eq!(world.run(&["check", "-p", "p", "--deny-warnings"]).code, Some(3));
 }

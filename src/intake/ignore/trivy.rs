@@ -193,10 +193,7 @@ fn package(text: &str) -> Option<IgnoredPackage> {
     PackageName::new(&name).ok()?;
     Some(IgnoredPackage {
         name: Some(name),
-        os: purl.namespace.clone().filter(|_| purl.is_of_distribution()).map(|vendor| match vendor.as_str() {
-            "redhat" => "rhel".to_owned(),
-            _ => vendor,
-        }),
+        os: purl.namespace.clone().filter(|_| purl.is_of_distribution()),
         installed: purl.version,
         ecosystem: Some(purl.kind),
     })

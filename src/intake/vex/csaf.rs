@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::super::error::IntakeError;
-use super::read::{Document, VexDocument, first, ids, list, names, text, text_at, time};
+use super::read::{Budget, Document, VexDocument, first, ids, list, names, text, text_at, time};
 use crate::model::{ProductName, VexProduct, VexStatement, VexStatus, printable};
 
 /// The lists of `product_status`. What is `recommended` says nothing of being affected.
@@ -40,6 +40,7 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
         tree.read(raw);
     }
     let mut statements = Vec::new();
+    let mut budget = Budget::default();
     for (index, (raw, place)) in document.elements("vulnerabilities")?.into_iter().enumerate() {
         let texts = list(raw, "ids").iter().map(|id| text(id, "text"));
         let vulnerabilities = ids([text(raw, "cve")].into_iter().chain(texts));
@@ -47,14 +48,17 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
             "" => format!("vulnerabilities/{}", index + 1),
             cve => printable(cve, 60),
         };
-        let flags = tree.by_product(list(raw, "flags").iter().map(|flag| (flag, text(flag, "label"))));
+        let flags =
+            tree.by_product(list(raw, "flags").iter().map(|flag| (flag, text(flag, "label"))), document, &mut budget)?;
         let impacts = list(raw, "threats").iter().filter(|threat| text(threat, "category") == "impact");
-        let impacts = tree.by_product(impacts.map(|threat| (threat, text(threat, "details"))));
+        let impacts =
+            tree.by_product(impacts.map(|threat| (threat, text(threat, "details"))), document, &mut budget)?;
         let statuses = raw.get("product_status").unwrap_or(&Value::Null);
         for (key, status) in STATUSES {
             // Products for which the same is said for the same reason are one statement.
             let mut groups: BTreeMap<(&str, &str), Vec<Arc<VexProduct>>> = BTreeMap::new();
             for id in list(statuses, key).iter().filter_map(Value::as_str) {
+                budget.spend(1, document)?;
                 groups.entry((flags.of(id), impacts.of(id))).or_default().push(tree.product(id));
             }
             for (number, ((flag, impact), products)) in groups.into_iter().enumerate() {
@@ -102,7 +106,7 @@ impl<'v> Said<'v> {
 /// All products of a document.
 #[derive(Default)]
 struct Tree<'v> {
-    products: BTreeMap<&'v str, Vec<ProductName>>,
+    products: BTreeMap<&'v str, Arc<[ProductName]>>,
     /// Components: by the id of the whole, the id of the part and of what it is a part of.
     relations: BTreeMap<&'v str, (&'v str, &'v str)>,
     groups: BTreeMap<&'v str, Vec<&'v str>>,
@@ -135,12 +139,12 @@ impl<'v> Tree<'v> {
     fn define(&mut self, product: &'v Value) {
         let helper = product.get("product_identification_helper").unwrap_or(&Value::Null);
         let many = list(helper, "purls").iter().filter_map(Value::as_str);
-        let mut found =
+        let found =
             names([text(helper, "purl"), text(helper, "cpe")].into_iter().chain(many).chain([text(product, "name")]));
         let hashes = list(helper, "hashes").iter().flat_map(|hash| list(hash, "file_hashes"));
-        for hash in hashes.filter(|hash| text(hash, "algorithm") == "sha256").take(8) {
-            found.extend(ProductName::of(&format!("sha256:{}", text(hash, "value"))));
-        }
+        let hashes = hashes.filter(|hash| text(hash, "algorithm") == "sha256").take(8);
+        let digests = hashes.filter_map(|hash| ProductName::of(&format!("sha256:{}", text(hash, "value"))));
+        let found = found.iter().cloned().chain(digests).collect();
         self.products.insert(text(product, "product_id"), found);
     }
 
@@ -155,11 +159,11 @@ impl<'v> Tree<'v> {
             // Part of a part: a package of one stream of a module, say. What the middle means cannot be told here,
             // and without it the statement would say more than its author did.
             Some((part, whole)) if self.relations.contains_key(part) || self.relations.contains_key(whole) => {
-                VexProduct { parts: vec![Vec::new()], ..VexProduct::default() }
+                VexProduct { parts: vec![Arc::default()], ..VexProduct::default() }
             }
             Some((part, whole)) => {
-                let names = |id| self.products.get(id).cloned().unwrap_or_default();
-                VexProduct { names: names(*whole), parts: vec![names(*part)], versions: None }
+                let names = |id: &str| self.products.get(id).cloned().unwrap_or_default();
+                VexProduct { names: names(whole), parts: vec![names(part)], versions: None }
             }
         };
         let product = Arc::new(product);
@@ -167,7 +171,12 @@ impl<'v> Tree<'v> {
         product
     }
 
-    fn by_product(&self, said: impl Iterator<Item = (&'v Value, &'v str)>) -> Said<'v> {
+    fn by_product(
+        &self,
+        said: impl Iterator<Item = (&'v Value, &'v str)>,
+        document: &Document<'_>,
+        budget: &mut Budget,
+    ) -> Result<Said<'v>, IntakeError> {
         let mut by = Said { products: BTreeMap::new(), all: None };
         for (raw, what) in said {
             let groups = list(raw, "group_ids").iter().filter_map(Value::as_str);
@@ -175,6 +184,7 @@ impl<'v> Tree<'v> {
             let direct = list(raw, "product_ids").iter().filter_map(Value::as_str);
             let mut any = false;
             for id in direct.chain(members) {
+                budget.spend(1, document)?;
                 by.products.entry(id).or_insert(what);
                 any = true;
             }
@@ -183,6 +193,6 @@ impl<'v> Tree<'v> {
                 by.all.get_or_insert(what);
             }
         }
-        by
+        Ok(by)
     }
 }

@@ -58,8 +58,8 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
 }
 
 /// The names of every component, by its reference.
-fn components<'v>(root: &'v Value, metadata: &'v Value) -> BTreeMap<&'v str, Vec<ProductName>> {
-    let mut by_ref = BTreeMap::new();
+fn components<'v>(root: &'v Value, metadata: &'v Value) -> BTreeMap<&'v str, Arc<[ProductName]>> {
+    let mut by_ref: BTreeMap<&str, Arc<[ProductName]>> = BTreeMap::new();
     let mut open: Vec<&Value> = list(root, "components").iter().collect();
     open.extend(metadata.get("component"));
     while let Some(component) = open.pop() {
@@ -85,11 +85,11 @@ fn components<'v>(root: &'v Value, metadata: &'v Value) -> BTreeMap<&'v str, Vec
 
 /// The names behind a reference: of a component here, or of one in another document (`urn:cdx:SERIAL/VERSION#REF`),
 /// of which only a package URL that is its reference is known.
-fn resolve(reference: &str, serial: &str, components: &BTreeMap<&str, Vec<ProductName>>) -> Vec<ProductName> {
+fn resolve(reference: &str, serial: &str, components: &BTreeMap<&str, Arc<[ProductName]>>) -> Arc<[ProductName]> {
     if let Some(names) = components.get(reference) {
         return names.clone();
     }
-    let purl = |text: &str| Purl::parse(text).map(ProductName::Purl).into_iter().collect::<Vec<_>>();
+    let purl = |text: &str| Purl::parse(text).map(ProductName::Purl).into_iter().collect::<Arc<[_]>>();
     let Some((document, fragment)) = reference.strip_prefix("urn:cdx:").and_then(|link| link.split_once('#')) else {
         return purl(reference);
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::super::error::IntakeError;
-use super::read::{Document, VexDocument, first, ids, list, names, status, text, time};
+use super::read::{Budget, Document, VexDocument, first, ids, list, names, status, text, time};
 use crate::model::{ProductName, VexProduct, VexStatement, printable};
 
 /// Versions of the format that are known, as they stand in `@context` behind the name of the format.
@@ -23,6 +23,7 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
     let author =
         first([text(root, "author"), text(root, "supplier")]).unwrap_or_else(|| "an unnamed author".to_owned());
     let mut statements = Vec::new();
+    let mut budget = Budget::default();
     for (index, (raw, place)) in document.elements("statements")?.into_iter().enumerate() {
         let wrong = |message: String| document.wrong("invalid-report", message, Some(place));
         let inherited = |key: &str| raw.get(key).or_else(|| root.get(key)).unwrap_or(&Value::Null);
@@ -47,11 +48,13 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
         // Before 0.2.0 parts were told once for all products.
         let parts = identities(inherited("subcomponents"));
         let products = inherited("products").as_array().map_or(&[][..], Vec::as_slice);
-        let products = products.iter().map(|raw| {
+        let mut read = Vec::new();
+        for raw in products {
             let own = identities(raw.get("subcomponents").unwrap_or(&Value::Null));
             let parts = if own.is_empty() { parts.clone() } else { own };
-            Arc::new(VexProduct { names: identity(raw), parts, versions: None })
-        });
+            budget.spend(1 + parts.len(), document)?;
+            read.push(Arc::new(VexProduct { names: identity(raw), parts, versions: None }));
+        }
         statements.push(VexStatement {
             id: first([text(raw, "@id")]).unwrap_or_else(|| format!("statements/{}", index + 1)),
             place,
@@ -60,7 +63,7 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
             justification: first([text(raw, "justification")]),
             impact: first([text(raw, "impact_statement"), text(raw, "statement"), text(raw, "status_notes")]),
             vulnerabilities,
-            products: products.collect(),
+            products: read,
             timestamp: time(raw, &["last_updated", "timestamp"]).or_else(|| time(root, &["timestamp", "last_updated"])),
         });
     }
@@ -69,17 +72,17 @@ pub(super) fn read(document: &Document<'_>) -> Result<VexDocument, IntakeError> 
 
 /// The names of each product of a list. One whose names cannot be names stays, without any: were it left out, a
 /// statement about one part would seem to be about the whole.
-fn identities(raw: &Value) -> Vec<Vec<ProductName>> {
+fn identities(raw: &Value) -> Vec<Arc<[ProductName]>> {
     raw.as_array().map_or(&[][..], Vec::as_slice).iter().map(identity).collect()
 }
 
 /// The names of one product: a text, or an object with `@id`, `identifiers` and `hashes`.
-fn identity(raw: &Value) -> Vec<ProductName> {
+fn identity(raw: &Value) -> Arc<[ProductName]> {
     if let Some(name) = raw.as_str() {
         return names([name]);
     }
     let identifiers = raw.get("identifiers").unwrap_or(&Value::Null);
-    let mut found = names([
+    let found = names([
         text(raw, "@id"),
         text(identifiers, "purl"),
         text(identifiers, "cpe23"),
@@ -87,7 +90,8 @@ fn identity(raw: &Value) -> Vec<ProductName> {
         text(raw, "purl"),
     ]);
     if let Some(digest) = raw.get("hashes").map(|hashes| text(hashes, "sha-256")).filter(|digest| !digest.is_empty()) {
-        found.extend(ProductName::of(&format!("sha256:{digest}")));
+        let digest = ProductName::of(&format!("sha256:{digest}"));
+        return found.iter().cloned().chain(digest).collect();
     }
     found
 }

@@ -1,6 +1,7 @@
 //! What every VEX document is asked first, and the small pieces its reader needs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -48,6 +49,9 @@ pub fn read_vex(source: &Source) -> Result<VexDocument, IntakeError> {
     }
 }
 
+/// A value with its line and column, from 1.
+type Placed<'v> = (&'v Value, (u32, u32));
+
 /// The document at hand.
 pub(super) struct Document<'a> {
     pub source: &'a Source,
@@ -65,7 +69,7 @@ impl Document<'_> {
     }
 
     /// The elements of a list at the top, with their places; none where it is no list.
-    pub fn elements<'v>(&'v self, key: &str) -> Result<Vec<(&'v Value, (u32, u32))>, IntakeError> {
+    pub fn elements<'v>(&'v self, key: &str) -> Result<Vec<Placed<'v>>, IntakeError> {
         let elements = match self.root.get(key) {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Array(elements)) => elements,
@@ -107,18 +111,39 @@ pub(super) fn time(value: &Value, keys: &[&str]) -> Option<Timestamp> {
 }
 
 /// The names of a product, as far as they can be names.
-pub(super) fn names<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<ProductName> {
+pub(super) fn names<'t>(texts: impl IntoIterator<Item = &'t str>) -> Arc<[ProductName]> {
     let mut names: Vec<ProductName> = Vec::new();
     for name in texts.into_iter().filter_map(ProductName::of) {
         if names.len() < MAX_NAMES && !names.contains(&name) {
             names.push(name);
         }
     }
-    names
+    names.into()
 }
 
 /// No product has more names.
 const MAX_NAMES: usize = 32;
+
+/// No document states more of products, groups and what is inherited counted each time.
+const MAX_PRODUCTS: usize = 500_000;
+
+/// Counts what a document states of products, so that a small one cannot mean too many.
+#[derive(Debug, Default)]
+pub(super) struct Budget(usize);
+
+impl Budget {
+    pub fn spend(&mut self, products: usize, document: &Document<'_>) -> Result<(), IntakeError> {
+        self.0 = self.0.saturating_add(products);
+        if self.0 <= MAX_PRODUCTS {
+            return Ok(());
+        }
+        Err(document.wrong(
+            "file-too-large",
+            format!("the document names products more than {MAX_PRODUCTS} times"),
+            None,
+        ))
+    }
+}
 
 /// The ids among these texts: what has no letter is the number of some bug tracker.
 pub(super) fn ids<'t>(texts: impl IntoIterator<Item = &'t str>) -> BTreeSet<VulnerabilityId> {
