@@ -368,6 +368,17 @@ fn the_plan_and_explain_say_which_exception_no_longer_applies_and_what_vex_state
         "version: 1\nvex: [vex/*.json]\nexceptions:\n  - {name: EXC-17, kind: whitelist, match: {hosts: web-1}, reason: r, owner: web-team, expires: 2026-03-01}\n",
     );
     world.write("policies/vex/acme.json", "{\"author\": \"Acme\", \"statements\": []}");
+    // A finding that no playbook can fix: a later pass of the planner decides it anew.
+    let report = world.path().join("reports/web-1.trivy.json");
+    let mut trivy: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    trivy["Results"].as_array_mut().unwrap().push(serde_json::json!({
+        "Target": "package-lock.json", "Class": "lang-pkgs", "Type": "npm",
+        "Vulnerabilities": [{
+            "VulnerabilityID": "CVE-2026-9999", "PkgName": "left-pad", "InstalledVersion": "1.0.0",
+            "FixedVersion": "1.0.1", "Severity": "CRITICAL", "CVSS": {"nvd": {"V3Score": 9.9}},
+        }],
+    }));
+    std::fs::write(&report, trivy.to_string()).unwrap();
     assert_eq!(world.run(FIRST_PLAN).code, Some(0));
     let explained = world.run(&["explain", "web-1"]);
     let said = "; exception EXC-17 of web-team ended 2026-03-01 and no longer applies";
@@ -376,6 +387,7 @@ fn the_plan_and_explain_say_which_exception_no_longer_applies_and_what_vex_state
     let decisions = plan["report"]["decisions"].as_array().unwrap();
     let of = |host: &str| decisions.iter().filter(|d| d["host"] == host).collect::<Vec<_>>();
     assert!(!of("web-1").is_empty() && !of("web-2").is_empty());
+    assert!(of("web-1").iter().any(|d| d["kind"] == "manual"), "{decisions:?}");
     assert!(of("web-1").iter().all(|d| d["reason"].as_str().unwrap().contains(said)));
     assert!(of("web-2").iter().all(|d| !d["reason"].as_str().unwrap().contains("EXC")));
     // One finding of the plan is not affected, says the author.
