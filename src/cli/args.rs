@@ -81,6 +81,9 @@ pub enum Command {
     Test(Test),
     /// Show what a change of policy, inventory or findings does to the fleet
     Diff(Diff),
+    /// List exceptions, take them over from scanners' ignore files, or hand them to scanners
+    #[command(subcommand)]
+    Exceptions(Exceptions),
     /// Make a plan from policies, inventory and findings
     Plan(Plan),
     /// Show a plan
@@ -167,6 +170,9 @@ pub struct Scan {
     /// Only hosts that match this pattern of Ansible's, such as `web:&eu:!web-3`; `@FILE` has one a line
     #[arg(long, value_name = "PATTERN")]
     pub limit: Option<String>,
+    /// Policy files or folders: what they whitelist is left out
+    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
+    pub policies: Vec<PathBuf>,
     /// Write the findings to this file
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -205,6 +211,92 @@ pub struct Check {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// `exceptions`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  switchback exceptions list -p policies/\n  \
+    switchback exceptions import .trivyignore --owner web-team --expires 2027-03-01 > policies/imported.yaml\n  \
+    switchback exceptions export --format trivyignore -p policies/ > .trivyignore")]
+pub enum Exceptions {
+    /// List the exceptions of policies: whether they apply, for how long, and whose they are
+    List(ExceptionsList),
+    /// Print a policy made of scanners' ignore files
+    Import(ExceptionsImport),
+    /// Print the whitelist as an ignore file of a scanner
+    Export(ExceptionsExport),
+}
+
+/// `exceptions list`
+#[derive(Debug, Args)]
+pub struct ExceptionsList {
+    /// Policy files or folders
+    #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// The time that dates are compared with (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// What an imported exception does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImportKind {
+    /// Accepted: not reported and left out of scans
+    Whitelist,
+    /// Left for now; the next scan reports it again
+    Ignore,
+}
+
+/// `exceptions import`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Read are .trivyignore, .trivyignore.yaml, .grype.yaml, osv-scanner.toml and cargo-audit's audit.toml."
+)]
+pub struct ExceptionsImport {
+    /// Ignore files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Who answers for what is imported
+    #[arg(long, value_name = "NAME")]
+    pub owner: String,
+    /// When the exceptions end; an entry that ends earlier keeps its own date
+    #[arg(long, value_name = "DATE")]
+    pub expires: String,
+    /// Why, for entries that give no reason
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// What the exceptions do
+    #[arg(long, value_enum, default_value_t = ImportKind::Whitelist)]
+    pub kind: ImportKind,
+    /// The time that dates are compared with (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+}
+
+/// A scanner's format of ignore files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IgnoreFormat {
+    Trivyignore,
+    Grype,
+    OsvScanner,
+    CargoAudit,
+}
+
+/// `exceptions export`
+#[derive(Debug, Args)]
+pub struct ExceptionsExport {
+    /// Policy files or folders
+    #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// The scanner's format
+    #[arg(long, value_enum)]
+    pub format: IgnoreFormat,
+    /// The time that dates are compared with (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
 }
 
 /// `plan`

@@ -37,7 +37,8 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
         }
     }
     if let Some(policy) = &policy {
-        for warning in policy.expired_exceptions(crate::env::now()) {
+        let now = crate::env::now();
+        for warning in policy.expired_exceptions(now).into_iter().chain(policy.expiring_exceptions(now)) {
             diagnostics.push(warning);
         }
     }

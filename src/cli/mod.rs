@@ -9,6 +9,7 @@ mod demo;
 mod diff;
 mod drive;
 mod error;
+mod exceptions;
 mod exit;
 mod explain;
 mod findings;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
 use crate::intake::{HostScan, Inventory, write_scans};
-use crate::model::{Host, HostName, printable};
+use crate::model::{DecisionKind, Host, HostName, printable};
+use crate::policy::Policy;
 use crate::run::{ScanError, ScanOptions, scan};
 use crate::transport::{SshLimits, SshTransport};
 
@@ -15,15 +16,16 @@ use super::args::{Format, Scan};
 use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{read_inventory, read_text, settle};
+use super::inputs::{load_policy, read_inventory, read_text, settle};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
     let mut diagnostics = Diagnostics::default();
     let inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
+    let policy = load_policy(&args.policies, &mut diagnostics);
     settle(diagnostics, false, printer)?;
-    let Some(inventory) = inventory else {
-        return Err(CommandError::new(Exit::InvalidInput, "the inventory cannot be read"));
+    let (Some(inventory), Some(policy)) = (inventory, policy) else {
+        return Err(CommandError::new(Exit::InvalidInput, "inventory or policies cannot be read"));
     };
     if let Some(unknown) = args.hosts.iter().find(|host| !inventory.hosts.contains_key(*host)) {
         return Err(CommandError::new(Exit::InvalidInput, format!("the inventory does not have {unknown}"))
@@ -43,7 +45,8 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
             .code("empty-limit")
             .hint("leave one of them out"));
     }
-    let (scans, failed) = scan_hosts(hosts, usize::from(args.concurrency), printer)?;
+    let (mut scans, failed) = scan_hosts(hosts, usize::from(args.concurrency), printer)?;
+    leave_out_whitelisted(&mut scans, &policy, &inventory);
     if let Some(path) = &args.output {
         write(path, &scans)?;
     }
@@ -90,6 +93,21 @@ fn listed(path: &Path) -> Result<String, CommandError> {
     Ok(text.lines().flat_map(|line| [line, ","]).collect())
 }
 
+/// Takes out what policy accepts and counts it; what is ignored stays, to be reported again.
+fn leave_out_whitelisted(scans: &mut [HostScan], policy: &Policy, inventory: &Inventory) {
+    for scan in scans {
+        let Some(host) = inventory.hosts.get(&scan.host) else { continue };
+        // Policy may ask for the system, which the scan has just seen.
+        let host = Host { os: host.os.clone().or_else(|| scan.os.clone()), ..host.clone() };
+        let before = scan.findings.len();
+        scan.findings.retain(|finding| policy.decide(finding, &host, scan.scanned_at).kind != DecisionKind::Whitelist);
+        let left_out = before - scan.findings.len();
+        if left_out > 0 {
+            scan.left_out.insert("whitelisted".to_owned(), left_out as u64);
+        }
+    }
+}
+
 /// What was scanned, and what could not be.
 pub(super) type Scanned = (Vec<HostScan>, BTreeMap<HostName, ScanError>);
 
@@ -133,6 +151,9 @@ fn table(scans: &[HostScan]) -> String {
             .as_ref()
             .map_or_else(|| "?".to_owned(), |os| format!("{} {}", os.name, os.version.as_deref().unwrap_or("?")));
         let _ = writeln!(text, "{:<24} {os:<14} {:>4} findings", scan.host.as_str(), scan.findings.len());
+        for (reason, count) in &scan.left_out {
+            let _ = writeln!(text, "  {count} left out: {reason}");
+        }
         if scan.facts.reboot_pending {
             let _ = writeln!(text, "  reboot pending: {}", scan.facts.reboot_why.join("; "));
         }
@@ -145,4 +166,83 @@ fn table(scans: &[HostScan]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::intake::HostFacts;
+    use crate::model::{AssetName, Finding, FixState, Os, PackageName, VulnerabilityId, VulnerabilityType};
+
+    fn finding(id: &str) -> Finding {
+        let (asset, vulnerability) = (AssetName::new("web-1").unwrap(), VulnerabilityId::new(id).unwrap());
+        let package = PackageName::new("openssl").unwrap();
+        Finding {
+            id: Finding::make_id(&asset, &vulnerability, Some(&package), None, None),
+            asset,
+            vulnerability,
+            aliases: Default::default(),
+            kind: VulnerabilityType::Linux,
+            ecosystem: "deb".into(),
+            package: Some(package),
+            location: None,
+            installed: None,
+            fixed: Vec::new(),
+            fix_state: FixState::Fixed,
+            severity: None,
+            cvss: Vec::new(),
+            epss: None,
+            kev: false,
+            published: None,
+            first_seen: None,
+            title: None,
+            references: Vec::new(),
+            claims: Vec::new(),
+            scanner: "switchback".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_whitelisted_is_left_out_and_what_is_ignored_stays() {
+        let exception = |name: &str, kind: &str, id: &str, rest: &str, expires: &str| {
+            format!(
+                "  - {{name: {name}, kind: {kind}, match: {{vulnerability: {id}{rest}}}, reason: r, owner: o, expires: {expires}}}\n"
+            )
+        };
+        let policy = format!(
+            "version: 1\nexceptions:\n{}{}{}{}",
+            exception("a", "whitelist", "CVE-2026-1", ", os: {name: debian, version: \"12\"}", "2027-01-01"),
+            exception("b", "ignore", "CVE-2026-2", "", "2027-01-01"),
+            exception("c", "whitelist", "CVE-2026-3", "", "2026-01-01"),
+            exception("d", "whitelist", "CVE-2026-4", ", os: {name: ubuntu}", "2027-01-01"),
+        );
+        let mut diagnostics = Diagnostics::default();
+        let policy = Policy::load(vec![Source::new("p", policy)], &mut diagnostics).unwrap();
+        let host = HostName::new("web-1").unwrap();
+        let inventory = Inventory::new([Host::named(host.clone())]);
+        let mut scans = [HostScan {
+            host,
+            scanned_at: "2026-06-01T00:00:00Z".parse().unwrap(),
+            os: Some(Os { family: "debian".into(), name: "debian".into(), version: Some("12".into()) }),
+            facts: HostFacts::default(),
+            findings: ["CVE-2026-1", "CVE-2026-2", "CVE-2026-3", "CVE-2026-4"].map(finding).to_vec(),
+            left_out: BTreeMap::new(),
+        }];
+        leave_out_whitelisted(&mut scans, &policy, &inventory);
+        let left: Vec<&str> = scans[0].findings.iter().map(|finding| finding.vulnerability.as_str()).collect();
+        assert_eq!(left, ["CVE-2026-2", "CVE-2026-3", "CVE-2026-4"]);
+        assert_eq!(scans[0].left_out, BTreeMap::from([("whitelisted".to_owned(), 1)]));
+        assert!(table(&scans).contains("   3 findings\n  1 left out: whitelisted\n"), "{}", table(&scans));
+        let written = to_json(&scans).unwrap();
+        assert!(written.contains("\"whitelisted\": 1") && !written.contains("CVE-2026-1"), "{written}");
+        let again = crate::intake::read_report("f", written.as_bytes(), &Default::default()).unwrap();
+        assert_eq!(
+            (again.read, again.findings.len()),
+            (3, 3),
+            "a reader that knows nothing of it counts what is there"
+        );
+    }
 }

@@ -57,6 +57,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A file of variables, or a value in one, is encrypted and not known here; the rest is read. Keep what is needed to reach hosts outside of the vault.",
     ),
     (
+        "exception-expires-soon",
+        "An exception ends within two weeks. What it covers is then planned again: fix it before, or agree on another date while there is time.",
+    ),
+    (
         "executable-inventory",
         "The inventory is a program. None is run unless `--run-inventory` allows it: it would run as you do. Or run it yourself, and give what it prints for `--list` as the inventory.",
     ),
@@ -95,6 +99,7 @@ pub const CODES: &[(&str, &str)] = &[
         "The name of a host has characters that names may not have, or is not given where it must be.",
     ),
     ("invalid-host-range", "A range of hosts such as web[1:9] could not be read or is empty."),
+    ("invalid-ignore-file", "The ignore file is not text."),
     ("invalid-inventory", "The inventory is not text, or does not have the shape of one."),
     (
         "invalid-inventory-line",
@@ -132,6 +137,7 @@ pub const CODES: &[(&str, &str)] = &[
         "invalid-time-span",
         "A length of time could not be read, or is zero where something must be done in it. Write 90d or 4h30m.",
     ),
+    ("invalid-toml", "The file is not TOML; the message is that of the parser."),
     ("invalid-url", "The URL of a probe must begin with http:// or https://."),
     (
         "invalid-value",
@@ -264,8 +270,16 @@ pub const CODES: &[(&str, &str)] = &[
         "A report speaks of hosts that are not in the inventory. Add them there as host, address or alias, or say which host the report is about.",
     ),
     (
+        "unknown-ignore-format",
+        "The file is none of the ignore files known here: .trivyignore, .trivyignore.yaml, .grype.yaml, osv-scanner.toml, and audit.toml of cargo-audit.",
+    ),
+    (
         "unknown-inventory-format",
         "The file is none of the inventories known here: the native one, or Ansible's in INI, YAML or JSON.",
+    ),
+    (
+        "unknown-justification",
+        "The justification of an exception is not one of those that VEX knows. It is shown as it is written; other tools will not understand it.",
     ),
     (
         "unknown-key",
@@ -282,7 +296,15 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown-type", "There is no such type of vulnerability."),
     ("unknown-variable", "A template uses a variable that is not there at this place."),
     ("unknown-version", "The playbook says that it is written for another version of the format."),
+    (
+        "unknown-vex-format",
+        "The document is no VEX known here. Read are OpenVEX, CSAF 2.0 and 2.1, and CycloneDX, each as JSON.",
+    ),
     ("unknown-vulnerability", "The plan knows no such vulnerability on this host: no report had it."),
+    (
+        "unmatched-exception",
+        "An exception matches none of the findings that are given. What it accepted may be fixed, or its selector misspelt.",
+    ),
     (
         "unmatched-selector",
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",

@@ -104,7 +104,7 @@ fn read(host: &HostName, scanned_at: Timestamp, bytes: &[u8]) -> Result<HostScan
         }
     }
     let findings = findings(host, scanned_at, &updates, &cves)?;
-    Ok(HostScan { host: host.clone(), scanned_at, os, facts, findings })
+    Ok(HostScan { host: host.clone(), scanned_at, os, facts, findings, left_out: BTreeMap::new() })
 }
 
 /// Debian's kin say so in `ID_LIKE`.

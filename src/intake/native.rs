@@ -1,6 +1,6 @@
 //! What `switchback scan` found on hosts, and the file it is kept in (`switchback.findings/v1`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -39,6 +39,9 @@ pub struct HostScan {
     pub facts: HostFacts,
     /// Its findings.
     pub findings: Vec<Finding>,
+    /// Findings that were seen and are not among them, by reason (`whitelisted`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u64>,
 }
 
 /// What matters for a fix beyond the findings.
@@ -376,6 +379,7 @@ mod tests {
                 claims: vec![],
                 scanner: "switchback".into(),
             }],
+            left_out: BTreeMap::new(),
         }
     }
 

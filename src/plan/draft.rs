@@ -73,9 +73,15 @@ impl<'a> Draft<'a> {
     /// Takes a finding out of the plan.
     pub fn redecide(&mut self, finding: usize, kind: DecisionKind, rule: RuleRef, reason: String) {
         let decision = &mut self.decisions[finding];
+        // That an exception no longer applies stays part of the reason.
+        let lapsed = self
+            .input
+            .hosts
+            .get(&decision.host)
+            .and_then(|host| self.input.policy.lapsed_exceptions(self.findings[finding], host, self.input.as_of));
         decision.kind = kind;
         decision.rule = rule;
-        decision.reason = reason;
+        decision.reason = reason + lapsed.as_deref().unwrap_or_default();
     }
 }
 

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::{Disambiguation, TimeZone};
+use jiff::civil::DateTime;
+use jiff::tz::Disambiguation;
 
 use super::decide::{
-    ApprovalRule, Emergency, Exception, Freeze, ImportanceRule, OrderRule, Override, Policy, ProbeRule, StrategyRule,
-    Window,
+    ApprovalRule, Emergency, Freeze, ImportanceRule, OrderRule, Override, Policy, ProbeRule, StrategyRule, Window,
 };
+use super::exceptions;
 use super::raw::{
-    ApprovalRaw, EmergencyRaw, ExceptionKind, ExceptionRaw, FreezeRaw, NotYet, NotifyRaw, OverrideRaw, PolicyRaw,
-    PriorityRaw, ProbeRaw, RolloutRaw, StrategyRaw, WindowRaw,
+    ApprovalRaw, EmergencyRaw, FreezeRaw, NotYet, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
+    StrategyRaw, WindowRaw,
 };
 use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
+use super::vex;
 use super::windows::resolve;
 use super::{Amount, ApprovalPolicy, Bundle, ProbePolicy, Proven};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
@@ -52,7 +53,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     let named = std::mem::take(&mut check.named);
     policy.digest = super::bundle::digest(files.iter().chain(named.values()));
     // The order of files must not matter: where the first match wins, names decide.
-    policy.exceptions.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    policy.exceptions.sort();
     policy.windows.sort_by(|a, b| a.name.cmp(&b.name));
     policy.freezes.sort_by(|a, b| a.name.cmp(&b.name));
     policy.probes.sort_by(|a, b| a.probe.name.cmp(&b.probe.name));
@@ -62,7 +63,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
 }
 
 pub(super) struct Check<'a> {
-    policy: &'a mut Policy,
+    pub(super) policy: &'a mut Policy,
     pub(super) diagnostics: &'a mut Diagnostics,
     /// What was set so far, by key or by section and name.
     set: BTreeMap<(&'static str, String), Span>,
@@ -76,7 +77,7 @@ impl Check<'_> {
         if raw.version.value != VERSION {
             self.error("unsupported-version", source, &raw.version, format!("this program reads version {VERSION}"));
         }
-        for (key, later) in [("vex", &raw.vex), ("rules", &raw.rules)] {
+        for (key, later) in [("rules", &raw.rules)] {
             self.later(source, key, later);
         }
         self.priority(source, raw.priority);
@@ -96,8 +97,9 @@ impl Check<'_> {
         }
         self.emergency(source, raw.scope.emergency);
         for raw in raw.exceptions {
-            self.exception(source, raw);
+            exceptions::check(self, source, raw);
         }
+        vex::load(self, source, raw.vex);
         for raw in raw.windows {
             self.window(source, raw);
         }
@@ -218,40 +220,6 @@ impl Check<'_> {
         let rule = rule(&format!("priority.overrides/{name}"), Some(&at));
         let reason = printable(&raw.reason.value, 300);
         self.policy.overrides.push(Override { selector, priority: raw.priority, reason, rule, at });
-    }
-
-    fn exception(&mut self, source: &Arc<Source>, raw: ExceptionRaw) {
-        let name = self.name("exceptions", source, &raw.name);
-        let selector = self.selector(source, Context::Finding, &raw.matches);
-        self.reason(source, &raw.reason);
-        if raw.owner.value.trim().is_empty() {
-            self.error("missing-owner", source, &raw.owner, "an exception belongs to somebody");
-        }
-        let Some(expires) = expiry(&raw.expires.value) else {
-            let shown = printable(&raw.expires.value, 60);
-            self.push(
-                Diagnostic::warning(
-                    "malformed-expiry",
-                    format!("`{shown}` is not a date: this exception does not apply"),
-                )
-                .at(span(source, &raw.expires))
-                .help("write a day such as 2027-03-01 (it ends as that day begins, UTC), or 2027-03-01T12:00:00Z"),
-            );
-            return;
-        };
-        let Some((name, at)) = name else { return };
-        let kind = match raw.kind {
-            ExceptionKind::Whitelist => super::decide::ExceptionKind::Whitelist,
-            ExceptionKind::Ignore => super::decide::ExceptionKind::Ignore,
-        };
-        let mut reason = format!("{} ({}", printable(&raw.reason.value, 300), printable(&raw.owner.value, 80));
-        for more in [&raw.justification, &raw.ticket].into_iter().flatten() {
-            reason.push_str(", ");
-            reason.push_str(&printable(more, 120));
-        }
-        reason.push(')');
-        let rule = rule(&format!("exceptions/{name}"), Some(&at));
-        self.policy.exceptions.push(Exception { name, kind, selector, reason, expires, rule, at });
     }
 
     fn window(&mut self, source: &Arc<Source>, raw: WindowRaw) {
@@ -550,7 +518,7 @@ impl Check<'_> {
         }
     }
 
-    fn name(
+    pub(super) fn name(
         &mut self,
         section: &'static str,
         source: &Arc<Source>,
@@ -582,11 +550,16 @@ impl Check<'_> {
         }
     }
 
-    fn selector(&mut self, source: &Arc<Source>, context: Context, raw: &Spanned<super::raw::MatchRaw>) -> Selector {
+    pub(super) fn selector(
+        &mut self,
+        source: &Arc<Source>,
+        context: Context,
+        raw: &Spanned<super::raw::MatchRaw>,
+    ) -> Selector {
         Selector::check(raw, context, source, self.diagnostics)
     }
 
-    fn reason(&mut self, source: &Arc<Source>, reason: &Spanned<String>) {
+    pub(super) fn reason(&mut self, source: &Arc<Source>, reason: &Spanned<String>) {
         if reason.value.trim().is_empty() {
             self.error("missing-reason", source, reason, "a reason is mandatory: somebody will ask");
         }
@@ -630,14 +603,6 @@ pub(super) fn rule(name: &str, at: Option<&Span>) -> RuleRef {
     #[expect(clippy::expect_used, reason = "sections and checked names are short and printable")]
     let name = RuleName::new(name).expect("a section with a checked name");
     RuleRef { name, place: at.map(Span::place) }
-}
-
-/// When an exception ends: as a day begins in UTC, or at an instant.
-fn expiry(text: &str) -> Option<jiff::Timestamp> {
-    match text.len() {
-        10 => text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
-        _ => text.parse().ok(),
-    }
 }
 
 /// The importance of a host of which policy says nothing.

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 
 use super::Bundle;
 use super::check::{DEFAULT_IMPORTANCE, check, rule};
+use super::exceptions::Exceptions;
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
+use super::vex::Vex;
 use super::windows::{self, Schedule};
 use super::{
     Amount, ApprovalPolicy, BackupPolicy, ProbePolicy, Proven, RebootPolicy, RolloutPolicy, StrategyChoice,
@@ -48,7 +50,8 @@ pub struct Policy {
     pub(super) importance: (Importance, RuleRef),
     pub(super) importance_rules: Vec<ImportanceRule>,
     pub(super) scope: (BTreeSet<Priority>, RuleRef),
-    pub(super) exceptions: Vec<Exception>,
+    pub(super) exceptions: Exceptions,
+    pub(super) vex: Vex,
     pub(super) windows: Vec<Window>,
     pub(super) freezes: Vec<Freeze>,
     /// `strategy.test_fix`.
@@ -83,24 +86,6 @@ pub(super) struct Override {
 pub(super) struct ImportanceRule {
     pub selector: Selector,
     pub importance: Importance,
-    pub rule: RuleRef,
-    pub at: Span,
-}
-
-/// What an exception does; the first in order wins where two match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ExceptionKind {
-    Whitelist,
-    Ignore,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Exception {
-    pub name: RuleName,
-    pub kind: ExceptionKind,
-    pub selector: Selector,
-    pub reason: String,
-    pub expires: Timestamp,
     pub rule: RuleRef,
     pub at: Span,
 }
@@ -201,7 +186,8 @@ impl Policy {
             importance: (DEFAULT_IMPORTANCE, default.clone()),
             importance_rules: Vec::new(),
             scope: (BTreeSet::from([Priority::Critical, Priority::High]), default.clone()),
-            exceptions: Vec::new(),
+            exceptions: Exceptions::default(),
+            vex: Vex::default(),
             windows: Vec::new(),
             freezes: Vec::new(),
             test_fix: TestFix::Never,
@@ -272,23 +258,18 @@ impl Policy {
         Assessment { score, parts, priority, rule, reason, importance }
     }
 
-    /// What to do with a finding on a host: fix, defer, ignore, whitelist or no fix available.
+    /// What to do with a finding on a host. Exceptions come first, a whitelist before what is ignored; then what VEX
+    /// documents state; then whether there is a fix at all; then the scope.
     pub fn decide(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Decision {
         let assessment = self.assess(finding, host, as_of);
         let priority = assessment.priority;
         let facts = Facts { importance: assessment.importance, priority, as_of };
-        let exception = self
-            .exceptions
-            .iter()
-            .filter(|exception| as_of < exception.expires)
-            .find(|exception| exception.selector.matches(finding, host, facts));
+        let exception = self.exceptions.find(finding, host, facts);
         let emergency = self.emergency.as_ref().filter(|lane| lane.selector.matches(finding, host, facts));
-        let (kind, rule, reason) = if let Some(exception) = exception {
-            let kind = match exception.kind {
-                ExceptionKind::Whitelist => DecisionKind::Whitelist,
-                ExceptionKind::Ignore => DecisionKind::Ignore,
-            };
-            (kind, exception.rule.clone(), exception.reason.clone())
+        let (kind, rule, mut reason) = if let Some((exception, _)) = exception {
+            (exception.kind.decision(), exception.rule.clone(), exception.reason())
+        } else if let Some(verdict) = self.vex.judge(finding, host) {
+            (DecisionKind::NotAffected, verdict.rule, verdict.reason)
         } else if finding.fix_state == FixState::NotAffected {
             (DecisionKind::NotAffected, rule("default", None), no_fix(finding.fix_state).to_owned())
         } else if !fix_available(finding) {
@@ -300,6 +281,9 @@ impl Policy {
         } else {
             (DecisionKind::Defer, self.scope.1.clone(), format!("priority {priority} is not in scope"))
         };
+        if exception.is_none() {
+            reason.extend(self.exceptions.lapsed(finding, host, facts));
+        }
         let deadline = self.deadlines.get(&priority);
         Decision {
             finding: finding.id.clone(),
@@ -310,7 +294,7 @@ impl Policy {
             rule,
             reason,
             due: finding.first_seen.zip(deadline).map(|(seen, deadline)| deadline.after(seen)),
-            expires: exception.map(|exception| exception.expires),
+            expires: exception.map(|(_, expires)| expires),
         }
     }
 
@@ -444,7 +428,7 @@ impl Policy {
         }
         rules.extend(self.overrides.iter().map(|r| r.rule.clone()));
         rules.extend(self.importance_rules.iter().map(|r| r.rule.clone()));
-        rules.extend(self.exceptions.iter().map(|r| r.rule.clone()));
+        rules.extend(self.exceptions.all.iter().map(|r| r.rule.clone()));
         rules.extend(self.windows.iter().map(|w| rule(&format!("windows/{}", w.name), Some(&w.at))));
         rules.extend(self.freezes.iter().map(|f| rule(&format!("freezes/{}", f.name), Some(&f.at))));
         rules.extend(self.strategy_rules.iter().map(|r| r.rule.clone()));
@@ -494,27 +478,11 @@ impl Policy {
             .collect()
     }
 
-    /// A warning for every exception that has ended.
-    pub fn expired_exceptions(&self, as_of: Timestamp) -> Vec<Diagnostic> {
-        self.exceptions
-            .iter()
-            .filter(|exception| exception.expires <= as_of)
-            .map(|exception| {
-                Diagnostic::warning(
-                    "expired-exception",
-                    format!("exception `{}` ended at {}: it no longer applies", exception.name, exception.expires),
-                )
-                .at(exception.at.clone())
-                .help("take it out, or give it another date for a good reason")
-            })
-            .collect()
-    }
-
     fn selectors(&self) -> Vec<(&Selector, &Span)> {
         let mut all: Vec<(&Selector, &Span)> = Vec::new();
         all.extend(self.overrides.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.importance_rules.iter().map(|rule| (&rule.selector, &rule.at)));
-        all.extend(self.exceptions.iter().map(|rule| (&rule.selector, &rule.at)));
+        all.extend(self.exceptions.all.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.windows.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.freezes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.strategy_rules.iter().map(|rule| (&rule.selector, &rule.at)));
@@ -545,7 +513,7 @@ fn joined(names: Vec<&str>, otherwise: &str) -> RuleName {
 }
 
 /// A name made of names; a digest keeps it apart from others where it is too long.
-fn bounded(text: String) -> RuleName {
+pub(super) fn bounded(text: String) -> RuleName {
     RuleName::new(&text).unwrap_or_else(|_| {
         let digest = Digest::of(text.as_bytes()).short();
         rule(&format!("{} {digest}", printable(&text, 40)), None).name

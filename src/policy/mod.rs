@@ -4,7 +4,10 @@ mod bundle;
 mod check;
 mod compare;
 mod decide;
+mod exceptions;
+mod export;
 mod glob;
+mod import;
 mod mutate;
 mod order;
 mod raw;
@@ -16,10 +19,17 @@ mod suite;
 #[cfg(test)]
 mod tests;
 mod types;
+mod vex;
+mod vex_names;
+#[cfg(test)]
+mod vex_tests;
 mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;
+pub use exceptions::{ExceptionKind, ExceptionState, ExceptionView, expiry};
+pub use export::{ExportFormat, Exported};
+pub use import::{ImportOptions, Imported, import_exceptions};
 pub use mutate::*;
 pub use schema::schema;
 pub use suite::*;

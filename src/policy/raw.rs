@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 
-use super::{RebootPolicy, StrategyKind, TestFix};
+use super::{ExceptionKind, RebootPolicy, StrategyKind, TestFix};
 use crate::model::{Importance, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
 
@@ -57,8 +57,7 @@ pub(super) struct PolicyRaw {
     #[serde(default)]
     pub playbooks: PlaybooksRaw,
     #[serde(default)]
-    #[schemars(skip)]
-    pub vex: NotYet,
+    pub vex: Option<Texts>,
     #[serde(default)]
     pub approvals: Vec<ApprovalRaw>,
     #[serde(default)]
@@ -218,13 +217,6 @@ pub(super) struct WebhookRaw {
     pub url_env: Spanned<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ExceptionKind {
-    Whitelist,
-    Ignore,
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExceptionRaw {
@@ -236,7 +228,7 @@ pub(super) struct ExceptionRaw {
     pub owner: Spanned<String>,
     pub expires: Spanned<String>,
     #[serde(default)]
-    pub justification: Option<String>,
+    pub justification: Option<Spanned<String>>,
     #[serde(default)]
     pub ticket: Option<String>,
 }
@@ -505,6 +497,10 @@ pub(super) struct SelectorRaw {
     pub vulnerability: Option<Texts>,
     #[serde(default)]
     pub package: Option<Texts>,
+    #[serde(default)]
+    pub ecosystem: Option<Texts>,
+    #[serde(default)]
+    pub installed: Option<Texts>,
     #[serde(default)]
     pub priority: Option<Spanned<OneOrMany<Priority>>>,
     #[serde(default)]

@@ -58,6 +58,15 @@ pub(super) struct Selector {
     terms: Vec<Term>,
 }
 
+/// The patterns of a selector that speaks of packages alone; an empty list means any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OfPackages<'a> {
+    pub vulnerability: &'a [Glob],
+    pub package: &'a [Glob],
+    pub ecosystem: &'a [Glob],
+    pub installed: &'a [Glob],
+}
+
 #[derive(Clone, Debug)]
 enum Term {
     Hosts(Vec<Glob>),
@@ -70,6 +79,8 @@ enum Term {
     Type(Vec<VulnerabilityType>),
     Vulnerability(Vec<Glob>),
     Package(Vec<Glob>),
+    Ecosystem(Vec<Glob>),
+    Installed(Vec<Glob>),
     Priority(Vec<Priority>),
     Cvss(Comparison<Score>),
     Epss(Comparison<Probability>),
@@ -110,6 +121,47 @@ impl Selector {
             }
         }
         all
+    }
+
+    /// The vulnerabilities that are meant, where they are named one by one: nothing else is matched.
+    pub fn exact_vulnerabilities(&self) -> Option<Vec<&str>> {
+        let globs = self.terms.iter().find_map(|term| match term {
+            Term::Vulnerability(globs) => Some(globs),
+            _ => None,
+        })?;
+        let exact = globs.iter().map(|glob| match glob {
+            Glob::Exact(id) => Some(id.as_str()),
+            _ => None,
+        });
+        exact.collect()
+    }
+
+    /// What it says of packages alone, for formats that know no hosts; or the key that says more.
+    pub fn of_packages(&self) -> Result<OfPackages<'_>, &'static str> {
+        let mut said = OfPackages::default();
+        for term in &self.terms {
+            match term {
+                Term::Vulnerability(globs) => said.vulnerability = globs,
+                Term::Package(globs) => said.package = globs,
+                Term::Ecosystem(globs) => said.ecosystem = globs,
+                Term::Installed(globs) => said.installed = globs,
+                Term::Hosts(_) => return Err("hosts"),
+                Term::Groups(_) => return Err("groups"),
+                Term::Label(..) => return Err("labels"),
+                Term::OsFamily(_) | Term::OsName(_) | Term::OsVersion(_) => return Err("os"),
+                Term::Importance(_) => return Err("importance"),
+                Term::Type(_) => return Err("type"),
+                Term::Priority(_) => return Err("priority"),
+                Term::Cvss(_) => return Err("cvss"),
+                Term::Epss(_) => return Err("epss"),
+                Term::Kev(_) => return Err("kev"),
+                Term::Age(_) => return Err("age"),
+                Term::FixAvailable(_) => return Err("fix_available"),
+                Term::Any(_) => return Err("any"),
+                Term::Not(_) => return Err("not"),
+            }
+        }
+        Ok(said)
     }
 
     /// Checks a `match`; every problem becomes a diagnostic.
@@ -162,6 +214,15 @@ impl Term {
             }),
             Self::Package(globs) => about(&|finding, _| {
                 finding.package.as_ref().is_some_and(|name| globs.iter().any(|glob| glob.matches(name.as_str())))
+            }),
+            Self::Ecosystem(globs) => {
+                about(&|finding, _| globs.iter().any(|glob| glob.matches(&finding.ecosystem.to_ascii_lowercase())))
+            }
+            Self::Installed(globs) => about(&|finding, _| {
+                finding
+                    .installed
+                    .as_ref()
+                    .is_some_and(|version| globs.iter().any(|glob| glob.matches(version.as_str())))
             }),
             Self::Priority(wanted) => about(&|_, facts| wanted.contains(&facts.priority)),
             Self::Cvss(bound) => about(&|finding, _| finding.base_score().is_some_and(|cvss| bound.holds(&cvss.score))),
@@ -270,6 +331,16 @@ impl Check<'_> {
             self.finding_only("package", texts);
             let globs = self.globs("package", texts);
             self.terms.push(Term::Package(globs));
+        }
+        if let Some(texts) = &raw.ecosystem {
+            self.finding_only("ecosystem", texts);
+            let globs = self.globs("ecosystem", texts);
+            self.terms.push(Term::Ecosystem(globs));
+        }
+        if let Some(texts) = &raw.installed {
+            self.finding_only("installed", texts);
+            let globs = self.globs("installed", texts);
+            self.terms.push(Term::Installed(globs));
         }
         if let Some(wanted) = &raw.priority {
             self.finding_key("priority", wanted, wanted.value.0.is_empty());

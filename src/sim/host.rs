@@ -220,6 +220,7 @@ impl SimHost {
                 ..HostFacts::default()
             },
             findings,
+            left_out: BTreeMap::new(),
         }
     }
 

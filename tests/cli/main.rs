@@ -8,6 +8,7 @@ mod conform;
 mod control;
 mod demo;
 mod diff;
+mod exceptions;
 mod explain;
 mod findings;
 mod inventory;
