@@ -4,7 +4,8 @@ use super::error::IntakeError;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
-use super::{native, trivy, trivy_operator};
+use super::{asff, cyberwatch, defectdojo, defender, gcloud, huawei_hss, inspector, native, satellite};
+use super::{trivy, trivy_operator, twistlock, wazuh};
 use crate::model::HostName;
 
 /// A report to be read.
@@ -34,8 +35,26 @@ pub(super) struct Format {
 }
 
 /// All formats. No file is of two of them; the first that recognises it reads it.
-pub(super) const FORMATS: &[&Format] =
-    &[&native::REPORT, &trivy::ARTIFACT, &trivy::CLUSTER, &trivy::LEGACY, &trivy_operator::RESOURCES];
+pub(super) const FORMATS: &[&Format] = &[
+    &native::REPORT,
+    &trivy::ARTIFACT,
+    &trivy::CLUSTER,
+    &trivy::LEGACY,
+    &trivy_operator::RESOURCES,
+    &wazuh::API,
+    &wazuh::INDEXER,
+    &defender::JSON,
+    &defender::CSV,
+    &inspector::FINDINGS,
+    &asff::FINDINGS,
+    &satellite::ERRATA,
+    &huawei_hss::ANSWERS,
+    &huawei_hss::EXPORT,
+    &twistlock::RESULTS,
+    &cyberwatch::EXPORT,
+    &gcloud::OCCURRENCES,
+    &defectdojo::GENERIC,
+];
 
 /// The names and titles of all formats, for help and documentation.
 pub fn report_formats() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -97,19 +97,22 @@ pub(super) fn place(bytes: &[u8], offset: usize) -> (usize, usize) {
 
 /// Reads checked bytes.
 pub(super) fn parse<'de, T: Deserialize<'de>>(name: &str, bytes: &'de [u8]) -> Result<T, IntakeError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        // serde_json ends its messages with the place, which is shown in front.
-        let text = error.to_string();
-        let what = text.split(" at line ").next().unwrap_or(&text).to_lowercase();
-        let (code, message, help) = if error.is_eof() {
-            ("invalid-json", format!("the file ends in the middle: {what}"), "was its writing interrupted?")
-        } else if error.is_data() {
-            ("invalid-report", what, "the file does not have the shape that its format asks for")
-        } else {
-            ("invalid-json", what, "was the file changed by hand, or mixed with other output?")
-        };
-        IntakeError::new(code, name, message).at(error.line(), error.column().max(1)).help(help)
-    })
+    serde_json::from_slice(bytes).map_err(|error| explain(name, &error))
+}
+
+/// What the reader of JSON says, with its place in front.
+pub(super) fn explain(name: &str, error: &serde_json::Error) -> IntakeError {
+    // serde_json ends its messages with the place.
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text).to_lowercase();
+    let (code, message, help) = if error.is_eof() {
+        ("invalid-json", format!("the file ends in the middle: {what}"), "was its writing interrupted?")
+    } else if error.is_data() {
+        ("invalid-report", what, "the file does not have the shape that its format asks for")
+    } else {
+        ("invalid-json", what, "was the file changed by hand, or mixed with other output?")
+    };
+    IntakeError::new(code, name, message).at(error.line(), error.column().max(1)).help(help)
 }
 
 /// What the upper levels of a document are: enough to tell formats apart.

@@ -2,8 +2,18 @@
 
 mod ansible;
 mod apt;
+mod asff;
+mod aws;
+mod columns;
+mod cyberwatch;
+mod defectdojo;
+mod defender;
+mod each;
 mod error;
 mod format;
+mod gcloud;
+mod huawei_hss;
+mod inspector;
 mod inventory;
 mod inventory_native;
 mod json;
@@ -12,11 +22,15 @@ mod native;
 mod peek;
 mod reports;
 mod row;
+mod satellite;
 mod settings;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod trivy;
 mod trivy_operator;
+mod twistlock;
+mod wazuh;
 
 pub use ansible::expand_host_entry;
 pub use apt::{ScanError, parse_scan, scan_script};

@@ -13,10 +13,20 @@ use super::lenient::Text;
 
 /// Why a row was left out. Kebab-case, documented, stable.
 pub(super) mod reason {
+    /// The tool says that it is fixed, resolved or gone.
+    pub(in crate::intake) const CLOSED: &str = "closed";
     pub(in crate::intake) const DUPLICATE: &str = "duplicate";
+    /// A person told the tool that it is none.
+    pub(in crate::intake) const FALSE_POSITIVE: &str = "false-positive";
     pub(in crate::intake) const MALFORMED: &str = "malformed-row";
     pub(in crate::intake) const NO_ID: &str = "missing-vulnerability-id";
     pub(in crate::intake) const NO_PACKAGE: &str = "missing-package-name";
+    /// A person accepted it in the tool.
+    pub(in crate::intake) const RISK_ACCEPTED: &str = "risk-accepted";
+    /// A rule of the tool hides it, or a person ignored it there.
+    pub(in crate::intake) const SUPPRESSED: &str = "suppressed-by-scanner";
+    /// More packages or hosts in one row than are kept.
+    pub(in crate::intake) const TOO_MANY: &str = "too-many-packages";
     pub(in crate::intake) const UNSAFE_ID: &str = "unsafe-vulnerability-id";
     pub(in crate::intake) const UNSAFE_PACKAGE: &str = "unsafe-package-name";
     pub(in crate::intake) const UNSAFE_VERSION: &str = "unsafe-version";
