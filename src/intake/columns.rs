@@ -15,9 +15,17 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(80).collect()
 }
 
-/// What stands between cells: whatever the header has most of.
+/// What stands between cells: whatever the header has most of outside of quotes.
 fn delimiter(header: &str) -> u8 {
-    let count = |delimiter: u8| header.bytes().filter(|b| *b == delimiter).count();
+    let mut quoted = false;
+    let mut plain = Vec::new();
+    for byte in header.bytes() {
+        quoted ^= byte == b'"';
+        if !quoted {
+            plain.push(byte);
+        }
+    }
+    let count = |delimiter: u8| plain.iter().filter(|b| **b == delimiter).count();
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|d| count(*d)).unwrap_or(b',')
 }
 
