@@ -25,6 +25,7 @@ pub(super) enum Kind {
 const OTHERS: &[(&[&str], &str)] = &[
     (&["resultsPerPage", "vulnerabilities"], "an answer of the NVD's API 2.0, an advisory database"),
     (&["vulnerabilities/0/cve/id"], "an answer of the NVD's API 2.0, an advisory database"),
+    (&["cve/id"], "a record of the NVD (API 2.0), an advisory database"),
     (&["CVE_Items"], "a feed of the NVD in its old format, an advisory database"),
     (&["dataType", "cveMetadata"], "a CVE record (CVE JSON 5), of an advisory database"),
     (&["0/Vulnerability/NamespaceName"], "a list of distribution advisories, an advisory database"),

@@ -143,6 +143,14 @@ impl Feeds {
         Digest::of(lines.as_bytes())
     }
 
+    /// The digest that feeds in these files have, without reading what they say.
+    pub fn digest_of<P: AsRef<Path>>(paths: &[P]) -> Result<Digest, IntakeError> {
+        let digests = paths.iter().map(|path| json::read_file(path.as_ref()).map(|bytes| Digest::of(&bytes)));
+        let mut feeds = Self { digests: digests.collect::<Result<_, _>>()?, ..Self::default() };
+        feeds.digests.sort();
+        Ok(feeds.digest())
+    }
+
     /// A line each feed, with its version and day, for people.
     pub fn describe(&self) -> Vec<String> {
         let day = |time: Option<Timestamp>| {
@@ -153,19 +161,17 @@ impl Feeds {
             let version = kev.version.as_deref().unwrap_or("without a version");
             let (entries, ransomware) = (kev.entries.len(), kev.ransomware());
             let of = day(kev.released);
-            lines.push(format!(
-                "KEV catalogue {version} {of}: {entries} vulnerabilities, {ransomware} used by ransomware"
-            ));
+            lines.push(format!("KEV catalogue {version} {of}, CVEs: {entries}, used by ransomware: {ransomware}"));
         }
         if let Some(epss) = &self.epss {
             let model = epss.model.as_deref().unwrap_or("of an unknown model");
-            lines.push(format!("EPSS scores {model} {}: {} vulnerabilities", day(epss.scored), epss.scores.len()));
+            lines.push(format!("EPSS scores {model} {}, CVEs: {}", day(epss.scored), epss.scores.len()));
         }
         for table in &self.tables {
             let version = table.version.as_deref().unwrap_or_default();
             let points: Vec<&str> = table.points.iter().map(|point| point.name.as_str()).collect();
             let name = printable(&table.name, 100);
-            lines.push(format!("SSVC table {name} {version}: {} rows by {}", table.rows(), points.join(", ")));
+            lines.push(format!("SSVC table {name} {version}, rows: {}, by {}", table.rows(), points.join(", ")));
         }
         lines
     }

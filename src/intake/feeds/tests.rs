@@ -173,13 +173,15 @@ fn the_digest_is_of_the_files_and_not_of_their_order() {
     assert_eq!(digest(&[KEV, EPSS]), digest(&[EPSS, KEV]));
     assert_ne!(digest(&[KEV, EPSS]), digest(&[KEV]));
     assert_ne!(digest(&[KEV]), digest(&[&KEV.replace("Known", "known")]));
+    let (_folder, paths) = files(&[EPSS, KEV]);
+    assert_eq!(Feeds::digest_of(&paths).unwrap(), digest(&[KEV, EPSS]));
     let lines = read(&[KEV, EPSS, TABLE]).unwrap().describe();
     assert_eq!(
         lines,
         [
-            "KEV catalogue 2026.01.02 of 2026-01-02: 2 vulnerabilities, 1 used by ransomware",
-            "EPSS scores v2025.03.14 of 2026-01-02: 2 vulnerabilities",
-            "SSVC table Defer, Act 1.0.0: 6 rows by Exploitation, Automatable"
+            "KEV catalogue 2026.01.02 of 2026-01-02, CVEs: 2, used by ransomware: 1",
+            "EPSS scores v2025.03.14 of 2026-01-02, CVEs: 2",
+            "SSVC table Defer, Act 1.0.0, rows: 6, by Exploitation, Automatable"
         ]
     );
 }
