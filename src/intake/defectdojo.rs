@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use super::each::{self, Amount, Flag, Shape, Word};
 use super::error::IntakeError;
 use super::format::{Format, Input};
+use super::json::Root;
 use super::lenient::{Few, Text, otherwise};
 use super::reports::Report;
 use super::row::{self, MAX_ALIASES, Owner, Row, Sink, reason};
@@ -23,12 +24,22 @@ pub(super) const GENERIC: Format = Format {
     name: "defectdojo-generic",
     title: "DefectDojo's generic findings in JSON",
     scanner: SCANNER,
-    is: |peek| each::is_one(peek, SHAPES),
+    is: |peek| {
+        // Inspector's findings have a title too.
+        let is_other = peek.root().is_some_and(|root| root.has(&["findings/0/findingArn"]));
+        (each::is_one(peek, SHAPES) && !is_other) || peek.root().is_some_and(is_empty)
+    },
     read,
 };
 
 const SHAPES: &[Shape] =
     &[Shape { has: &["findings/0/title", "findings/0/severity", "findings/0/description"], rows: &["findings"] }];
+const EMPTY: &[Shape] = &[Shape { has: &["findings", "name"], rows: &["findings"] }];
+
+/// A test that has a name and found nothing.
+fn is_empty(root: &Root) -> bool {
+    matches!(root.at("findings"), Some(Root::List(None))) && root.has(&["name"])
+}
 
 #[derive(Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
@@ -207,7 +218,7 @@ fn take(raw: &RawFinding<'_>, input: &Input<'_>, report: &mut Report, sink: &mut
 }
 
 fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), IntakeError> {
-    each::each(input, SHAPES, |raw: Option<RawFinding<'_>>| match raw {
+    each::each(input, &[SHAPES, EMPTY].concat(), |raw: Option<RawFinding<'_>>| match raw {
         Some(raw) => take(&raw, input, report, sink),
         None => sink.leave_out(reason::MALFORMED, 1),
     })
@@ -253,6 +264,8 @@ mod tests {
         assert_eq!((report.format, report.read, report.findings[0].aliases.len()), ("defectdojo-generic", 3, 1));
         let options = ReadOptions { host: Some(HostName::new("db-1").unwrap()), ..ReadOptions::default() };
         assert_eq!(read_report("g", text.as_bytes(), &options).unwrap().read, 2);
+        let empty = read(r#"{"name": "n", "type": "t", "findings": []}"#);
+        assert_eq!((empty.format, empty.read), ("defectdojo-generic", 0));
     }
 
     #[test]

@@ -33,6 +33,7 @@ const OTHERS: &[(&[&str], &str)] = &[
     (&["0/fixed_in", "0/product"], "a list of Microsoft's advisories (MSRC), an advisory database"),
     (&["0/isEol", "0/eolFrom"], "a list of end-of-life dates"),
     (&["data/0/epss", "status"], "an answer of the EPSS API: the feed is the CSV file of all scores"),
+    (&["values", "schemaVersion", "definition"], "a decision point of SSVC by itself, and no table"),
     (&["@context", "statements"], "an OpenVEX document: name it in `vex:` of a policy"),
     (&["document", "vulnerabilities"], "a CSAF document: name it in `vex:` of a policy"),
     (&["id", "modified"], "an OSV record, of an advisory database"),
@@ -45,11 +46,10 @@ pub(super) fn detect(name: &str, peek: &Peek) -> Result<Kind, IntakeError> {
     if let Peek::Text(lines) = peek {
         let is_scored = lines.first().is_some_and(|line| line.trim_start_matches('#').starts_with("model_version"));
         let header = columns::header(peek);
-        let has_versions = lines.first().is_some_and(|line| line.to_lowercase().contains(" v"));
         match () {
             () if is_scored || columns::has(&header, &[&["cve"], &["epss"]]) => return Ok(Kind::Epss),
             () if columns::has(&header, &[&["cveID"], &["dateAdded"]]) => return Ok(Kind::KevTable),
-            () if header.first().is_some_and(|first| first == "row") && has_versions => {
+            () if header.len() > 2 && header[0] == "row" => {
                 return Ok(Kind::DecisionsTable);
             }
             () => {}

@@ -107,7 +107,7 @@ fn tables_decide_what_their_rows_say_and_no_more() {
         (TABLE.replace("5,active,yes,act", "5,active,no,defer"), "two outcomes"),
         (TABLE.replace("5,active,yes,act", "5,active"), "cells"),
         ("row,A v1,B v1\n".to_owned(), "no rows"),
-        ("row,A v1\n1,a\n".to_owned(), "columns"),
+        (format!("row{}\n", ",A v1".repeat(40)), "columns"),
         (json.replace("\"E\": \"A\"", "\"E\": \"X\""), "`X` is no value"),
         (json.replace("\"outcome\": \"o\"", "\"outcome\": \"p\""), "no decision point"),
     ] {
