@@ -41,25 +41,40 @@ pub(super) fn each<'de, T: Deserialize<'de>>(
     shapes: &[Shape],
     mut take: impl FnMut(Option<T>),
 ) -> Result<(), IntakeError> {
-    let first = serde_json::Deserializer::from_slice(input.bytes).into_iter::<Root>().next();
-    let root = match first {
+    let bytes = input.bytes.trim_ascii_end();
+    let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<Root>();
+    let root = match documents.next() {
         Some(Ok(root)) => root,
         // The usual reader says best what is wrong.
         _ => json::parse(input.name, input.bytes)?,
     };
+    let (mut start, mut end) = (0, documents.byte_offset());
     let Some(shape) = shape_of(&root, shapes) else {
         let message = format!("{}: not of the shape that this format has", root.describe());
         return Err(IntakeError::new("invalid-report", input.name, message)
             .help("leave out `--from`, so that the content says which format it is"));
     };
     drop(root);
+    // A reader of the rest knows its own places only.
+    let explain = |error: &serde_json::Error, start: usize| {
+        let explained = json::explain(input.name, error);
+        let (line, column) = json::place(bytes, start);
+        match explained.place {
+            Some((1, within)) => explained.at(line, column + within - 1),
+            Some((below, within)) => explained.at(line + below - 1, within),
+            None => explained,
+        }
+    };
     let mut rows = 0;
-    let mut documents = serde_json::Deserializer::from_slice(input.bytes);
     loop {
         let walk = Walk { path: shape.rows, take: &mut take, rows: &mut rows, row: PhantomData };
-        walk.deserialize(&mut documents).map_err(|error| json::explain(input.name, &error))?;
-        if documents.end().is_ok() {
-            return Ok(());
+        let mut document = serde_json::Deserializer::from_slice(&bytes[start..end]);
+        walk.deserialize(&mut document).map_err(|error| explain(&error, start))?;
+        let mut rest = serde_json::Deserializer::from_slice(&bytes[end..]).into_iter::<IgnoredAny>();
+        match rest.next() {
+            None => return Ok(()),
+            Some(Err(error)) => return Err(explain(&error, end)),
+            Some(Ok(_)) => (start, end) = (end, end + rest.byte_offset()),
         }
     }
 }
@@ -376,13 +391,14 @@ mod tests {
     #[test]
     fn what_is_broken_is_told_with_its_place() {
         for (text, code, place) in [
-            ("{\"p\": {\"q\": 7}}", "invalid-report", (1, 14)),
-            ("{\"p\": {\"q\": [{\"a\"", "invalid-json", (1, 18)),
+            ("{\"p\": {\"q\": 7}}", "invalid-report", (1, 13)),
+            ("{\"p\": {\"q\": []}}\n{\"p\": {\"q\": 7}}", "invalid-report", (2, 13)),
+            ("{\"p\": {\"q\": [{\"a\"", "invalid-json", (1, 17)),
             ("{\"a\": 1}\n{\"a\" 2}", "invalid-json", (2, 6)),
             ("", "invalid-json", (1, 1)),
         ] {
             let error = read(text).unwrap_err();
-            assert_eq!((error.code, error.place.unwrap().0), (code, place.0), "{text}: {error}");
+            assert_eq!((error.code, error.place.unwrap()), (code, place), "{text}: {error}");
         }
     }
 
