@@ -135,6 +135,9 @@ pub struct Findings {
     /// Read the reports as this format, whatever their content looks like
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
+    /// Feed that findings are enriched with: KEV catalogue, EPSS scores, SSVC decision table
+    #[arg(long = "feed", value_name = "FILE", num_args = 1..)]
+    pub feeds: Vec<PathBuf>,
     /// List the formats that are read
     #[arg(long)]
     pub formats: bool,
@@ -319,6 +322,9 @@ pub struct Plan {
     /// Read the reports as this format, whatever their content looks like
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
+    /// Feed that findings are enriched with: KEV catalogue, EPSS scores, SSVC decision table
+    #[arg(long = "feed", value_name = "FILE", num_args = 1..)]
+    pub feeds: Vec<PathBuf>,
     /// Playbooks beside the shipped ones
     #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
     pub playbooks: Vec<PathBuf>,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostics;
-use crate::intake::{IntakeError, ReadOptions, Report, Reports, read_report_file, report_formats};
+use crate::intake::{Feeds, IntakeError, ReadOptions, Report, Reports, read_report_file, report_formats};
 use crate::model::{AssetName, Finding, HostName, Severity};
 use crate::report::FindingsView;
 
@@ -21,6 +21,12 @@ pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandErro
         return printer.data(&report_formats().map(line).collect::<String>()).map(|()| Exit::Ok);
     }
     let mut reports = read_reports(&args.reports, args.from.as_deref())?;
+    let feeds = read_feeds(&args.feeds)?;
+    printer.diagnostics(feeds.warnings());
+    for line in feeds.describe() {
+        printer.talk(format!("feed: {line}"));
+    }
+    reports.findings.iter_mut().for_each(|finding| feeds.enrich(finding));
     if !args.inventory.is_empty() {
         reports = on_hosts(args, reports, printer)?;
     }
@@ -74,6 +80,11 @@ pub(super) fn read_reports(arguments: &[String], format: Option<&str>) -> Result
         return Ok(Reports::join(reports));
     }
     Err(CommandError::invalid(problems.into_iter().map(Into::into).collect()))
+}
+
+/// Reads feeds; all problems of all files at once.
+pub(super) fn read_feeds(paths: &[PathBuf]) -> Result<Feeds, CommandError> {
+    Feeds::read(paths).map_err(|problems| CommandError::invalid(problems.into_iter().map(Into::into).collect()))
 }
 
 /// `HOST=PATH` where the part before `=` is a host name and no file has the whole name.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostics;
-use crate::intake::Inventory;
+use crate::intake::{Feeds, Inventory};
 use crate::model::{Finding, HostName, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
@@ -17,7 +17,7 @@ use crate::report::plan_table;
 use super::args::{self, Format};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::findings::{read_reports, split};
+use super::findings::{read_feeds, read_reports, split};
 use super::inputs::{
     file_digest, input_ref, judge, load_playbooks, load_policy, match_findings, read_inventory, settle,
 };
@@ -36,8 +36,17 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
             None
         }
     };
+    let feeds = match read_feeds(&args.feeds) {
+        Ok(feeds) => feeds,
+        Err(error) => {
+            error.diagnostics.into_iter().for_each(|d| diagnostics.push(d));
+            Feeds::default()
+        }
+    };
+    feeds.warnings().iter().for_each(|warning| diagnostics.push(warning.clone()));
     let mut findings = Vec::new();
-    if let (Some(inventory), Some(reports)) = (&mut inventory, reports) {
+    if let (Some(inventory), Some(mut reports)) = (&mut inventory, reports) {
+        reports.findings.iter_mut().for_each(|finding| feeds.enrich(finding));
         findings = match_findings(inventory, reports, &mut diagnostics);
     }
     if let (Some(policy), Some(inventory)) = (&policy, &inventory) {
@@ -55,7 +64,13 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
         return Err(CommandError::new(Exit::InvalidInput, "policies or inventory cannot be read"));
     };
     let report_paths: Vec<PathBuf> = args.reports.iter().map(|r| PathBuf::from(split(r).1)).collect();
-    let inputs = inputs(&args.policies, &policy, &args.inventory, &inventory, &report_paths, &playbooks)?;
+    let mut inputs = inputs(&args.policies, &policy, &args.inventory, &inventory, &report_paths, &playbooks)?;
+    if !args.feeds.is_empty() {
+        inputs.insert("feeds".to_owned(), input_ref(&args.feeds, feeds.digest()));
+    }
+    for line in feeds.describe() {
+        printer.talk(format!("feed: {line}"));
+    }
     let plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs)?;
     let id = save(&plan, &args.output)?;
     match args.format {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
 use crate::engine::StepExecutor;
+use crate::intake::Feeds;
 use crate::model::Digest;
 use crate::plan::Plan;
 use crate::run::RemoteExecutor;
@@ -31,6 +32,9 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
             let policy = load_policy(paths, &mut diagnostics);
             policy.map(|p| p.digest()).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
         })?;
+        if let Some(line) = moved_feeds(&plan) {
+            printer.talk(line);
+        }
     }
     approved(&plan)?;
     if plan.hosts.is_empty() {
@@ -85,6 +89,18 @@ fn finish(driven: &Driven, plan: &Plan, html: Option<&Path>, printer: Printer) -
         printer.talk(format!("campaign {} is paused; go on with: switchback resume {0}", driven.status.campaign));
     }
     Ok(exit)
+}
+
+/// Says that the feeds have moved since the plan was made. New ones come every day, and an approved plan does not
+/// become wrong by them: it is run, and people see that a new plan could put other findings first.
+fn moved_feeds(plan: &Plan) -> Option<String> {
+    let recorded = plan.inputs.get("feeds")?;
+    let was = recorded.digest.short();
+    match Feeds::digest_of(&recorded.paths) {
+        Ok(now) if now == recorded.digest => None,
+        Ok(now) => Some(format!("note: the feeds had digest {was} when the plan was made, now it is {}", now.short())),
+        Err(error) => Some(format!("note: cannot compare the plan with its feeds (digest {was}): {error}")),
+    }
 }
 
 /// Refuses a plan whose input is not what it was when the plan was made; what cannot be compared blocks too.

@@ -27,6 +27,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A more urgent priority has a later deadline than a less urgent one. The deadlines of critical, high, medium and low must not fall in this order.",
     ),
     (
+        "duplicate-feed",
+        "Two feeds of one kind are given: two KEV catalogues, or two files of EPSS scores. Which of them counts is not guessed. Give the newest one only.",
+    ),
+    (
         "duplicate-host",
         "Two hosts of the inventory have the same name. Hosts are known by their names in plans and journals. Rename or remove one.",
     ),
@@ -68,6 +72,15 @@ pub const CODES: &[(&str, &str)] = &[
         "expired-exception",
         "The date of an exception has passed, so that it no longer applies. Take it out, or give it another date if its reason still holds.",
     ),
+    (
+        "feed-count-mismatch",
+        "The KEV catalogue says that it has another number of entries than it has. It may have been cut off, or be a sample. What is missing in it is not taken for exploited.",
+    ),
+    (
+        "feed-rows-left-out",
+        "Rows of a feed name no vulnerability, name one twice, or have a score that is none. The other rows count.",
+    ),
+    ("feed-without-date", "A feed does not say of which day it is, so that nobody can see how old it is."),
     ("file-too-large", "A file is larger than its kind may be. Split it, one file a host."),
     (
         "glued-tag",
@@ -78,6 +91,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "ignored-variable",
         "A variable of an Ansible inventory changes how hosts are reached in a way that is not supported; it is left out.",
+    ),
+    (
+        "incomplete-decision-table",
+        "Some combinations of answers have no row in a decision table of SSVC. For these it decides nothing.",
     ),
     (
         "invalid-amount",
@@ -93,6 +110,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The length of a window could not be read, is zero, negative or longer than 31 days. Write whole numbers with d, h, m or s, such as 4h30m.",
     ),
     ("invalid-fact", "A fact is not written as STEP.KEY, or is not one that an earlier step reports."),
+    (
+        "invalid-feed",
+        "A feed has another header or other fields than its kind has, a decision table contradicts itself, or no row of it can be used. Take the file as it is published.",
+    ),
     ("invalid-group-name", "The name of a group has characters that names may not have."),
     (
         "invalid-host-name",
@@ -265,6 +286,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("unfinished-tag", "A template tag or a quote is not closed."),
     ("unknown-builtin", "There is no built-in script of this name."),
     ("unknown-campaign", "The state folder has no campaign of this name. `switchback status` lists those it has."),
+    (
+        "unknown-feed",
+        "The file is no feed that is known here. Feeds are the KEV catalogue, the EPSS scores and decision tables of SSVC. Advisory databases (NVD, OSV, CVE records, distributions) are none: scanners compare packages with them.",
+    ),
     (
         "unknown-host",
         "A report speaks of hosts that are not in the inventory. Add them there as host, address or alias, or say which host the report is about.",

@@ -5,8 +5,9 @@ use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
 use super::{
-    anchore, cargo_audit, clair, composer_audit, cyclonedx_json, dependency_track, github_alerts, gitlab, govulncheck,
-    grype, harbor, native, npm_audit, osv_scanner, pip_audit, sarif, snyk, trivy, trivy_operator, vuls,
+    anchore, asff, cargo_audit, clair, composer_audit, cyberwatch, cyclonedx_json, defectdojo, defender,
+    dependency_track, gcloud, github_alerts, gitlab, govulncheck, grype, harbor, huawei_hss, inspector, native,
+    npm_audit, osv_scanner, pip_audit, sarif, satellite, snyk, trivy, trivy_operator, twistlock, vuls, wazuh,
 };
 use crate::model::HostName;
 
@@ -64,6 +65,19 @@ pub(super) const FORMATS: &[&Format] = &[
     &sarif::REPORT,
     &snyk::REPORT,
     &vuls::REPORT,
+    &wazuh::API,
+    &wazuh::INDEXER,
+    &defender::JSON,
+    &defender::CSV,
+    &inspector::FINDINGS,
+    &asff::FINDINGS,
+    &satellite::ERRATA,
+    &huawei_hss::ANSWERS,
+    &huawei_hss::EXPORT,
+    &twistlock::RESULTS,
+    &cyberwatch::EXPORT,
+    &gcloud::OCCURRENCES,
+    &defectdojo::GENERIC,
 ];
 
 /// The names and titles of all formats, for help and documentation.
@@ -102,7 +116,39 @@ fn other_tool(peek: &Peek) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    #![expect(clippy::print_stderr, reason = "a skipped test says so")]
     use super::*;
+
+    /// All files below a folder.
+    fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path, found) } else { found.push(path) }
+        }
+    }
+
+    #[test]
+    fn no_file_of_others_is_of_two_formats() {
+        let beside = || std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus"));
+        let folder = crate::env::var("SWITCHBACK_CORPUS").map_or_else(beside, Into::into).join("scanners");
+        if !folder.is_dir() {
+            eprintln!("SKIPPED: no reports at {}; set SWITCHBACK_CORPUS", folder.display());
+            return;
+        }
+        let mut found = Vec::new();
+        files(&folder, &mut found);
+        let mut known = 0;
+        for path in found {
+            let bytes = std::fs::read(&path).unwrap();
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+            let Ok(peek) = Peek::at("f", bytes) else { continue };
+            let names: Vec<_> = FORMATS.iter().filter(|format| (format.is)(&peek)).map(|format| format.name).collect();
+            assert!(names.len() < 2, "{}: {names:?}", path.display());
+            known += names.len();
+        }
+        assert!(known > 40, "{known} reports");
+    }
 
     #[test]
     fn names_are_unique_and_kebab_case() {

@@ -27,6 +27,8 @@ pub(super) mod reason {
     pub(in crate::intake) const SUPPRESSED: &str = "suppressed-by-scanner";
     /// It is vulnerable only through another package, which has a row of its own.
     pub(in crate::intake) const THROUGH_DEPENDENCY: &str = "caused-by-dependency";
+    /// More packages or hosts in one row than are kept.
+    pub(in crate::intake) const TOO_MANY: &str = "too-many-packages";
     pub(in crate::intake) const UNSAFE_ID: &str = "unsafe-vulnerability-id";
     pub(in crate::intake) const UNSAFE_PACKAGE: &str = "unsafe-package-name";
     pub(in crate::intake) const UNSAFE_VERSION: &str = "unsafe-version";

@@ -214,6 +214,11 @@ impl<'de, R: Deserialize<'de> + Check> Deserialize<'de> for Rows<R> {
 }
 
 impl<R> Rows<R> {
+    /// The rows that are fine, for what only their surroundings say of them.
+    pub(super) fn checked(&mut self) -> &mut [Row] {
+        &mut self.rows
+    }
+
     pub(super) fn pour<'o>(self, sink: &mut Sink, owner: impl Fn(&Row) -> Owner<'o>) {
         for (why, rows) in self.left_out {
             sink.leave_out(why, rows);

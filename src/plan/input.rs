@@ -24,7 +24,7 @@ pub struct PlanInput<'a> {
     pub as_of: Timestamp,
     /// Recorded in the plan; whatever chooses at random while the plan runs starts from it.
     pub seed: u64,
-    /// Where it all came from, by role (`policies`, `inventory`, `reports`, `playbooks`).
+    /// Where it all came from, by role (`policies`, `inventory`, `reports`, `playbooks`, `feeds`).
     pub inputs: BTreeMap<String, InputRef>,
     /// How far ahead windows are resolved.
     pub horizon: TimeSpan,

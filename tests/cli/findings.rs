@@ -163,3 +163,53 @@ fn a_depth_bomb_is_an_error() {
     error: 1 error in the input; nothing was done
     ");
 }
+
+#[test]
+fn feeds_enrich_findings_and_say_how_old_they_are() {
+    let world = World::new();
+    world.example("first-plan");
+    let kev = json!({"catalogVersion": "2026.11.20", "dateReleased": "2026-11-20T00:00:00Z", "count": 1,
+        "vulnerabilities": [{"cveID": "CVE-2024-5535", "dateAdded": "2026-11-20"}]});
+    world.write("kev.json", &kev.to_string());
+    world.write("epss.csv", "#model_version:v2025.03.14\ncve,epss,percentile\nCVE-2024-5535,0.5,0.9\n");
+    let args = ["findings", "-f", "web-2=reports/web-2.trivy.json", "--feed", "kev.json", "epss.csv"];
+    let ran = world.run(&args);
+    insta::assert_snapshot!(ran.stderr, @r"
+    feed-without-date
+
+      ⚠ epss.csv: the feed does not say of which day it is
+      help: its age is not known; take the file as it is published
+
+    feed: KEV catalogue 2026.11.20 of 2026-11-20, CVEs: 1, used by ransomware: 0
+    feed: EPSS scores v2025.03.14 of an unknown day, CVEs: 1
+    ");
+    let ran = world.run(&[&args[..], &["--format", "json"]].concat());
+    let value = ran.json();
+    conforms("findings", &value);
+    let findings = value["findings"].as_array().unwrap();
+    let exploited: Vec<_> = findings.iter().filter(|finding| finding["kev"] == json!(true)).collect();
+    assert_eq!(exploited.len(), 2, "{value}");
+    assert!(exploited.iter().all(|finding| finding["epss"] == json!(0.5)), "{value}");
+    world.write("nvd.json", r#"{"format": "NVD_CVE", "resultsPerPage": 0, "vulnerabilities": []}"#);
+    let ran = world.refused(
+        3,
+        &["findings", "-f", "web-2=reports/web-2.trivy.json", "--feed", "nvd.json", "kev.json", "kev.json"],
+    );
+    insta::assert_snapshot!(ran.show(), @r"
+    exit: 3
+    ----- stderr
+    unknown-feed
+
+      × nvd.json: the file is an answer of the NVD's API 2.0, an advisory database; it is no feed that
+      │ raises or lowers priorities
+      help: feeds are the KEV catalogue (JSON, CSV), the EPSS scores (CSV) and SSVC decision tables
+            (JSON, CSV)
+
+    duplicate-feed
+
+      × kev.json: there is another KEV catalogue already
+      help: give the newest one only
+
+    error: 2 errors in the input; nothing was done
+    ");
+}

@@ -35,6 +35,39 @@ fn a_plan_made_from_another_inventory_or_policy_is_stale() {
 }
 
 #[test]
+fn feeds_that_moved_are_shown_and_do_not_block() {
+    let world = World::new();
+    world.example("first-plan");
+    let epss = "#model_version:v1,score_date:2026-11-20T00:00:00+0000\ncve,epss\nCVE-2024-5535,0.5\n";
+    world.write("epss.csv", epss);
+    world.write("nothing.json", "{}");
+    let args = "plan -p policies -i inventory.yaml -f web-1=nothing.json --feed epss.csv --as-of 2026-11-23T12:00:00Z -o plan.json";
+    let ran = world.run(&args.split(' ').collect::<Vec<_>>());
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+    assert!(ran.stderr.contains("feed: EPSS scores v1 of 2026-11-20, CVEs: 1"), "{}", ran.show());
+    let run = || world.run(&["run", "plan.json"]);
+    insta::assert_snapshot!(run().show(), @r"
+    exit: 0
+    ----- stderr
+    the plan touches no host: nothing to do
+    ");
+    world.write("epss.csv", &epss.replace("0.5", "0.6"));
+    insta::assert_snapshot!(run().show(), @r"
+    exit: 0
+    ----- stderr
+    note: the feeds had digest [DIGEST] when the plan was made, now it is [DIGEST]
+    the plan touches no host: nothing to do
+    ");
+    std::fs::remove_file(world.path().join("epss.csv")).unwrap();
+    insta::assert_snapshot!(run().show(), @r"
+    exit: 0
+    ----- stderr
+    note: cannot compare the plan with its feeds (digest [DIGEST]): epss.csv: cannot be read: No such file or directory (os error 2) [unreadable-file]
+    the plan touches no host: nothing to do
+    ");
+}
+
+#[test]
 fn missing_inputs_block() {
     let world = World::first_plan();
     std::fs::remove_file(world.path().join("inventory.yaml")).unwrap();
