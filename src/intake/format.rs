@@ -4,7 +4,7 @@ use super::error::IntakeError;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
-use super::{native, trivy, trivy_operator};
+use super::{native, nessus, nessus_csv, trivy, trivy_operator};
 use crate::model::HostName;
 
 /// A report to be read.
@@ -34,8 +34,15 @@ pub(super) struct Format {
 }
 
 /// All formats. No file is of two of them; the first that recognises it reads it.
-pub(super) const FORMATS: &[&Format] =
-    &[&native::REPORT, &trivy::ARTIFACT, &trivy::CLUSTER, &trivy::LEGACY, &trivy_operator::RESOURCES];
+pub(super) const FORMATS: &[&Format] = &[
+    &native::REPORT,
+    &trivy::ARTIFACT,
+    &trivy::CLUSTER,
+    &trivy::LEGACY,
+    &trivy_operator::RESOURCES,
+    &nessus::XML,
+    &nessus_csv::TABLE,
+];
 
 /// The names and titles of all formats, for help and documentation.
 pub fn report_formats() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -4,19 +4,26 @@ mod ansible;
 mod apt;
 mod error;
 mod format;
+mod identity;
 mod inventory;
 mod inventory_native;
 mod json;
 mod lenient;
 mod native;
+mod nessus;
+mod nessus_csv;
+mod nessus_output;
 mod peek;
+mod prose;
 mod reports;
 mod row;
 mod settings;
+mod table;
 #[cfg(test)]
 mod tests;
 mod trivy;
 mod trivy_operator;
+mod xml;
 
 pub use ansible::expand_host_entry;
 pub use apt::{ScanError, parse_scan, scan_script};

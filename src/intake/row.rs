@@ -13,10 +13,14 @@ use super::lenient::Text;
 
 /// Why a row was left out. Kebab-case, documented, stable.
 pub(super) mod reason {
+    pub(in crate::intake) const CLOSED: &str = "closed";
     pub(in crate::intake) const DUPLICATE: &str = "duplicate";
     pub(in crate::intake) const MALFORMED: &str = "malformed-row";
     pub(in crate::intake) const NO_ID: &str = "missing-vulnerability-id";
     pub(in crate::intake) const NO_PACKAGE: &str = "missing-package-name";
+    pub(in crate::intake) const RAGGED: &str = "ragged-row";
+    pub(in crate::intake) const RISK_ACCEPTED: &str = "risk-accepted";
+    pub(in crate::intake) const SUPPRESSED: &str = "suppressed-by-scanner";
     pub(in crate::intake) const UNSAFE_ID: &str = "unsafe-vulnerability-id";
     pub(in crate::intake) const UNSAFE_PACKAGE: &str = "unsafe-package-name";
     pub(in crate::intake) const UNSAFE_VERSION: &str = "unsafe-version";
