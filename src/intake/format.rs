@@ -4,7 +4,7 @@ use super::error::IntakeError;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
-use super::{native, nessus, nessus_csv, trivy, trivy_operator};
+use super::{native, nessus, nessus_csv, openscap, openvas, qualys, qualys_csv, trivy, trivy_operator};
 use crate::model::HostName;
 
 /// A report to be read.
@@ -42,6 +42,15 @@ pub(super) const FORMATS: &[&Format] = &[
     &trivy_operator::RESOURCES,
     &nessus::XML,
     &nessus_csv::TABLE,
+    &qualys::ASSETS,
+    &qualys::SCAN,
+    &qualys::DETECTIONS,
+    &qualys_csv::TABLE,
+    &openvas::XML,
+    &openvas::TABLE,
+    &openscap::XCCDF,
+    &openscap::ARF,
+    &openscap::OVAL,
 ];
 
 /// The names and titles of all formats, for help and documentation.

@@ -54,6 +54,13 @@ impl Identity {
         self.about.os.as_ref()
     }
 
+    /// Puts the host into the report where it has a name: one without any finding.
+    pub(super) fn settle_unless_unnamed(&mut self, input: &Input<'_>, report: &mut Report) {
+        if !self.names.is_empty() {
+            std::mem::take(self).settle(input, report);
+        }
+    }
+
     /// Puts the host into the report, under the name that the user gives or else its best one.
     pub(super) fn settle(self, input: &Input<'_>, report: &mut Report) -> AssetName {
         let best = || self.names.iter().find(|name| name.as_str().parse::<IpAddr>().is_err() && !is_id(name.as_str()));

@@ -208,7 +208,7 @@ impl Plugin<'_> {
             sink.leave_out(if self.id.is_empty() { row::reason::NO_ID } else { row::reason::UNSAFE_ID }, 1);
             return;
         };
-        let (kind, ecosystem) = self.classify(os);
+        let (kind, ecosystem) = classify(self.family, &self.name, !self.kbs.is_empty(), os);
         let output = nessus_output::read(self.output, ecosystem);
         let mut kbs = self.kbs;
         if kind == VulnerabilityType::Windows {
@@ -266,48 +266,48 @@ impl Plugin<'_> {
             sink.add(row.into_finding(Owner { asset, kind, ecosystem, location, scanner: SCANNER }));
         }
     }
+}
 
-    /// Whose fix it is, and how packages are written.
-    fn classify(&self, os: Option<&Os>) -> (VulnerabilityType, &'static str) {
-        const NOT_LINUX: [&str; 11] = [
-            "AIX",
-            "FreeBSD",
-            "HP-UX",
-            "Junos",
-            "MacOS X",
-            "OpenBSD",
-            "Palo Alto",
-            "Solaris",
-            "VMware ESX",
-            "F5 Networks",
-            "Citrix XenServer",
-        ];
-        if let Some(system) = self.family.strip_suffix(" Local Security Checks") {
-            if NOT_LINUX.iter().any(|other| system.starts_with(other)) {
-                return (VulnerabilityType::Application, "unknown");
-            }
-            let by_name = prose::os(system);
-            return match prose::ecosystem(by_name.as_ref().or(os)) {
-                "unknown" if !matches!(system, "Gentoo" | "Slackware") => (VulnerabilityType::Linux, "rpm"),
-                ecosystem => (VulnerabilityType::Linux, ecosystem),
-            };
+/// Whose fix it is, and how packages are written: by the family and name that a plugin has.
+pub(super) fn classify(family: &str, name: &str, has_kbs: bool, os: Option<&Os>) -> (VulnerabilityType, &'static str) {
+    const NOT_LINUX: [&str; 11] = [
+        "AIX",
+        "FreeBSD",
+        "HP-UX",
+        "Junos",
+        "MacOS X",
+        "OpenBSD",
+        "Palo Alto",
+        "Solaris",
+        "VMware ESX",
+        "F5 Networks",
+        "Citrix XenServer",
+    ];
+    if let Some(system) = family.strip_suffix(" Local Security Checks") {
+        if NOT_LINUX.iter().any(|other| system.eq_ignore_ascii_case(other) || system.starts_with(other)) {
+            return (VulnerabilityType::Application, "unknown");
         }
-        if self.name.starts_with("Linux Distros Unpatched") {
-            return (VulnerabilityType::Linux, prose::ecosystem(os));
-        }
-        if prose::is_web_cms(&self.name) {
-            return (VulnerabilityType::WebCms, "unknown");
-        }
-        let of_windows = self.family.starts_with("Windows") || os.is_some_and(|os| os.family == "windows");
-        let of_microsoft = self.family.contains("Microsoft Bulletins")
-            || !self.kbs.is_empty()
-            || !prose::kbs(&self.name).is_empty()
-            || ["Microsoft ", "Windows ", "MS"].iter().any(|start| self.name.starts_with(start));
-        if of_windows && of_microsoft {
-            return (VulnerabilityType::Windows, "windows");
-        }
-        (VulnerabilityType::Application, "unknown")
+        let by_name = prose::os(system);
+        return match prose::ecosystem(by_name.as_ref().or(os)) {
+            "unknown" if !matches!(system, "Gentoo" | "Slackware") => (VulnerabilityType::Linux, "rpm"),
+            ecosystem => (VulnerabilityType::Linux, ecosystem),
+        };
     }
+    if name.starts_with("Linux Distros Unpatched") {
+        return (VulnerabilityType::Linux, prose::ecosystem(os));
+    }
+    if prose::is_web_cms(name) {
+        return (VulnerabilityType::WebCms, "unknown");
+    }
+    let of_windows = family.starts_with("Windows") || os.is_some_and(|os| os.family == "windows");
+    let of_microsoft = family.contains("Microsoft Bulletins")
+        || has_kbs
+        || !prose::kbs(name).is_empty()
+        || ["Microsoft ", "Windows ", "MS"].iter().any(|start| name.starts_with(start));
+    if of_windows && of_microsoft {
+        return (VulnerabilityType::Windows, "windows");
+    }
+    (VulnerabilityType::Application, "unknown")
 }
 
 /// The application that the CPEs are about, where they are about one.

@@ -1,4 +1,4 @@
-//! What a Nessus plugin found, in its own words: `Remote package installed : x-1.2`, `Fixed version : 1.3`.
+//! What a plugin of Nessus or OpenVAS found, in its own words: `Remote package installed : x-1.2`, `Fixed version: 1.3`.
 
 use super::prose;
 use crate::model::{PackageName, PackageVersion, VulnerabilityId};
@@ -36,6 +36,10 @@ pub(super) fn read(output: &str, ecosystem: &str) -> Output {
                 found.keep(std::mem::take(&mut place));
                 place = Place { package, installed: version, ..Place::default() };
             }
+            "vulnerable package" => {
+                found.keep(std::mem::take(&mut place));
+                place.package = PackageName::new(value).ok();
+            }
             "fixed package" | "should be" => {
                 let name = place.package.as_ref().map_or("", PackageName::as_str);
                 place.fixed.extend(fixed(value, name, ecosystem));
@@ -44,9 +48,13 @@ pub(super) fn read(output: &str, ecosystem: &str) -> Output {
                 if place.installed.is_some() {
                     found.keep(std::mem::take(&mut place));
                 }
-                place.installed = first_version(value);
+                place.installed = first_version(without_name(value, &place));
             }
-            "fixed version" | "fixed versions" | "fix" => place.fixed.extend(prose::versions(value)),
+            "fixed version" | "fixed versions" | "fix" => {
+                let versions = prose::versions(without_name(value, &place));
+                place.fixed.extend(versions);
+            }
+            "path / port" => place.path = Some(value.to_owned()).filter(|path| !path.is_empty()),
             "path" | "file" | "install path" | "url" => {
                 if place != Place::default() {
                     found.keep(std::mem::take(&mut place));
@@ -72,6 +80,14 @@ impl Output {
             self.places.push(place);
         }
     }
+}
+
+/// OpenVAS writes `openssl-1.0.1e-2` and `>=openssl-1.0.1e-3`.
+fn without_name<'v>(value: &'v str, place: &Place) -> &'v str {
+    let bare = value.trim_start_matches(['>', '<', '=']).trim_start();
+    let name = place.package.as_ref().map_or("", PackageName::as_str);
+    let rest = bare.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+    rest.filter(|_| !name.is_empty()).unwrap_or(value)
 }
 
 fn first_version(text: &str) -> Option<PackageVersion> {
@@ -162,6 +178,11 @@ mod tests {
             shown(output, "unknown"),
             ["- 6.1.36 -> 6.1.42,7.0.6 at C:\\Program Files\\A\\", "- 6.1.35 -> 6.1.42 at D:\\A"]
         );
+        let openvas = "Vulnerable package: libc6\nInstalled version:  libc6-2.19-18\nFixed version:    >=libc6-2.19-18+deb8u1\n\nVulnerable \
+                       package: x\nInstalled version:  x-1\nFixed version:    >=x-2";
+        assert_eq!(shown(openvas, "deb"), ["libc6 2.19-18 -> 2.19-18+deb8u1 at -", "x 1 -> 2 at -"]);
+        let openvas = "Installed version: 1.2.3\nFixed version:     1.2.4\nInstallation\npath / port:       /usr/x";
+        assert_eq!(shown(openvas, "unknown"), ["- 1.2.3 -> 1.2.4 at /usr/x"]);
         let url = "URL : http://h:8080/ (8.2.18 under X-Powered-By: PHP/8.2.18)\n  Installed version : 8.2.18\n  Fixed version : 8.2.20";
         assert_eq!(shown(url, "unknown"), ["- 8.2.18 -> 8.2.20 at http://h:8080/"]);
     }

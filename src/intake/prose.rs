@@ -78,7 +78,8 @@ pub(super) fn advisories(text: &str) -> Vec<VulnerabilityId> {
         "ASA-",
         "SSA-",
     ];
-    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | ',' | ';' | '"' | '\''));
+    let words =
+        text.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | ',' | ';' | '"' | '\'' | '/'));
     let words = words.map(|word| word.trim_matches(['.', ':']));
     let known = |word: &&str| {
         let mark = MARKS.iter().find(|mark| word.starts_with(**mark));

@@ -16,6 +16,7 @@ pub(super) mod reason {
     pub(in crate::intake) const CLOSED: &str = "closed";
     pub(in crate::intake) const DUPLICATE: &str = "duplicate";
     pub(in crate::intake) const MALFORMED: &str = "malformed-row";
+    pub(in crate::intake) const NOT_EVALUATED: &str = "not-evaluated";
     pub(in crate::intake) const NO_ID: &str = "missing-vulnerability-id";
     pub(in crate::intake) const NO_PACKAGE: &str = "missing-package-name";
     pub(in crate::intake) const RAGGED: &str = "ragged-row";
