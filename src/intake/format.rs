@@ -4,7 +4,10 @@ use super::error::IntakeError;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
-use super::{native, nessus, nessus_csv, openscap, openvas, qualys, qualys_csv, trivy, trivy_operator};
+use super::{
+    container_csv, cyclonedx_xml, native, nessus, nessus_csv, nexpose, openscap, openvas, prisma, qualys, qualys_csv,
+    trivy, trivy_operator,
+};
 use crate::model::HostName;
 
 /// A report to be read.
@@ -51,6 +54,11 @@ pub(super) const FORMATS: &[&Format] = &[
     &openscap::XCCDF,
     &openscap::ARF,
     &openscap::OVAL,
+    &cyclonedx_xml::BOM,
+    &prisma::TABLE,
+    &container_csv::SYSDIG,
+    &container_csv::DEEPFENCE,
+    &nexpose::XML,
 ];
 
 /// The names and titles of all formats, for help and documentation.

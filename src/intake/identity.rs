@@ -61,11 +61,22 @@ impl Identity {
         }
     }
 
+    /// Puts a thing that is no host into the report, under its one name.
+    pub(super) fn settle_as(mut self, name: Option<AssetName>, input: &Input<'_>, report: &mut Report) -> AssetName {
+        let name = given_asset(input.given).or(name).unwrap_or_else(unnamed);
+        self.names.clear();
+        self.put(name, report)
+    }
+
     /// Puts the host into the report, under the name that the user gives or else its best one.
     pub(super) fn settle(self, input: &Input<'_>, report: &mut Report) -> AssetName {
         let best = || self.names.iter().find(|name| name.as_str().parse::<IpAddr>().is_err() && !is_id(name.as_str()));
         let name =
             given_asset(input.given).or_else(|| best().or_else(|| self.names.first()).cloned()).unwrap_or_else(unnamed);
+        self.put(name, report)
+    }
+
+    fn put(self, name: AssetName, report: &mut Report) -> AssetName {
         let asset = report.assets.entry(name.clone()).or_default();
         for other in &self.names {
             // The short name of an FQDN.

@@ -2,6 +2,8 @@
 
 mod ansible;
 mod apt;
+mod container_csv;
+mod cyclonedx_xml;
 mod error;
 mod format;
 mod identity;
@@ -13,9 +15,11 @@ mod native;
 mod nessus;
 mod nessus_csv;
 mod nessus_output;
+mod nexpose;
 mod openscap;
 mod openvas;
 mod peek;
+mod prisma;
 mod prose;
 mod qualys;
 mod qualys_csv;

@@ -419,3 +419,136 @@ fn named_in(title: &str) -> Option<PackageName> {
     let (name, _) = rest.split_once(" security")?;
     (prose::advisories(advisory).len() == 1 && !name.contains(' ')).then(|| PackageName::new(name).ok()).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    use super::super::reports::{ReadOptions, read_report};
+    use super::*;
+
+    const XCCDF_XML: &str = "<cdf:Benchmark xmlns:cdf=\"http://checklists.nist.gov/xccdf/1.1\" id=\"b\"><cdf:Rule id=\"oval-com.redhat.rhsa-def-1\">\
+        <cdf:title>RHSA-2006:0117: vixie-cron security update (Low)</cdf:title></cdf:Rule><cdf:Rule id=\"sshd\"><cdf:title>SSH</cdf:title>\
+        </cdf:Rule><cdf:TestResult end-time=\"2019-03-04T07:43:35\"><cdf:target>h-1.example.org</cdf:target><cdf:target-address>127.0.0.1\
+        </cdf:target-address><cdf:target-address>192.0.2.1</cdf:target-address><cdf:target-facts><cdf:fact \
+        name=\"urn:xccdf:fact:asset:identifier:host_name\">h-1</cdf:fact></cdf:target-facts><cdf:platform \
+        idref=\"cpe:/o:redhat:enterprise_linux:7\"/>RULES</cdf:TestResult></cdf:Benchmark>";
+
+    fn rule(id: &str, result: &str, ident: &str) -> String {
+        format!(
+            "<cdf:rule-result idref=\"{id}\" severity=\"low\"><cdf:result>{result}</cdf:result><cdf:ident>{ident}</cdf:ident><cdf:check>\
+             <cdf:check-content-ref name=\"oval:com.redhat.rhsa:def:1\"/></cdf:check></cdf:rule-result>"
+        )
+    }
+
+    fn xccdf() -> String {
+        let of_rhsa = |result: &str, cve: &str| rule("oval-com.redhat.rhsa-def-1", result, cve);
+        let rules = [
+            of_rhsa("fail", "CVE-2005-1038"),
+            of_rhsa("pass", "CVE-2005-1039"),
+            of_rhsa("error", "CVE-2005-1040"),
+            of_rhsa("fixed", "CVE-2005-1041"),
+            rule("sshd", "fail", "CCE-26970-4"),
+        ];
+        XCCDF_XML.replace("RULES", &rules.concat())
+    }
+
+    fn oval(systems: &str) -> String {
+        format!(
+            "<oval_results xmlns=\"http://oval.mitre.org/XMLSchema/oval-results-5\"><oval_definitions><definitions>\
+             <definition id=\"oval:org.debian:def:1\" class=\"patch\"><metadata><title>DSA-5417-1 openssl -- security update</title>\
+             <affected family=\"unix\"/><reference source=\"CVE\" ref_id=\"CVE-2023-0464\" ref_url=\"https://example.org/1\"/>\
+             <reference source=\"DSA\" ref_id=\"DSA-5417-1\"/><advisory><severity>Important</severity><issued date=\"2023-05-31\"/><cve \
+             cvss3=\"7.5/CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H\">CVE-2023-0465</cve></advisory></metadata><criteria><criterion \
+             test_ref=\"t:1\" comment=\"openssl DPKG is earlier than 1.1.1n-0+deb11u5\"/><criteria><criterion test_ref=\"t:2\" comment=\"\
+             libssl1.1 DPKG is earlier than 1.1.1n-0+deb11u5\"/><criterion test_ref=\"t:3\" comment=\"libssl-dev DPKG is earlier than 2\"/>\
+             </criteria></criteria></definition><definition id=\"oval:org.debian:def:2\" class=\"vulnerability\"><metadata><title>CVE-2020-1000 \
+             x</title></metadata></definition><definition id=\"oval:i:def:3\" class=\"inventory\"><metadata><title>Debian is installed</title>\
+             </metadata></definition></definitions></oval_definitions><results>{systems}</results></oval_results>"
+        )
+    }
+
+    fn system(host: &str) -> String {
+        format!(
+            "<system><definitions><definition definition_id=\"oval:org.debian:def:1\" result=\"true\"><criteria result=\"true\"><criterion \
+             test_ref=\"t:1\" result=\"true\"/><criteria result=\"true\"><criterion test_ref=\"t:2\" result=\"true\"/><criterion \
+             test_ref=\"t:3\" result=\"false\"/></criteria></criteria></definition><definition definition_id=\"oval:org.debian:def:2\" \
+             result=\"false\"/><definition definition_id=\"oval:i:def:3\" result=\"true\"/></definitions><oval_system_characteristics>\
+             <system_info><os_name>Debian GNU/Linux</os_name><os_version>11</os_version><primary_host_name>{host}</primary_host_name>\
+             <interfaces><interface><ip_address>192.0.2.1/24</ip_address></interface></interfaces></system_info>\
+             </oval_system_characteristics></system>"
+        )
+    }
+
+    fn shown(text: &str) -> (Vec<String>, Report) {
+        let report = read_report("r.xml", text.as_bytes(), &ReadOptions::default()).unwrap();
+        let one = |f: &crate::model::Finding| {
+            let fixed: Vec<_> = f.fixed.iter().map(ToString::to_string).collect();
+            format!(
+                "{} {} {} {:?} {:?} {}",
+                f.kind.as_str(),
+                f.ecosystem,
+                f.id,
+                f.severity.unwrap(),
+                f.fix_state,
+                fixed.join(",")
+            )
+        };
+        (report.findings.iter().map(one).collect(), report)
+    }
+
+    #[test]
+    fn rules_about_vulnerabilities_are_findings_and_others_are_compliance() {
+        let (findings, report) = shown(&xccdf());
+        assert_eq!(findings, ["linux rpm h-1.example.org/CVE-2005-1038/vixie-cron Low Fixed "]);
+        assert!(report.findings[0].aliases.iter().any(|id| id.as_str() == "RHSA-2006:0117"));
+        assert_eq!(report.set_aside, [("compliance".to_owned(), 1), ("not-vulnerable".to_owned(), 1)].into());
+        assert_eq!(report.left_out, [("closed".to_owned(), 1), ("not-evaluated".to_owned(), 1)].into());
+        let asset = report.assets.values().next().unwrap();
+        let names: Vec<_> = asset.names.iter().map(ToString::to_string).collect();
+        assert_eq!((names, asset.os.as_ref().unwrap().name.as_str()), (vec!["192.0.2.1".into(), "h-1".into()], "rhel"));
+    }
+
+    #[test]
+    fn definitions_that_are_true_are_findings() {
+        let (findings, report) = shown(&oval(&format!("{}{}", system("h-1"), system("h-2"))));
+        assert_eq!(
+            findings,
+            [
+                "linux deb h-1/CVE-2023-0464/libssl1.1 High Fixed 1.1.1n-0+deb11u5",
+                "linux deb h-1/CVE-2023-0464/openssl High Fixed 1.1.1n-0+deb11u5",
+                "linux deb h-2/CVE-2023-0464/libssl1.1 High Fixed 1.1.1n-0+deb11u5",
+                "linux deb h-2/CVE-2023-0464/openssl High Fixed 1.1.1n-0+deb11u5",
+            ]
+        );
+        assert_eq!(report.set_aside, [("compliance".to_owned(), 2), ("not-vulnerable".to_owned(), 2)].into());
+        assert_eq!(report.findings[0].cvss[0].source, "debian");
+    }
+
+    #[test]
+    fn an_arf_file_has_both_and_counts_a_row_once() {
+        let xccdf = xccdf().replace("oval:com.redhat.rhsa:def:1", "oval:org.debian:def:1");
+        let text = format!(
+            "<arf:asset-report-collection xmlns:arf=\"x\"><arf:report>{xccdf}</arf:report><arf:report>{}</arf:report></arf:asset-report-collection>",
+            oval(&system("h-1.example.org"))
+        );
+        let (findings, report) = shown(&text);
+        assert_eq!((findings.len(), report.read, report.format), (2, 2, "openscap-arf"));
+    }
+
+    #[test]
+    fn a_benchmark_without_results_is_told() {
+        let text = "<Benchmark xmlns=\"http://checklists.nist.gov/xccdf/1.2\" id=\"b\"><Rule id=\"r\"/></Benchmark>";
+        let error = read_report("r", text.as_bytes(), &ReadOptions::default()).unwrap_err();
+        assert_eq!(error.code, "invalid-report");
+    }
+
+    #[test]
+    fn a_truncated_file_is_an_error_and_no_panic() {
+        for text in [xccdf(), oval(&system("h-1"))] {
+            for length in (1..text.len()).step_by(50) {
+                let error = read_report("r", &text.as_bytes()[..length], &ReadOptions::default()).unwrap_err();
+                assert!(["invalid-xml", "unknown-report-format"].contains(&error.code), "{error}");
+            }
+        }
+    }
+}
