@@ -66,7 +66,10 @@ fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), I
                         component.attribute("type")
                     };
                     about.kind = row::location(kind);
-                    components.insert(component.attribute("bom-ref").to_owned(), Component::of(component));
+                    let reference = component.attribute("bom-ref");
+                    if !reference.is_empty() {
+                        components.insert(reference.to_owned(), Component::of(component));
+                    }
                 }
             }
             "component" if walk.parent() == "components" => {
@@ -144,18 +147,17 @@ impl Component {
     fn of(tree: &Tree) -> Self {
         let group = tree.text_of("group");
         let purl = tree.text_of("purl");
+        // The package URL names it as its ecosystem does; the group may be missing beside it.
+        let by_purl = Self::referred(purl);
         let name = tree.text_of("name");
-        let separator = if row::purl_type(purl).as_deref() == Some("maven") { ":" } else { "/" };
-        Self {
-            // The group of a distribution's package is the distribution.
-            name: if group.is_empty() || of_distribution(purl) {
-                name.to_owned()
-            } else {
-                format!("{group}{separator}{name}")
-            },
-            version: tree.text_of("version").to_owned(),
-            purl: purl.to_owned(),
-        }
+        let name = match (by_purl.name.is_empty(), group.is_empty()) {
+            (false, _) => by_purl.name,
+            (true, true) => name.to_owned(),
+            (true, false) => format!("{group}/{name}"),
+        };
+        let version = tree.text_of("version");
+        let version = if version.is_empty() { by_purl.version } else { version.to_owned() };
+        Self { name, version, purl: purl.to_owned() }
     }
 
     /// A component that is not in the bill; its reference may be a package URL, alone or behind the bill's own (`urn:cdx:…#pkg:…`).

@@ -24,6 +24,9 @@ impl Identity {
     /// One more name, or several between commas and spaces. What says nothing and what names every host is none.
     pub(super) fn call(&mut self, text: &str) {
         for name in text.split([',', ' ', '\n', '\t']).map(|name| name.trim().trim_end_matches('.')) {
+            // Of a URL the host.
+            let name =
+                name.split_once("://").map_or(name, |(_, rest)| rest.split(['/', '?', ':']).next().unwrap_or_default());
             let is_own = matches!(name.parse::<IpAddr>(), Ok(ip) if ip.is_loopback() || ip.is_unspecified());
             let is_nothing = ["", "-", "n/a", "none", "unknown", "null"].iter().any(|n| name.eq_ignore_ascii_case(n));
             if is_own || is_nothing || self.names.len() >= MAX_NAMES {
@@ -78,11 +81,7 @@ impl Identity {
 
     fn put(self, name: AssetName, report: &mut Report) -> AssetName {
         let asset = report.assets.entry(name.clone()).or_default();
-        for other in &self.names {
-            // The short name of an FQDN.
-            let short = other.as_str().split('.').next().filter(|_| other.as_str().parse::<IpAddr>().is_err());
-            asset.names.extend(short.and_then(|short| AssetName::new(short).ok()));
-        }
+        asset.names.extend(self.names.iter().filter_map(|name| short_name(name.as_str())));
         asset.names.extend(self.names);
         asset.names.remove(&name);
         let Asset { os, kind, scanned_at, .. } = self.about;
@@ -91,6 +90,14 @@ impl Identity {
         asset.scanned_at = asset.scanned_at.max(scanned_at);
         name
     }
+}
+
+/// The first part of an FQDN.
+fn short_name(name: &str) -> Option<AssetName> {
+    let (short, rest) = name.split_once('.')?;
+    let fine = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let named = short.bytes().any(|b| b.is_ascii_alphabetic());
+    (named && fine(short) && fine(rest)).then(|| AssetName::new(short).ok()).flatten()
 }
 
 /// Whether a name is the id that a scanner or a cloud gave: `i-0123456789abcdef0`, a UUID, a number.
@@ -131,6 +138,10 @@ mod tests {
         assert_eq!(name, "web-1.example.org");
         assert_eq!(others, ["10.0.0.1", id, "web-1"]);
         assert_eq!(settled(&["10.0.0.1"], None).0, "10.0.0.1");
+        assert_eq!(
+            settled(&["h", "https://www.example.org:8443/x?y", "192.168.1.1001"], None).1,
+            ["192.168.1.1001", "www", "www.example.org"]
+        );
         assert_eq!(settled(&[], None).0, "unnamed artifact");
         let given = HostName::new("db-1").unwrap();
         assert_eq!(settled(&["web-1"], Some(&given)), ("db-1".to_owned(), vec!["web-1".to_owned()]));

@@ -6,6 +6,8 @@ mod container_csv;
 mod cyclonedx_xml;
 mod error;
 mod format;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod inventory;
 mod inventory_native;

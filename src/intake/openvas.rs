@@ -208,11 +208,16 @@ fn read_table(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result
         let asset = identity.settle(input, report);
         let score = get(&["cvss"]);
         let oid = get(&["nvt oid"]);
+        let threat = get(&["severity", "threat"]);
         Found {
             oid: &oid,
             name: &get(&["nvt name"]),
             family: "",
-            threat: &get(&["severity", "threat"]),
+            threat: if get(&["falsepositive", "false positive"]).eq_ignore_ascii_case("true") {
+                "false positive"
+            } else {
+                &threat
+            },
             score: &score,
             quality: &get(&["qod"]),
             solution: &get(&["solution type"]),
@@ -220,7 +225,7 @@ fn read_table(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result
             ids: prose::cves(&format!("{} {oid}", get(&["cves", "cve"]))),
             other_ids: String::new(),
             cvss: prose::cvss(SCANNER, "3.1", &score, "").into_iter().collect(),
-            epss: None,
+            epss: row::probability(get(&["max severity epss score", "max epss score"]).parse().ok()),
             references: row::references(prose::urls(&get(&["other references"]))),
             port: port(&get(&["port protocol"]), &get(&["port"])),
         }

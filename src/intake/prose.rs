@@ -270,9 +270,28 @@ pub(super) fn os(text: &str) -> Option<Os> {
         let rest = rest.split(" - ").next().unwrap_or_default().trim();
         Some(rest).filter(|rest| !rest.is_empty()).map(|rest| printable(rest, 64))
     } else {
-        // A version stands next to its name: `Linux 7`, `release 8.8`, `-RHEL7`.
-        let mut words = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty());
-        let version = words.by_ref().take(5).find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        // A version stands next to its name, with nothing but such words between them.
+        const FILLERS: [&str; 14] = [
+            "linux",
+            "gnu",
+            "release",
+            "version",
+            "server",
+            "enterprise",
+            "desktop",
+            "workstation",
+            "stream",
+            "leap",
+            "core",
+            "ami",
+            "os",
+            "v",
+        ];
+        let words = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty());
+        let version = words
+            .take(8)
+            .find(|word| !FILLERS.contains(word))
+            .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         version.map(|version| printable(version.trim_end_matches('.'), 64))
     };
     Some(Os { family: family.to_owned(), name: name.to_owned(), version })
@@ -416,6 +435,10 @@ mod tests {
             ("Microsoft Windows Server 2008 R2 Standard", "windows windows server 2008 r2 standard"),
             ("debian 12.9", "debian debian 12.9"),
             ("Amazon Linux 2", "redhat amzn 2"),
+            ("Red Hat Enterprise Linux Server release 7.9", "redhat rhel 7.9"),
+            ("SUSE Linux Enterprise Server 15 SP4", "suse sles 15"),
+            ("Debian GNU/Linux 11", "debian debian 11"),
+            ("Ubuntu / Tiny Core Linux / Linux 2.6.x", "debian ubuntu "),
         ] {
             let os = os(text).unwrap();
             assert_eq!(format!("{} {} {}", os.family, os.name, os.version.unwrap_or_default()), expected, "{text}");

@@ -62,7 +62,7 @@ fn read(input: &Input<'_>, report: &mut Report, sink: &mut Sink) -> Result<(), I
             title: get(&["title", "vulnerability", "vuln title"]).into_owned(),
             severity: get(&["severity", "kb severity"]).into_owned(),
             category: get(&["category"]).into_owned(),
-            ids: prose::cves(&get(&["cve id", "cve", "cves", "cve ids"])),
+            ids: prose::cves(&get(&["cve id", "cve", "cveid", "cves", "cve ids"])),
             vendor: get(&["vendor reference"]).replace(',', " "),
             cvss,
             references: row::references(prose::urls(&get(&["solution"]))),
