@@ -170,7 +170,10 @@ fn found(result: &Tree) -> Found<'_> {
         cvss.extend(prose::cvss(SCANNER, "2.0", nvt.text_of("cvss_base"), tag("cvss_base_vector")));
     }
     let solution = nvt.child("solution").map_or("", |solution| solution.attribute("type"));
-    let (number, protocol) = result.text_of("port").split_once('/').unwrap_or_default();
+    // `443/tcp`, `general/tcp`, of old `https (443/tcp)`.
+    let place = result.text_of("port");
+    let place = place.split_once('(').map_or(place, |(_, rest)| rest.trim_end_matches(')'));
+    let (number, protocol) = place.split_once('/').unwrap_or_default();
     Found {
         oid: nvt.attribute("oid"),
         name: Some(nvt.text_of("name")).filter(|name| !name.is_empty()).unwrap_or(result.text_of("name")),
@@ -393,7 +396,7 @@ mod tests {
                     cpe:/a:apache:http_server:2.4.7\nIt is vulnerable</description>",
                 "",
             ),
-            result("a b", "x", "General", "High", "7.5", "", ""),
+            result("a b", "x", "General", "High", "7.5", "", "").replace("443/tcp", "https (443/tcp)"),
         ];
         format!(
             "<report id=\"1\" format_id=\"2\"><report id=\"3\"><results start=\"1\">{}</results><host><ip>192.0.2.1</ip><end>2023-09-26T13:04:00Z\

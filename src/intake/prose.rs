@@ -334,7 +334,8 @@ pub(super) fn cvss(source: &str, generation: &str, score: &str, vector: &str) ->
         _ if vector.contains("Au:") || vector.contains("au:") => "2.0",
         _ => generation,
     };
-    let number: f64 = score.trim().parse().ok().filter(|number| *number > 0.0)?;
+    // A zero without a vector is written where nothing is known.
+    let number: f64 = score.trim().parse().ok().filter(|number| *number > 0.0 || !vector.is_empty())?;
     let bare = !vector.is_empty() && !vector.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("CVSS:"));
     let vector = vector.to_ascii_uppercase().replace("AU:", "Au:");
     let vector = if bare && version != "2.0" { format!("CVSS:{version}/{vector}") } else { vector };
@@ -454,6 +455,10 @@ mod tests {
         assert_eq!(shown(cvss("s", "3.0", "2.6", vector)).unwrap(), "2.0 2.6 AV:N/AC:H/Au:N/C:P/I:N/A:N");
         assert_eq!(shown(cvss("s", "3.1", "9.8", "cvss:3.0/av:n")).unwrap(), "3.0 9.8 CVSS:3.0/AV:N");
         assert_eq!(shown(cvss("s", "3.1", "9.8", "AV:N/PR:N")).unwrap(), "3.1 9.8 CVSS:3.1/AV:N/PR:N");
+        assert_eq!(
+            shown(cvss("s", "2.0", "0.0", "AV:L/AC:L/Au:N/C:N/I:N/A:N")).unwrap(),
+            "2.0 0.0 AV:L/AC:L/Au:N/C:N/I:N/A:N"
+        );
         assert_eq!(
             (cvss("s", "2.0", "75", ""), cvss("s", "2.0", "x", ""), cvss("s", "2.0", "0.0", "")),
             (None, None, None)
