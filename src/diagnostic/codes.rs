@@ -145,6 +145,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("invalid-schedule", "A schedule needs `rrule` or `dates` (not both), and `duration` or `end` (not both)."),
     ("invalid-score", "A score lies between 0 and 10."),
+    (
+        "invalid-table",
+        "A table of separated values has no header with the columns that its format needs, or a row that cannot be read. The message says which, and the place.",
+    ),
     ("invalid-template", "A template cannot be read or would not give a single safe value."),
     (
         "invalid-test",
@@ -170,6 +174,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "invalid-weight",
         "A weight is not between 0 and 1000, or all weights are zero. Weights are normalised, so that any unit will do.",
+    ),
+    (
+        "invalid-xml",
+        "The file is not well-formed XML, or it defines entities of its own, which are refused. The place is where it gave up.",
     ),
     (
         "invalid-yaml",
@@ -250,6 +258,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The plan breaks an invariant, such as a fix without a backup. No plan that this program makes does: it was made by other means or by a faulty version. Make it again.",
     ),
     ("points-out-of-order", "A more important host would get fewer points than a less important one."),
+    (
+        "record-too-large",
+        "One record of a report, or a list that must be kept while it is read, is larger than any tool writes it. The message names the limit.",
+    ),
     (
         "rrule-needs-from",
         "The days of this rule depend on the day it starts from (INTERVAL, COUNT, or no days named). Name the days, or add `from` with that day.",
@@ -335,6 +347,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",
     ),
     ("unreadable-file", "A file or folder could not be read; the message says why."),
+    (
+        "unsupported-encoding",
+        "An XML file says that it is in an encoding which is not read. UTF-8, ISO-8859-1 and Windows-1252 are; save the file as UTF-8.",
+    ),
     ("unsupported-version", "The file says that it is written for another version of the format."),
     ("value-as-command", "A value would decide which program runs. The program must be a plain name."),
     ("value-as-script", "A value would be read as a script, by `eval`, `sh -c` and the like."),

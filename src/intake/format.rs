@@ -5,9 +5,10 @@ use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
 use super::{
-    anchore, asff, cargo_audit, clair, composer_audit, cyberwatch, cyclonedx_json, defectdojo, defender,
-    dependency_track, gcloud, github_alerts, gitlab, govulncheck, grype, harbor, huawei_hss, inspector, native,
-    npm_audit, osv_scanner, pip_audit, sarif, satellite, snyk, trivy, trivy_operator, twistlock, vuls, wazuh,
+    anchore, asff, cargo_audit, clair, composer_audit, container_csv, cyberwatch, cyclonedx_json, cyclonedx_xml,
+    defectdojo, defender, dependency_track, gcloud, github_alerts, gitlab, govulncheck, grype, harbor, huawei_hss,
+    inspector, native, nessus, nessus_csv, nexpose, npm_audit, openscap, openvas, osv_scanner, pip_audit, prisma,
+    qualys, qualys_csv, sarif, satellite, snyk, trivy, trivy_operator, twistlock, vuls, wazuh,
 };
 use crate::model::HostName;
 
@@ -78,6 +79,22 @@ pub(super) const FORMATS: &[&Format] = &[
     &cyberwatch::EXPORT,
     &gcloud::OCCURRENCES,
     &defectdojo::GENERIC,
+    &nessus::XML,
+    &nessus_csv::TABLE,
+    &qualys::ASSETS,
+    &qualys::SCAN,
+    &qualys::DETECTIONS,
+    &qualys_csv::TABLE,
+    &openvas::XML,
+    &openvas::TABLE,
+    &openscap::XCCDF,
+    &openscap::ARF,
+    &openscap::OVAL,
+    &cyclonedx_xml::BOM,
+    &prisma::TABLE,
+    &container_csv::SYSDIG,
+    &container_csv::DEEPFENCE,
+    &nexpose::XML,
 ];
 
 /// The names and titles of all formats, for help and documentation.

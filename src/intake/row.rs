@@ -19,8 +19,10 @@ pub(super) mod reason {
     /// A person told the tool that it is none.
     pub(in crate::intake) const FALSE_POSITIVE: &str = "false-positive";
     pub(in crate::intake) const MALFORMED: &str = "malformed-row";
+    pub(in crate::intake) const NOT_EVALUATED: &str = "not-evaluated";
     pub(in crate::intake) const NO_ID: &str = "missing-vulnerability-id";
     pub(in crate::intake) const NO_PACKAGE: &str = "missing-package-name";
+    pub(in crate::intake) const RAGGED: &str = "ragged-row";
     /// A person accepted it in the tool.
     pub(in crate::intake) const RISK_ACCEPTED: &str = "risk-accepted";
     /// A rule of the tool hides it, or a person ignored it there.
