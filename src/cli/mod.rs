@@ -17,6 +17,7 @@ mod man;
 mod plan;
 mod printer;
 mod report;
+mod rules;
 mod run;
 mod scan;
 mod schema;

@@ -9,6 +9,7 @@ mod input;
 mod passes;
 mod planner;
 mod reserve;
+mod summary;
 mod types;
 
 pub use check::*;
@@ -17,4 +18,5 @@ pub use file::*;
 pub use graph::*;
 pub use input::*;
 pub use planner::*;
+pub use summary::*;
 pub use types::*;

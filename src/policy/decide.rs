@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Bundle;
 use super::check::{DEFAULT_IMPORTANCE, check, rule};
+use super::rego::{PriorityVoice, Rules, StrategyVoice, Way};
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
 use super::windows::{self, Schedule};
@@ -52,6 +53,7 @@ pub struct Policy {
     pub(super) strategy_auto: bool,
     pub(super) strategy_rules: Vec<StrategyRule>,
     pub(super) probes: Vec<ProbeRule>,
+    pub(super) rules: Rules,
     /// Intervals by the windows and freezes that match: thousands of hosts share a few.
     sets: Mutex<BTreeMap<SetKey, WindowSet>>,
 }
@@ -164,6 +166,7 @@ impl Policy {
             strategy_auto: false,
             strategy_rules: Vec::new(),
             probes: Vec::new(),
+            rules: Rules::default(),
             sets: Mutex::default(),
         }
     }
@@ -194,12 +197,38 @@ impl Policy {
             .map_or((self.importance.0, &self.importance.1), |rule| (rule.importance, &rule.rule))
     }
 
-    fn importance_value(&self, host: &Host) -> Importance {
+    pub(super) fn importance_value(&self, host: &Host) -> Importance {
         host.importance.unwrap_or_else(|| self.importance_by_rule(host).0)
     }
 
     /// The priority of a finding on a host.
     pub fn assess(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Assessment {
+        self.assess_by_rules(finding, host, as_of).0
+    }
+
+    /// The priority with the last word of the rules; a reason where they give one, or why nothing may be done.
+    fn assess_by_rules(
+        &self,
+        finding: &Finding,
+        host: &Host,
+        as_of: Timestamp,
+    ) -> (Assessment, Option<String>, Option<(RuleRef, &'static str)>) {
+        let written = self.assess_as_written(finding, host, as_of);
+        let unknown_host = match self.rules.strategy(host, written.importance) {
+            StrategyVoice::Unknown { rule, why } => Some((rule, why)),
+            StrategyVoice::Silent | StrategyVoice::Says { .. } => None,
+        };
+        match self.rules.priority(finding, host, &written, as_of) {
+            PriorityVoice::Silent => (written, None, unknown_host),
+            PriorityVoice::Says { priority, rule, reason } => {
+                (Assessment { priority, rule, ..written }, reason, unknown_host)
+            }
+            PriorityVoice::Unknown { rule, why } => (written, None, Some((rule, why))),
+        }
+    }
+
+    /// The priority by scores and overrides, without rules.
+    pub(super) fn assess_as_written(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Assessment {
         let importance = self.importance_value(host);
         let (score, parts) = match self.scoring.score(finding, importance, as_of) {
             Some((score, parts)) => (Some(score), parts),
@@ -223,7 +252,8 @@ impl Policy {
 
     /// What to do with a finding on a host: fix, defer, ignore, whitelist or no fix available.
     pub fn decide(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Decision {
-        let assessment = self.assess(finding, host, as_of);
+        let (assessment, because, unknown) = self.assess_by_rules(finding, host, as_of);
+        let because = because.map_or(String::new(), |because| format!(": {because}"));
         let priority = assessment.priority;
         let facts = Facts { importance: assessment.importance, priority, as_of };
         let exception = self
@@ -231,7 +261,9 @@ impl Policy {
             .iter()
             .filter(|exception| as_of < exception.expires)
             .find(|exception| exception.selector.matches(finding, host, facts));
-        let (kind, rule, reason) = if let Some(exception) = exception {
+        let (kind, rule, reason) = if let Some((rule, why)) = unknown {
+            (DecisionKind::Manual, rule, why.to_owned())
+        } else if let Some(exception) = exception {
             let kind = match exception.kind {
                 ExceptionKind::Whitelist => DecisionKind::Whitelist,
                 ExceptionKind::Ignore => DecisionKind::Ignore,
@@ -242,9 +274,9 @@ impl Policy {
         } else if !fix_available(finding) {
             (DecisionKind::NoFixAvailable, rule("default", None), no_fix(finding.fix_state).to_owned())
         } else if self.scope.0.contains(&priority) {
-            (DecisionKind::Fix, self.scope.1.clone(), format!("priority {priority} is in scope"))
+            (DecisionKind::Fix, self.scope.1.clone(), format!("priority {priority} is in scope{because}"))
         } else {
-            (DecisionKind::Defer, self.scope.1.clone(), format!("priority {priority} is not in scope"))
+            (DecisionKind::Defer, self.scope.1.clone(), format!("priority {priority} is not in scope{because}"))
         };
         let deadline = self.deadlines.get(&priority);
         Decision {
@@ -255,7 +287,7 @@ impl Policy {
             rule,
             reason,
             due: finding.first_seen.zip(deadline).map(|(seen, deadline)| deadline.after(seen)),
-            expires: exception.map(|exception| exception.expires),
+            expires: exception.filter(|_| kind != DecisionKind::Manual).map(|exception| exception.expires),
         }
     }
 
@@ -325,8 +357,13 @@ impl Policy {
         let importance = self.importance_value(host);
         let chosen = self.strategy_rules.iter().find(|rule| rule.selector.matches_host(host, importance));
         let (auto, rule) = chosen.map_or((self.strategy_auto, &self.strategy), |chosen| (chosen.auto, &chosen.rule));
+        let (auto, rule, because) = match self.rules.strategy(host, importance) {
+            StrategyVoice::Says { way, rule, reason } => (way == Way::Auto, rule, reason),
+            // What is not known blocks every finding of the host.
+            StrategyVoice::Silent | StrategyVoice::Unknown { .. } => (auto, rule.clone(), None),
+        };
         let note = auto.then(|| "`auto` is `in_place`: there is no other strategy yet".to_owned());
-        StrategyChoice { strategy: Strategy::InPlace, rule: rule.clone(), note }
+        StrategyChoice { strategy: Strategy::InPlace, rule, note: because.or(note) }
     }
 
     /// The probes of section `verify` for a host.

@@ -6,6 +6,7 @@ mod compare;
 mod decide;
 mod glob;
 mod raw;
+mod rego;
 mod schedule;
 mod schema;
 mod score;
@@ -17,5 +18,6 @@ mod windows;
 
 pub use bundle::*;
 pub use decide::Policy;
+pub use rego::*;
 pub use schema::schema;
 pub use types::*;

@@ -63,8 +63,7 @@ pub(super) struct PolicyRaw {
     #[schemars(skip)]
     pub approvals: NotYet,
     #[serde(default)]
-    #[schemars(skip)]
-    pub rules: NotYet,
+    pub rules: Vec<Spanned<String>>,
     #[serde(default)]
     #[schemars(skip)]
     pub notify: NotYet,
