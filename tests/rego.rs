@@ -152,16 +152,16 @@ fn mistakes_are_shown_with_their_place() {
         ("override := \"low\" if {", "invalid-rego", "rules/a.rego:6:1"),
         ("override := x", "invalid-rego", "rules/a.rego:5:13"),
         ("override := \"low\" if 3 > y", "invalid-rego", "rules/a.rego:5:26"),
-        ("override := \"low\" if to_number(\"abc\") == 1", "rego-error", "rules/a.rego:5:23"),
+        ("override := \"low\" if to_number(\"abc\") == 1", "rego-error", "rules/a.rego:5:33"),
         ("override := 1 / 0", "rego-error", "rules/a.rego:5:"),
         ("override := \"urgent\"", "invalid-rule-decision", "rules/a.rego:3:9"),
-        ("override := deb.version_lt(\"1\", \"b c\")", "rego-error", "rules/a.rego:5:13"),
+        ("override := deb.version_lt(\"1\", \"b c\")", "rego-error", "rules/a.rego:5:"),
         ("override := \"low\"\n\noverride := \"high\"", "rego-error", "rules/a.rego:"),
         ("override := f(1)", "unknown-function", "rules/a.rego:5:13"),
         ("override := \"low\" if input.finding.kve", "unknown-input", "rules/a.rego:5:22"),
         ("override := \"low\" if time.now_ns() > 1", "forbidden-builtin", "rules/a.rego:5:22"),
         ("override := \"low\" if time[\"now_ns\"]() > 1", "forbidden-builtin", "rules/a.rego:5:22"),
-        ("import rego.v0", "invalid-rego", "rules/a.rego:"),
+        ("import rego.v0\n\noverride := 1", "invalid-rego", "rules/a.rego:"),
     ];
     for (body, code, place) in cases {
         let problems = start("", &[("a.rego", &rule(body))]).and_then(|policy| ask(&policy).map(|_| ()));

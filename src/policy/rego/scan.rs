@@ -122,7 +122,8 @@ fn read(facts: &mut Facts, tokens: &[Token<'_>], source: &Arc<Source>, is_test: 
             _ => {}
         }
         let name = chain.names.join(".");
-        if let Some(why) = builtins::refused(&name).filter(|_| chain.names.len() > 1 || chain.called) {
+        let import = before.is_some_and(|before| before.is("import"));
+        if let Some(why) = builtins::refused(&name).filter(|_| !import && (chain.names.len() > 1 || chain.called)) {
             let message = format!("rules may not call `{}`: {why}", printable(&name, 80));
             diagnostics.push(
                 Diagnostic::error("forbidden-builtin", message)
