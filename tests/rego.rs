@@ -403,3 +403,77 @@ fn tests_of_rules_pass_fail_and_break_and_lines_are_counted() {
     assert!(lines.covered.contains(&5) && !lines.not_covered.contains(&5), "{lines:?}");
     assert_eq!(suite.coverage.len(), 1, "tests are not counted");
 }
+
+#[test]
+fn the_example_passes_its_tests_and_they_cover_every_line() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/rego/policies");
+    let mut diagnostics = Diagnostics::default();
+    let policy = Policy::load(Bundle::read(&[folder]).unwrap(), &mut diagnostics).unwrap();
+    let suite = run_rego_tests(policy.rules(), &launcher()).unwrap_or_else(|problems| panic!("{}", show(&problems)));
+    let failed: Vec<_> = suite.tests.iter().filter(|test| !matches!(test.outcome, RegoOutcome::Pass)).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!((suite.tests.len(), suite.coverage.len()), (10, 4));
+    for (file, lines) in &suite.coverage {
+        assert!(lines.not_covered.is_empty() && !lines.covered.is_empty(), "{file}: {lines:?}");
+    }
+}
+
+/// What the kernel says of a running child.
+#[test]
+fn a_child_has_its_limits_and_knows_nothing_of_its_surroundings() {
+    use std::io::{BufRead as _, Write as _};
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_switchback"));
+    command.arg("rego-worker").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"{\"compile\":{\"coverage\":false}}\n").unwrap();
+    let mut answer = String::new();
+    std::io::BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "\"done\"\n");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    for (name, soft, hard) in [
+        ("Max cpu time", "60", "61"),
+        ("Max file size", "0", "0"),
+        ("Max core file size", "0", "0"),
+        ("Max open files", "16", "16"),
+        ("Max address space", "805306368", "805306368"),
+    ] {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        let words: Vec<&str> = line[name.len()..].split_whitespace().collect();
+        assert_eq!(words[..2], [soft, hard], "{line}");
+    }
+}
+
+#[test]
+fn one_problem_of_many_inputs_is_told_once() {
+    let text = rule(
+        "override := \"low\" if to_number(input.asset.name) == 1\n\noverride := 7 if input.asset.name == \"web-3\"",
+    );
+    let policy = start("", &[("a.rego", &text)]).unwrap_or_else(|problems| panic!("{}", show(&problems)));
+    let hosts: Vec<Host> = (0..300).map(|i| fleet::host(&format!("web-{i}"))).collect();
+    let (_, finding) = sample();
+    let problems = policy.prepare(hosts.iter().map(|host| (host, &finding)), fleet::as_of()).unwrap_err();
+    assert_eq!(problems.len(), 1, "{}", show(&problems));
+    let told = "could not parse string as number; for CVE-2026-0001 on web-0 and 299 other inputs";
+    assert!(problems[0].message.ends_with(told), "{}", problems[0].message);
+}
+
+#[test]
+fn a_strategy_that_is_not_built_yet_is_refused() {
+    let text = "package switchback.strategy\n\nuse := \"clone_and_switch\"\n";
+    let problems = ask(&start("", &[("s.rego", text)]).unwrap()).unwrap_err();
+    assert_eq!(problems[0].code, "invalid-rule-decision");
+}
+
+#[test]
+fn children_are_gone_when_they_are_done_with() {
+    let mine = || {
+        let children = format!("/proc/self/task/{}/children", std::process::id());
+        std::fs::read_to_string(children).map_or(0, |list| list.split_whitespace().count())
+    };
+    let launcher = launcher();
+    let runners: Vec<_> = (0..3).map(|_| launcher.launch().unwrap()).collect();
+    drop(runners);
+    assert_eq!(mine(), 0);
+}

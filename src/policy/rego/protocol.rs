@@ -14,7 +14,7 @@ pub(super) const CPU_SECONDS: u64 = 60;
 /// Open files: three pipes, and what the runtime needs.
 pub(super) const FILES: u64 = 16;
 /// How long one evaluation may take by the evaluator's own watch, which does not look into built-in functions.
-pub(super) const EVALUATION: Duration = Duration::from_secs(1);
+pub(super) const EVALUATION: Duration = Duration::from_secs(2);
 /// How long the controller waits for one answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// How long the controller waits for all answers to one request.
@@ -62,7 +62,9 @@ pub enum Request<V = serde_json::Value> {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer<V = serde_json::Value> {
-    /// Added, or compiled.
+    /// Added: the package as the evaluator reads it, `data.PACKAGE`.
+    Added(String),
+    /// Compiled.
     Done,
     /// The value of the rule.
     Value(V),

@@ -243,7 +243,7 @@ impl Rules {
                 let fatal = matches!(problem.kind, ProblemKind::Timeout | ProblemKind::TooLarge);
                 Err((problem.diagnostic(&self.set, &doing, asked.at.clone()), fatal))
             }
-            Answer::Done | Answer::Tested { .. } => {
+            Answer::Added(_) | Answer::Done | Answer::Tested { .. } => {
                 let failure = Failure::Crashed("it gave an answer to another question".to_owned());
                 Err((failure.diagnostic(&doing, asked.at.clone()), true))
             }
@@ -321,7 +321,8 @@ pub(super) fn load(
     for (number, file) in files.enumerate() {
         let request = Request::Add { file: u32::try_from(number).unwrap_or(u32::MAX), text: file.source.text.clone() };
         let at = Span { source: Arc::clone(&file.source), offset: 0, length: 0 };
-        if let Err(problem) = one(runner.as_mut(), &request) {
+        let package = format!("data.{}", file.facts.package);
+        if let Err(problem) = one(runner.as_mut(), &request, &package) {
             let fatal = problem.is_err();
             problems.push(match problem {
                 Ok(problem) => problem.diagnostic(set, "", Some(at)),
@@ -336,7 +337,7 @@ pub(super) fn load(
         return None;
     }
     let at = || set.files.first().map(|file| Span { source: Arc::clone(&file.source), offset: 0, length: 0 });
-    match one(runner.as_mut(), &Request::Compile { coverage: with_tests }) {
+    match one(runner.as_mut(), &Request::Compile { coverage: with_tests }, "") {
         Ok(()) => Some(runner),
         Err(problem) => {
             problems.push(match problem {
@@ -349,11 +350,17 @@ pub(super) fn load(
 }
 
 /// Asks for something that is done or not.
-fn one(runner: &mut dyn Runner, request: &Request) -> Result<(), Result<Problem, Failure>> {
+fn one(runner: &mut dyn Runner, request: &Request, package: &str) -> Result<(), Result<Problem, Failure>> {
     let mut answer = None;
     runner.ask(request, 1, &mut |given| answer = Some(given)).map_err(Err)?;
     match answer {
         Some(Answer::Done) => Ok(()),
+        // What was read of the text here must be what is evaluated there.
+        Some(Answer::Added(read)) if read == package => Ok(()),
+        Some(Answer::Added(_)) => {
+            let message = "the package has a name that cannot be asked for: write words with dots between them";
+            Err(Ok(Problem { kind: ProblemKind::Invalid, message: message.to_owned(), place: None }))
+        }
         Some(Answer::Problem(problem)) => Err(Ok(problem)),
         _ => Err(Err(Failure::Crashed("it gave an answer to another question".to_owned()))),
     }

@@ -98,20 +98,23 @@ fn read(facts: &mut Facts, tokens: &[Token<'_>], source: &Arc<Source>, is_test: 
         let span = at(token.offset, chain.end - token.offset);
         let line = source.text[..token.offset].rsplit('\n').next().unwrap_or_default();
         let first_of_line = line.trim().is_empty();
-        let behind_default = before.is_some_and(|before| before.is("default"));
+        // `input.finding.package` is no statement.
+        let behind = |keyword: &str| {
+            before.is_some_and(|before| before.is(keyword)) && !(index > 1 && tokens[index - 2].is("."))
+        };
+        let behind_default = behind("default");
         if depth == 0 && (first_of_line || behind_default) && !builtins::KEYWORDS.contains(&token.text) {
             facts.heads.entry(token.text.to_owned()).or_insert((token.offset, token.text.len()));
         }
-        match before {
-            Some(before) if before.is("package") => facts.package = chain.names.join("."),
-            Some(before) if before.is("import") => {
-                let next = &tokens[index + chain.length..];
-                let renamed = next.first().is_some_and(|next| next.is("as"));
-                let alias =
-                    if renamed { next.get(1).map(|next| next.text.to_owned()) } else { chain.names.last().cloned() };
-                facts.aliases.extend(alias);
-            }
-            _ => {}
+        let import = behind("import");
+        if index == 1 && behind("package") {
+            facts.package = chain.names.join(".");
+        } else if import {
+            let next = &tokens[index + chain.length..];
+            let renamed = next.first().is_some_and(|next| next.is("as"));
+            let alias =
+                if renamed { next.get(1).map(|next| next.text.to_owned()) } else { chain.names.last().cloned() };
+            facts.aliases.extend(alias);
         }
         match chain.names[0].as_str() {
             "input" => {
@@ -122,7 +125,6 @@ fn read(facts: &mut Facts, tokens: &[Token<'_>], source: &Arc<Source>, is_test: 
             _ => {}
         }
         let name = chain.names.join(".");
-        let import = before.is_some_and(|before| before.is("import"));
         if let Some(why) = builtins::refused(&name).filter(|_| !import && (chain.names.len() > 1 || chain.called)) {
             let message = format!("rules may not call `{}`: {why}", printable(&name, 80));
             diagnostics.push(
@@ -139,11 +141,11 @@ fn read(facts: &mut Facts, tokens: &[Token<'_>], source: &Arc<Source>, is_test: 
 
 /// Checks the package of a file, and that it says what its package is asked for.
 fn package(facts: &Facts, tokens: &[Token<'_>], source: &Arc<Source>, is_test: bool, diagnostics: &mut Diagnostics) {
-    let word = tokens.iter().position(|token| token.is("package"));
-    let span = word.and_then(|word| tokens.get(word + 1)).map_or((0, 0), |token| {
-        let known = source.text[token.offset..].starts_with(&facts.package);
-        (token.offset, if known { facts.package.len() } else { token.text.len() })
-    });
+    let length = facts.package.len();
+    let span = tokens
+        .get(1)
+        .filter(|_| length > 0)
+        .map_or((0, 0), |token| (token.offset, length.min(source.text.len() - token.offset)));
     let at = Span { source: Arc::clone(source), offset: span.0, length: span.1 };
     if facts.package.is_empty() {
         let message = "a file of rules begins with its package";

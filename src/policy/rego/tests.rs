@@ -99,6 +99,8 @@ fn functions_are_known_forbidden_or_defined() {
         read(&[("a.rego", &text)]).1.first().map(|(code, _)| *code)
     };
     for fine in [
+        "import rego.v1",
+        "x if input.finding.package in {\"a\"}",
         "x := count(input.finding.aliases)",
         "x := g(1) + l.h(1) + data.other.i(2)",
         "f(x) := x\n\ny := f(1)",
@@ -273,4 +275,17 @@ fn the_evaluator_answers_in_this_process_as_well() {
     let mut answers = Vec::new();
     runner.ask(&request, 2, &mut |answer| answers.push(answer)).unwrap();
     assert!(matches!(&answers[0], Answer::Value(value) if value == "linux") && matches!(answers[1], Answer::Undefined));
+}
+
+#[test]
+fn a_package_is_what_the_first_words_say() {
+    let read = |text: &str| {
+        let (set, found) = read(&[("a.rego", text)]);
+        (set.files[0].facts.package.clone(), found)
+    };
+    let text =
+        "# package x\npackage switchback.priority\n\noverride := \"low\" if input.finding.package in {\"default\"}\n";
+    assert_eq!(read(text), ("switchback.priority".to_owned(), vec![]));
+    assert_eq!(read("x := 1\npackage a\n").1, [("invalid-rego", "a.rego:1:1".to_owned())]);
+    assert_eq!(read("package switchback[\"prio\"]\n").1, [("unknown-rule-package", "a.rego:1:9".to_owned())]);
 }

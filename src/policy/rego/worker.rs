@@ -79,7 +79,11 @@ impl Worker {
         match request {
             Request::Add { file, text } => {
                 let added = self.engine.add_policy(file.to_string(), text);
-                send(done(added.map(drop).map_err(|error| format!("{error:#}"))), write)
+                let answer = match added {
+                    Ok(package) => Answer::Added(package),
+                    Err(error) => Answer::Problem(problem(ProblemKind::Invalid, &format!("{error:#}"))),
+                };
+                send(answer, write)
             }
             Request::Compile { coverage } => {
                 self.engine.set_enable_coverage(coverage);
