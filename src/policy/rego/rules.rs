@@ -30,7 +30,7 @@ const MAX_PROBLEMS: usize = 20;
 /// The rules of a policy.
 #[derive(Debug, Default)]
 pub(in crate::policy) struct Rules {
-    set: RuleSet,
+    pub(super) set: RuleSet,
     /// What is asked of findings and of hosts, where a package of that kind exists.
     about_findings: Option<Asked>,
     about_hosts: Option<Asked>,
@@ -40,11 +40,11 @@ pub(in crate::policy) struct Rules {
 
 /// A rule that is asked.
 #[derive(Debug)]
-struct Asked {
-    name: &'static str,
-    paths: Paths,
-    rule: RuleRef,
-    at: Option<Span>,
+pub(super) struct Asked {
+    pub name: &'static str,
+    pub paths: Paths,
+    pub rule: RuleRef,
+    pub at: Option<Span>,
 }
 
 #[derive(Debug, Default)]
@@ -133,14 +133,15 @@ impl Rules {
     }
 
     /// A child with the rules loaded.
-    fn launch(&self) -> Result<Box<dyn Runner>, Diagnostic> {
+    pub(super) fn launch(&self) -> Result<Box<dyn Runner>, Box<Diagnostic>> {
         let Some(launcher) = &self.launcher else {
             let message = "the policy has rules, and they were not started";
-            return Err(Diagnostic::error("rego-unavailable", message));
+            return Err(Diagnostic::error("rego-unavailable", message).into());
         };
         let mut found = Vec::new();
         let runner = load(&self.set, false, launcher.as_ref(), &mut found);
-        runner.ok_or_else(|| found.pop().unwrap_or_else(|| Diagnostic::error("rego-unavailable", "no evaluator")))
+        let otherwise = || Diagnostic::error("rego-unavailable", "no evaluator");
+        runner.ok_or_else(|| found.pop().unwrap_or_else(otherwise).into())
     }
 
     /// Evaluates one rule for all inputs; gives what is known, and adds the problems.
@@ -167,7 +168,7 @@ impl Rules {
                         Ok(runner) => (runner, Duration::ZERO),
                         Err(diagnostic) => {
                             stop.store(true, Ordering::Relaxed);
-                            add(problems, Found { diagnostic, example: String::new(), count: 0 });
+                            add(problems, Found { diagnostic: *diagnostic, example: String::new(), count: 0 });
                             return;
                         }
                     },
@@ -184,8 +185,9 @@ impl Rules {
                             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
                             answers.insert(*key, value);
                         }
-                        Err((diagnostic, fatal)) => {
-                            if add(problems, Found::new(diagnostic, pending)) || fatal {
+                        Err(trouble) => {
+                            let fatal = trouble.fatal;
+                            if add(problems, Found::new(trouble.diagnostic, pending)) || fatal {
                                 stop.store(true, Ordering::Relaxed);
                             }
                         }
@@ -214,13 +216,13 @@ impl Rules {
         answers.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an answer means; a problem is fatal where the next input would cost as much time again.
-    fn judge<T>(
+    /// What an answer means.
+    pub(super) fn judge<T>(
         &self,
         asked: &Asked,
         answer: Answer,
         read: fn(&Value) -> Result<Option<T>, String>,
-    ) -> Result<Option<T>, (Diagnostic, bool)> {
+    ) -> Result<Option<T>, Box<Trouble>> {
         let doing = format!("rule `{}`", asked.name);
         let diagnostic = |code: &'static str, message: String| {
             let diagnostic = Diagnostic::error(code, message);
@@ -229,26 +231,34 @@ impl Rules {
                 None => diagnostic,
             }
         };
+        let trouble = |diagnostic, fatal| Err(Box::new(Trouble { diagnostic, fatal }));
         match answer {
-            Answer::Value(value) => {
-                read(&value).map_err(|why| (diagnostic("invalid-rule-decision", format!("{doing}: {why}")), false))
-            }
+            Answer::Value(value) => match read(&value) {
+                Ok(read) => Ok(read),
+                Err(why) => trouble(diagnostic("invalid-rule-decision", format!("{doing}: {why}")), false),
+            },
             Answer::Undefined => {
                 let (_, last) = asked.name.rsplit_once('.').unwrap_or(("", asked.name));
-                let message = format!("{doing} has no value");
                 let help = format!("write `default {last} := null` where it has no opinion");
-                Err((diagnostic("undefined-rule-decision", message).help(help), false))
+                trouble(diagnostic("undefined-rule-decision", format!("{doing} has no value")).help(help), false)
             }
             Answer::Problem(problem) => {
                 let fatal = matches!(problem.kind, ProblemKind::Timeout | ProblemKind::TooLarge);
-                Err((problem.diagnostic(&self.set, &doing, asked.at.clone()), fatal))
+                trouble(problem.diagnostic(&self.set, &doing, asked.at.clone()), fatal)
             }
             Answer::Added(_) | Answer::Done | Answer::Tested { .. } => {
                 let failure = Failure::Crashed("it gave an answer to another question".to_owned());
-                Err((failure.diagnostic(&doing, asked.at.clone()), true))
+                trouble(failure.diagnostic(&doing, asked.at.clone()), true)
             }
         }
     }
+}
+
+/// Why an answer says nothing.
+pub(super) struct Trouble {
+    pub diagnostic: Diagnostic,
+    /// The next input would cost as much time again.
+    pub fatal: bool,
 }
 
 /// An input that is to be evaluated, with one of those it stands for.
@@ -431,37 +441,6 @@ impl Policy {
             return Ok(prepared);
         }
         Err(problems.into_values().map(Found::into_diagnostic).collect())
-    }
-
-    /// Lets the rules judge a plan by its summary.
-    pub fn judge_plan(&self, summary: &Value) -> Result<super::PlanVerdict, Vec<Diagnostic>> {
-        let rules = &self.rules;
-        let wanted: Vec<(&'static str, Span)> =
-            ["deny", "warn"].into_iter().filter_map(|name| Some((name, rules.set.head(PLAN, name)?))).collect();
-        let mut verdict = super::PlanVerdict::default();
-        if wanted.is_empty() {
-            return Ok(verdict);
-        }
-        let mut runner = rules.launch().map_err(|problem| vec![problem])?;
-        let mut problems = Vec::new();
-        for (name, at) in wanted {
-            let path = if name == "deny" { "data.switchback.plan.deny" } else { "data.switchback.plan.warn" };
-            let asked = Asked { name: path, paths: Paths::default(), rule: rule("rules", Some(&at)), at: Some(at) };
-            let request = Request::Evaluate { rule: path.to_owned(), inputs: vec![summary.clone()] };
-            let mut answer = None;
-            if let Err(failure) = runner.ask(&request, 1, &mut |given| answer = Some(given)) {
-                problems.push(failure.diagnostic(&format!("rule `{path}`"), asked.at));
-                break;
-            }
-            let read = |value: &Value| answer::messages(value).map(Some);
-            match answer.map(|answer| rules.judge(&asked, answer, read)) {
-                Some(Ok(messages)) if name == "deny" => verdict.deny = messages.unwrap_or_default(),
-                Some(Ok(messages)) => verdict.warn = messages.unwrap_or_default(),
-                Some(Err((problem, _))) => problems.push(problem),
-                None => {}
-            }
-        }
-        if problems.is_empty() { Ok(verdict) } else { Err(problems) }
     }
 }
 
