@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use switchback::diagnostic::{Diagnostics, render_text};
 use switchback::model::{Finding, Host, Importance, Probability, Score, TimeSpan};
+use switchback::plan::summary;
 use switchback::policy::{Bundle, ChildLauncher, Policy};
 
 const HOSTS: usize = 5_000;
@@ -121,7 +122,20 @@ fn start(rules: &[(&str, &str)]) -> Policy {
     policy
 }
 
+/// The whole of a large plan, three times over.
+fn judge() {
+    let rules = include_str!("../examples/rego/policies/rules/plan.rego");
+    let policy = start(&[("p.rego", rules)]);
+    let plan = fleet::Fleet::of(10_000, 2).plan();
+    let (begun, before) = (Instant::now(), cpu());
+    let verdict = policy.judge_plan(&summary(&plan)).unwrap_or_else(|p| panic!("{}", render_text(&p, false)));
+    let (wall, used) = (begun.elapsed().as_secs_f64(), cpu() - before);
+    let count = verdict.deny.len() + verdict.warn.len();
+    println!("rego/judge_plan: {} hosts, {count} messages, {used:.2} s of CPU, {wall:.2} s", plan.hosts.len());
+}
+
 fn main() {
+    judge();
     let hosts = hosts();
     let findings = findings(&hosts);
     assert_eq!(findings.len(), 100_000);

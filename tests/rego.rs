@@ -420,7 +420,7 @@ fn the_example_passes_its_tests_and_they_cover_every_line() {
 
 /// What the kernel says of a running child.
 #[test]
-fn a_child_has_its_limits_and_knows_nothing_of_its_surroundings() {
+fn a_child_has_its_limits() {
     use std::io::{BufRead as _, Write as _};
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_switchback"));
     command.arg("rego-worker").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
@@ -467,13 +467,22 @@ fn a_strategy_that_is_not_built_yet_is_refused() {
 }
 
 #[test]
-fn children_are_gone_when_they_are_done_with() {
-    let mine = || {
-        let children = format!("/proc/self/task/{}/children", std::process::id());
-        std::fs::read_to_string(children).map_or(0, |list| list.split_whitespace().count())
-    };
-    let launcher = launcher();
-    let runners: Vec<_> = (0..3).map(|_| launcher.launch().unwrap()).collect();
-    drop(runners);
-    assert_eq!(mine(), 0);
+fn the_guide_names_everything_that_rules_see() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/rego.md")).unwrap();
+    let seen = |name: &str| [format!("`{name}`"), format!(".{name}`")].iter().any(|shown| guide.contains(shown));
+    let mut plan = fleet::Fleet::of(8, 2).plan();
+    let name = plan.hosts.keys().next().unwrap().clone();
+    plan.report.blocked.insert(name, vec![switchback::plan::Reason::new("a", "b")]);
+    let summary = switchback::plan::summary(&plan);
+    let mut names: Vec<String> = summary.as_object().unwrap().keys().cloned().collect();
+    names.retain(|name| !["hosts", "waves", "blocked", "totals"].contains(&name.as_str()));
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    names.extend(keys(&summary["totals"]));
+    names.extend(keys(&summary["waves"][0]));
+    let host = summary["hosts"].as_object().unwrap().values().next().unwrap();
+    assert!(host["first_start"].is_string() && host["window"].is_string() && host["wave"].is_string(), "{host}");
+    names.extend(keys(host));
+    names.retain(|name| name != "decided");
+    let missing: Vec<&String> = names.iter().filter(|name| !seen(name)).collect();
+    assert!(names.len() > 25 && missing.is_empty(), "{missing:?}");
 }

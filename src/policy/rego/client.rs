@@ -56,6 +56,16 @@ impl ChildLauncher {
 
 impl Launcher for ChildLauncher {
     fn launch(&self) -> Result<Box<dyn Runner>, Failure> {
+        Ok(Box::new(self.start()?))
+    }
+
+    fn workers(&self) -> usize {
+        self.workers
+    }
+}
+
+impl ChildLauncher {
+    fn start(&self) -> Result<ChildRunner, Failure> {
         let mut command = Command::new(&self.program);
         // Nothing of this process's surroundings reaches a rule, the local time zone included.
         command.arg(REGO_WORKER).env_clear().env("TZ", "UTC").current_dir("/");
@@ -95,11 +105,7 @@ impl Launcher for ChildLauncher {
                 kept.extend_from_slice(&part[..length.min(room)]);
             }
         });
-        Ok(Box::new(ChildRunner { child, requests, answers, said, listener: Some(listener) }))
-    }
-
-    fn workers(&self) -> usize {
-        self.workers
+        Ok(ChildRunner { child, requests, answers, said, listener: Some(listener) })
     }
 }
 
@@ -219,8 +225,38 @@ fn of_death(status: ExitStatus, said: &str) -> Failure {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_that_floods_is_killed_and_gone() {
+        let mut runner = ChildLauncher::new(PathBuf::from("/usr/bin/yes"), 1).start().unwrap();
+        let process = PathBuf::from(format!("/proc/{}", runner.child.id()));
+        // Nothing of our surroundings reaches it.
+        assert_eq!(std::fs::read_to_string(process.join("environ")).unwrap(), "TZ=UTC\0");
+        assert_eq!(std::fs::read_link(process.join("cwd")).unwrap(), PathBuf::from("/"));
+        let failure = runner.ask(&Request::Compile { coverage: false }, 1, &mut |_| panic!("that is no answer"));
+        assert!(matches!(failure, Err(Failure::Crashed(why)) if why.contains("no answer that can be read")));
+        assert!(!process.exists());
+        // Unasked and dropped, it is gone as well.
+        let runner = ChildLauncher::new(PathBuf::from("/usr/bin/yes"), 1).start().unwrap();
+        let process = PathBuf::from(format!("/proc/{}", runner.child.id()));
+        drop(runner);
+        assert!(!process.exists());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_cut_off() {
+        let mut runner = ChildLauncher::new(PathBuf::from("/usr/bin/yes"), 1).start().unwrap();
+        let (endless, answers) = sync_channel(1);
+        endless.send(vec![b'x'; MAX_ANSWER + 1]).unwrap();
+        runner.answers = answers;
+        let failure = runner.ask(&Request::Compile { coverage: false }, 1, &mut |_| panic!("that is no answer"));
+        assert_eq!(failure, Err(Failure::AnswerSize));
+        let much = Request::Evaluate { rule: "x".repeat(MAX_REQUEST), inputs: Vec::new() };
+        assert_eq!(runner.ask(&much, 1, &mut |_| panic!("that was not asked")), Err(Failure::RequestSize));
+    }
 
     #[test]
     fn deaths_are_told_apart() {
