@@ -17,6 +17,16 @@ pub fn var(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The file of this program, to start it again.
+pub fn program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// How many processors this process may use.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// The user's home directory.
 pub fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from)

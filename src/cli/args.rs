@@ -115,6 +115,9 @@ pub enum Command {
     Completions(Completions),
     /// Write man pages into a folder
     Man(Man),
+    /// Evaluate rules for the process that started this one
+    #[command(hide = true)]
+    RegoWorker,
 }
 
 /// `findings`

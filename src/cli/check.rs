@@ -26,7 +26,10 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
             .hint("give policies (-p), an inventory (-i) or playbooks (--playbooks)"));
     }
     let mut diagnostics = Diagnostics::default();
-    let policy = load_policy(&args.policies, &mut diagnostics);
+    let mut policy = load_policy(&args.policies, &mut diagnostics);
+    if let Some(policy) = &mut policy {
+        super::rules::start(policy, &mut diagnostics);
+    }
     load_playbooks(&args.playbooks, &mut diagnostics);
     if !args.inventory.is_empty()
         && let Some(inventory) = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics)

@@ -1,6 +1,6 @@
 //! Files that several subcommands read: policies, playbooks, inventories, findings. All problems come out in one go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -213,6 +213,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use crate::intake::Asset;
     use crate::model::Host;
+
+    use std::collections::BTreeMap;
 
     use super::*;
 

@@ -56,6 +56,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Debug(args) => super::debug::run(args, printer),
         Command::Completions(args) => super::completions::run(args, printer),
         Command::Man(args) => super::man::run(args, printer),
+        Command::RegoWorker => super::rules::serve(),
     }
 }
 

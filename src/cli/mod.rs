@@ -21,6 +21,7 @@ mod plan;
 mod printer;
 mod report;
 mod revision;
+mod rules;
 mod run;
 mod scan;
 mod schema;

@@ -26,7 +26,10 @@ use super::printer::Printer;
 pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandError> {
     let as_of = args.as_of.unwrap_or_else(crate::env::now);
     let mut diagnostics = Diagnostics::default();
-    let policy = load_policy(&args.policies, &mut diagnostics);
+    let mut policy = load_policy(&args.policies, &mut diagnostics);
+    if let Some(policy) = &mut policy {
+        super::rules::start(policy, &mut diagnostics);
+    }
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
     let mut inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
     let reports = match read_reports(&args.reports, args.from.as_deref()) {
@@ -71,7 +74,13 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
     for line in feeds.describe() {
         printer.talk(format!("feed: {line}"));
     }
-    let plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs)?;
+    super::rules::prepare(&policy, &inventory, &findings, as_of)?;
+    let mut plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs)?;
+    let notes = plan.report.notes.len();
+    super::rules::judge(&policy, &mut plan)?;
+    for warning in &plan.report.notes[notes..] {
+        printer.talk(format!("warning: {} [{}]", warning.text, warning.code));
+    }
     let id = save(&plan, &args.output)?;
     match args.format {
         Format::Json => printer.json(&serde_json::json!({

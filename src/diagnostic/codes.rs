@@ -83,6 +83,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("feed-without-date", "A feed does not say of which day it is, so that nobody can see how old it is."),
     ("file-too-large", "A file is larger than its kind may be. Split it, one file a host."),
     (
+        "forbidden-builtin",
+        "A rule calls a function whose answer depends on more than its arguments: the clock, the network, the machine or chance. A plan must come out the same whenever and wherever it is made. The time is `input.now`.",
+    ),
+    (
         "glued-tag",
         "A template tag touches the text beside it. It must have white space on both sides, so that its value is a word of its own.",
     ),
@@ -135,6 +139,7 @@ pub const CODES: &[(&str, &str)] = &[
         "invalid-pattern",
         "A pattern cannot be used: one of a selector is empty or longer than 256 bytes, or a host pattern is too large, has a regular expression that is none, or counts beyond the hosts that it matches.",
     ),
+    ("invalid-rego", "A rule file cannot be read: it is not Rego v1, or it uses a name that nothing defines."),
     (
         "invalid-report",
         "A report is not of the shape that its format asks for. It may be truncated or of another version.",
@@ -142,6 +147,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "invalid-rrule",
         "A recurrence rule could not be read or is finer than a day. Write a rule of RFC 5545 with FREQ=DAILY, WEEKLY, MONTHLY or YEARLY; the time of day is `start`, so that BYHOUR, BYMINUTE and BYSECOND have no place.",
+    ),
+    (
+        "invalid-rule-decision",
+        "A rule gave an answer that means nothing. `override` is null, a priority, or an object with `priority` and perhaps `reason`; `use` is null, a strategy, or an object with `use` and perhaps `reason`; `deny` and `warn` are sets of texts, or of objects with `msg` and perhaps `hosts`.",
     ),
     ("invalid-schedule", "A schedule needs `rrule` or `dates` (not both), and `duration` or `end` (not both)."),
     ("invalid-score", "A score lies between 0 and 10."),
@@ -234,6 +243,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The plan is not the one that its digest names: the file was changed or damaged. Plans are not edited; make it again.",
     ),
     (
+        "plan-denied",
+        "A rule of package `switchback.plan` denies this plan, for the reasons shown. The plan file was not written.",
+    ),
+    (
         "plan-format",
         "The plan was made by a version of the program that writes another format. Make it again with this one.",
     ),
@@ -263,8 +276,38 @@ pub const CODES: &[(&str, &str)] = &[
         "One record of a report, or a list that must be kept while it is read, is larger than any tool writes it. The message names the limit.",
     ),
     (
+        "rego-crashed",
+        "The process that evaluates rules died or gave an answer that cannot be read. Nothing was decided by rules, so that nothing is planned.",
+    ),
+    (
+        "rego-error",
+        "A rule could not be evaluated: a function was given what it cannot take, or two rules give different answers. What cannot be computed is an error, never silently undefined.",
+    ),
+    (
+        "rego-memory",
+        "Rules wanted more memory than the process that evaluates them may have. Look for ranges, products of large sets and repeated concatenation.",
+    ),
+    (
+        "rego-nesting",
+        "Brackets are nested too deeply in a rule file; the time to read them doubles with every level. Give the inner part a rule or a variable of its own.",
+    ),
+    ("rego-recursion", "Rules call each other without end."),
+    ("rego-timeout", "A rule took too long to evaluate. Look for loops over products of large sets."),
+    (
+        "rego-too-large",
+        "A rule file, all rule files together, a question to the rules or an answer of theirs is larger than its limit, which the message names.",
+    ),
+    (
+        "rego-unavailable",
+        "The process that evaluates rules could not be started, or was not. Without it nothing can be decided, so that nothing is planned.",
+    ),
+    (
         "rrule-needs-from",
         "The days of this rule depend on the day it starts from (INTERVAL, COUNT, or no days named). Name the days, or add `from` with that day.",
+    ),
+    (
+        "rule-without-decision",
+        "A file belongs to a package that is asked for decisions, and the package defines none: `override` in `switchback.priority`, `use` in `switchback.strategy`, `deny` or `warn` in `switchback.plan`.",
     ),
     (
         "scan-incomplete",
@@ -295,9 +338,14 @@ pub const CODES: &[(&str, &str)] = &[
     ("too-many-commands", "A step of a playbook has more commands than a step may have."),
     ("too-many-hosts", "The inventory names more hosts than one may name."),
     ("undefined-group", "A group is used that is defined nowhere."),
+    (
+        "undefined-rule-decision",
+        "A rule has no value for a finding or host. Write `default override := null` (or `default use := null`): null means that the rule has no opinion.",
+    ),
     ("unfinished-tag", "A template tag or a quote is not closed."),
     ("unknown-builtin", "There is no built-in script of this name."),
     ("unknown-campaign", "The state folder has no campaign of this name. `switchback status` lists those it has."),
+    ("unknown-function", "A rule calls a function that neither Rego, Switchback nor any rule file defines."),
     (
         "unknown-feed",
         "The file is no feed that is known here. Feeds are the KEV catalogue, the EPSS scores and decision tables of SSVC. Advisory databases (NVD, OSV, CVE records, distributions) are none: scanners compare packages with them.",
@@ -306,6 +354,7 @@ pub const CODES: &[(&str, &str)] = &[
         "unknown-host",
         "A report speaks of hosts that are not in the inventory. Add them there as host, address or alias, or say which host the report is about.",
     ),
+    ("unknown-input", "A rule reads a part of the input that does not exist; it would always be undefined."),
     (
         "unknown-ignore-format",
         "The file is none of the ignore files known here: .trivyignore, .trivyignore.yaml, .grype.yaml, osv-scanner.toml, and audit.toml of cargo-audit.",
@@ -324,6 +373,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("unknown-name", "A test names a host or a finding that its file does not describe."),
     ("unknown-report-format", "The file is none of the reports known here."),
+    (
+        "unknown-rule-package",
+        "A rule file belongs to a package `switchback.*` that nothing asks. Packages of helpers have other names.",
+    ),
     ("unknown-step", "A step is named that there is not, or not before this one."),
     ("unknown-tag", "A template tag is not one of those that are of use in a script."),
     (

@@ -11,6 +11,7 @@ mod input;
 mod passes;
 mod planner;
 mod reserve;
+mod summary;
 mod types;
 mod what_if;
 
@@ -22,5 +23,6 @@ pub use file::*;
 pub use graph::*;
 pub use input::*;
 pub use planner::*;
+pub use summary::*;
 pub use types::*;
 pub use what_if::*;

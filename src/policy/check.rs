@@ -14,6 +14,7 @@ use super::raw::{
     ApprovalRaw, EmergencyRaw, FreezeRaw, NotYet, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
     StrategyRaw, WindowRaw,
 };
+use super::rego::{RuleSet, Rules, is_rego_test};
 use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
@@ -42,8 +43,14 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     files.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
     let mut found = Diagnostics::default();
     let mut policy = Policy::new(super::bundle::digest(&[]));
-    let mut check =
-        Check { policy: &mut policy, diagnostics: &mut found, set: BTreeMap::new(), bundle, named: BTreeMap::new() };
+    let mut check = Check {
+        policy: &mut policy,
+        diagnostics: &mut found,
+        set: BTreeMap::new(),
+        bundle,
+        named: BTreeMap::new(),
+        rules: Vec::new(),
+    };
     for source in &files {
         if let Some(raw) = parse::<PolicyRaw>(source, Size::Small, check.diagnostics) {
             check.file(source, raw);
@@ -51,7 +58,9 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     }
     // What policies name is part of what they say.
     let named = std::mem::take(&mut check.named);
+    let rules = std::mem::take(&mut check.rules);
     policy.digest = super::bundle::digest(files.iter().chain(named.values()));
+    policy.rules = Rules::new(RuleSet::read(rules, &mut found));
     // The order of files must not matter: where the first match wins, names decide.
     policy.exceptions.sort();
     policy.windows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -70,6 +79,8 @@ pub(super) struct Check<'a> {
     bundle: &'a Bundle,
     /// The files that policies name, by name.
     named: BTreeMap<String, Arc<Source>>,
+    /// The rule files among them, tests of rules included.
+    rules: Vec<Arc<Source>>,
 }
 
 impl Check<'_> {
@@ -77,9 +88,7 @@ impl Check<'_> {
         if raw.version.value != VERSION {
             self.error("unsupported-version", source, &raw.version, format!("this program reads version {VERSION}"));
         }
-        for (key, later) in [("rules", &raw.rules)] {
-            self.later(source, key, later);
-        }
+        self.rules(source, &raw.rules);
         self.priority(source, raw.priority);
         if let Some((importance, at)) = self.scalar("importance.default", source, raw.importance.default) {
             self.policy.importance = (importance, rule("importance.default", Some(&at)));
@@ -448,6 +457,15 @@ impl Check<'_> {
         if let Some((name, at)) = name {
             let probe = ProbePolicy { name, url: raw.http.url.value, status, contains: raw.http.contains, timeout };
             self.policy.probes.push(ProbeRule { selector, probe, at });
+        }
+    }
+
+    fn rules(&mut self, source: &Arc<Source>, paths: &[Spanned<String>]) {
+        for path in paths {
+            let files = self.files(source, path);
+            // Tests say nothing of findings: a new one must not void an approval.
+            self.named.retain(|_, file| !is_rego_test(file));
+            self.rules.extend(files);
         }
     }
 

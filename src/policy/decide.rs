@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Bundle;
 use super::check::{DEFAULT_IMPORTANCE, check, rule};
 use super::exceptions::Exceptions;
+use super::rego::{PriorityVoice, Rules, StrategyVoice};
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
 use super::vex::Vex;
@@ -66,6 +67,7 @@ pub struct Policy {
     /// How many entries `notify` has.
     pub notifies: u32,
     pub(super) probes: Vec<ProbeRule>,
+    pub(super) rules: Rules,
     /// Intervals by the windows and freezes that match: thousands of hosts share a few.
     sets: Mutex<BTreeMap<SetKey, WindowSet>>,
 }
@@ -199,6 +201,7 @@ impl Policy {
             order: Vec::new(),
             notifies: 0,
             probes: Vec::new(),
+            rules: Rules::default(),
             sets: Mutex::default(),
         }
     }
@@ -229,12 +232,38 @@ impl Policy {
             .map_or((self.importance.0, &self.importance.1), |rule| (rule.importance, &rule.rule))
     }
 
-    fn importance_value(&self, host: &Host) -> Importance {
+    pub(super) fn importance_value(&self, host: &Host) -> Importance {
         host.importance.unwrap_or_else(|| self.importance_by_rule(host).0)
     }
 
     /// The priority of a finding on a host.
     pub fn assess(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Assessment {
+        self.assess_by_rules(finding, host, as_of).0
+    }
+
+    /// The priority with the last word of the rules; a reason where they give one, or why nothing may be done.
+    fn assess_by_rules(
+        &self,
+        finding: &Finding,
+        host: &Host,
+        as_of: Timestamp,
+    ) -> (Assessment, Option<String>, Option<(RuleRef, &'static str)>) {
+        let written = self.assess_as_written(finding, host, as_of);
+        let unknown_host = match self.rules.strategy(host, written.importance) {
+            StrategyVoice::Unknown { rule, why } => Some((rule, why)),
+            StrategyVoice::Silent | StrategyVoice::Says { .. } => None,
+        };
+        match self.rules.priority(finding, host, &written, as_of) {
+            PriorityVoice::Silent => (written, None, unknown_host),
+            PriorityVoice::Says { priority, rule, reason } => {
+                (Assessment { priority, rule, reason: reason.clone(), ..written }, reason, unknown_host)
+            }
+            PriorityVoice::Unknown { rule, why } => (written, None, Some((rule, why))),
+        }
+    }
+
+    /// The priority by scores and overrides, without rules.
+    pub(super) fn assess_as_written(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Assessment {
         let importance = self.importance_value(host);
         let (score, parts) = match self.scoring.score(finding, importance, as_of) {
             Some((score, parts)) => (Some(score), parts),
@@ -261,12 +290,15 @@ impl Policy {
     /// What to do with a finding on a host. Exceptions come first, a whitelist before what is ignored; then what VEX
     /// documents state; then whether there is a fix at all; then the scope.
     pub fn decide(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Decision {
-        let assessment = self.assess(finding, host, as_of);
+        let (assessment, because, unknown) = self.assess_by_rules(finding, host, as_of);
+        let because = because.map_or(String::new(), |because| format!(": {because}"));
         let priority = assessment.priority;
         let facts = Facts { importance: assessment.importance, priority, as_of };
         let exception = self.exceptions.find(finding, host, facts);
         let emergency = self.emergency.as_ref().filter(|lane| lane.selector.matches(finding, host, facts));
-        let (kind, rule, mut reason) = if let Some((exception, _)) = exception {
+        let (kind, rule, mut reason) = if let Some((rule, why)) = unknown {
+            (DecisionKind::Manual, rule, why.to_owned())
+        } else if let Some((exception, _)) = exception {
             (exception.kind.decision(), exception.rule.clone(), exception.reason())
         } else if let Some(verdict) = self.vex.judge(finding, host) {
             (DecisionKind::NotAffected, verdict.rule, verdict.reason)
@@ -277,9 +309,9 @@ impl Policy {
         } else if let Some(lane) = emergency {
             (DecisionKind::Fix, lane.rule.clone(), format!("priority {priority}, in the emergency lane"))
         } else if self.scope.0.contains(&priority) {
-            (DecisionKind::Fix, self.scope.1.clone(), format!("priority {priority} is in scope"))
+            (DecisionKind::Fix, self.scope.1.clone(), format!("priority {priority} is in scope{because}"))
         } else {
-            (DecisionKind::Defer, self.scope.1.clone(), format!("priority {priority} is not in scope"))
+            (DecisionKind::Defer, self.scope.1.clone(), format!("priority {priority} is not in scope{because}"))
         };
         if exception.is_none() {
             reason.extend(self.exceptions.lapsed(finding, host, facts));
@@ -294,7 +326,7 @@ impl Policy {
             rule,
             reason,
             due: finding.first_seen.zip(deadline).map(|(seen, deadline)| deadline.after(seen)),
-            expires: exception.map(|(_, expires)| expires),
+            expires: exception.filter(|_| kind != DecisionKind::Manual).map(|(_, expires)| expires),
         }
     }
 
@@ -364,7 +396,11 @@ impl Policy {
         let importance = self.importance_value(host);
         let chosen = self.strategy_rules.iter().find(|rule| rule.selector.matches_host(host, importance));
         let (kind, rule) = chosen.map_or((self.strategy.0, &self.strategy.1), |chosen| (chosen.kind, &chosen.rule));
-        StrategyChoice { kind, rule: rule.clone() }
+        match self.rules.strategy(host, importance) {
+            StrategyVoice::Says { kind, rule, .. } => StrategyChoice { kind, rule },
+            // What is not known blocks every finding of the host.
+            StrategyVoice::Silent | StrategyVoice::Unknown { .. } => StrategyChoice { kind, rule: rule.clone() },
+        }
     }
 
     /// The approvals that a plan needs for a host: of each rule that matches, and in the emergency lane as many people as

@@ -61,8 +61,7 @@ pub(super) struct PolicyRaw {
     #[serde(default)]
     pub approvals: Vec<ApprovalRaw>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub rules: NotYet,
+    pub rules: Vec<Spanned<String>>,
     #[serde(default)]
     pub notify: Vec<NotifyRaw>,
 }

@@ -14,6 +14,7 @@ mod findings;
 mod inventory;
 mod lab;
 mod plan;
+mod rego;
 mod report;
 mod run;
 mod scan;
@@ -90,6 +91,11 @@ impl World {
 
     /// Copies a folder of the repository's `examples/` here.
     fn example(&self, name: &str) {
+        self.example_in(name, "");
+    }
+
+    /// Copies it into a folder here.
+    fn example_in(&self, name: &str, folder: &str) {
         fn copy(from: &Path, to: &Path) {
             std::fs::create_dir_all(to).unwrap();
             for entry in std::fs::read_dir(from).unwrap() {
@@ -102,7 +108,7 @@ impl World {
                 }
             }
         }
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), self.path());
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), &self.path().join(folder));
     }
 
     /// The first plan of `examples/`, planned.

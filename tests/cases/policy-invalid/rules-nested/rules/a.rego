@@ -1,0 +1,3 @@
+package switchback.priority
+
+override := [[[[[[[[[[[[[1]]]]]]]]]]]]]

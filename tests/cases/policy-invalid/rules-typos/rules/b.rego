@@ -1,0 +1,3 @@
+package switchback.strategy
+
+uses := "in_place"

@@ -1,0 +1,3 @@
+package switchback.plans
+
+deny contains "x"
