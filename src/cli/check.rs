@@ -38,13 +38,14 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
         }
     }
     if let Some(policy) = &policy {
-        for warning in policy.expired_exceptions(crate::env::now()) {
-            diagnostics.push(warning);
+        let now = crate::env::now();
+        for found in policy.expired_exceptions(now).into_iter().chain(policy.prove_windows(now)) {
+            diagnostics.push(found);
         }
     }
     let found = diagnostics.sorted();
     let errors = found.iter().filter(|d| d.level == Level::Error).count();
-    let warnings = found.len() - errors;
+    let warnings = found.iter().filter(|d| d.level == Level::Warning).count();
     let failed = errors > 0 || (args.deny_warnings && warnings > 0);
     match args.format {
         Format::Json => printer.json(&found.iter().map(to_json).collect::<Vec<_>>())?,

@@ -44,8 +44,8 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
         }
     }
     if let Some(policy) = &policy {
-        for warning in policy.expired_exceptions(as_of) {
-            diagnostics.push(warning);
+        for found in policy.expired_exceptions(as_of).into_iter().chain(policy.prove_windows(as_of)) {
+            diagnostics.push(found);
         }
     }
     settle(diagnostics, false, printer)?;

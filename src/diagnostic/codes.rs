@@ -38,6 +38,10 @@ pub const CODES: &[(&str, &str)] = &[
         "duplicate-name",
         "Two entries of a section have the same name. Names hold across all files of a bundle; decisions and plans refer to them. Rename one.",
     ),
+    (
+        "empty-calendar",
+        "No event of a calendar is taken: `summary` selects none, or all are cancelled or count as free. As a window it never opens, as a freeze it freezes nothing.",
+    ),
     ("empty-description", "A playbook says nothing of what it does. People choose and approve by the description."),
     ("empty-run", "A command names no program."),
     (
@@ -53,6 +57,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A file of variables is encrypted and is not read. Keep what is needed to reach hosts outside of it.",
     ),
     (
+        "event-without-length",
+        "An event of a calendar has no DTEND and no DURATION, or ends when it begins. As a window it opens nothing; as a freeze it is refused, because it would silently freeze nothing.",
+    ),
+    (
         "executable-inventory",
         "The inventory is a program. Programs are not run while reading inputs: run it and give its output.",
     ),
@@ -61,6 +69,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The date of an exception has passed, so that it no longer applies. Take it out, or give it another date if its reason still holds.",
     ),
     ("file-too-large", "A file is larger than its kind may be. Split it, one file a host."),
+    (
+        "free-event",
+        "Events of a calendar say TRANSP:TRANSPARENT, that their time stays free. They open no window; as freezes they count, because calendars of holidays mark all their days so.",
+    ),
     (
         "glued-tag",
         "A template tag touches the text beside it. It must have white space on both sides, so that its value is a word of its own.",
@@ -76,8 +88,16 @@ pub const CODES: &[(&str, &str)] = &[
         "An amount is neither a number of hosts from 1 nor a share from 1% to 100%, or it is one where only the other makes sense.",
     ),
     (
+        "invalid-calendar",
+        "A calendar (.ics) cannot be read, or one of its events is broken. Nothing of a calendar is skipped: a window would be wrong, or a freeze missing, and nobody would know. The place is the line of the calendar.",
+    ),
+    (
         "invalid-comparison",
         "A comparison could not be read. Write an operator (>=, <=, >, <, =) and a value of the right kind; several, all of which must hold, are parted by commas.",
+    ),
+    (
+        "invalid-cron",
+        "A cron expression could not be read, has seconds, or fires several times an hour. It has five fields: minute, hour, day of month, month and day of week; names, `L`, `#`, `W` and nicknames such as @weekly are taken. It says when a window opens; `duration` or `end` says when it closes.",
     ),
     ("invalid-date", "A day could not be read. Write it as 2026-12-05."),
     (
@@ -85,6 +105,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The length of a window could not be read, is zero, negative or longer than 31 days. Write whole numbers with d, h, m or s, such as 4h30m.",
     ),
     ("invalid-fact", "A fact is not written as STEP.KEY, or is not one that an earlier step reports."),
+    (
+        "invalid-freeze",
+        "A freeze says twice when it holds. It has `from`, `to` and `timezone`, or `calendar` with `summary` and `timezone` if they are needed.",
+    ),
     ("invalid-group-name", "The name of a group has characters that names may not have."),
     (
         "invalid-host-name",
@@ -208,6 +232,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("points-out-of-order", "A more important host would get fewer points than a less important one."),
     (
+        "repeated-replacement",
+        "An event of a calendar replaces one occurrence of another (RECURRENCE-ID) and has rules or dates of its own. As a window only its own time counts; as a freeze it is refused, because nobody can tell when it holds.",
+    ),
+    (
         "rrule-needs-from",
         "The days of this rule depend on the day it starts from (INTERVAL, COUNT, or no days named). Name the days, or add `from` with that day.",
     ),
@@ -263,6 +291,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown-version", "The playbook says that it is written for another version of the format."),
     ("unknown-vulnerability", "The plan knows no such vulnerability on this host: no report had it."),
     (
+        "unmatched-exdate",
+        "A date in `exdate` is none on which the window would open, so that it takes nothing out. Correct it, or take it out.",
+    ),
+    (
         "unmatched-selector",
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",
     ),
@@ -277,6 +309,22 @@ pub const CODES: &[(&str, &str)] = &[
     ("variable-twice", "A variable of the environment is set in two ways."),
     ("waves-out-of-order", "A wave is not larger than the one before. Waves are cumulative."),
     ("which-command", "A command has none or several of `builtin`, `run` and `shell`."),
+    (
+        "window-frozen",
+        "Freezes take whole openings of a window. A warning where they take all of two years: hosts that have no other window are never fixed. A note where they take some.",
+    ),
+    (
+        "window-lengthened",
+        "On the night on which clocks are put back, a window with `end` is longer than usual: an hour of the clock comes twice. Write `duration` for a length that never changes.",
+    ),
+    (
+        "window-overlaps",
+        "A window opens again while it is still open. Both together count as one longer opening. Shorten it if that is not meant.",
+    ),
+    (
+        "window-shortened",
+        "On the night on which clocks are put forward, a window with `end` is shorter than usual, or does not open: an hour of the clock is missing. What needs the whole window does not start in it. Write `duration` for a length that never changes.",
+    ),
     ("wrong-type", "A value is of another type than expected, for example a text where a list must stand."),
     (
         "yaml-limit",

@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::{Disambiguation, TimeZone};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::decide::{Exception, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window};
 use super::raw::{
     ExceptionKind, ExceptionRaw, FreezeRaw, NotYet, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
     StrategyKind, StrategyRaw, WindowRaw,
 };
-use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
-use super::windows::resolve;
 use super::{Amount, Bundle, ProbePolicy};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::model::{Importance, Interval, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
+use crate::model::{Importance, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
 use crate::yaml::{Size, Spanned, parse, span};
 
 /// The version of the policy format.
@@ -243,18 +241,10 @@ impl Check<'_> {
     fn window(&mut self, source: &Arc<Source>, raw: WindowRaw) {
         let name = self.name("windows", source, &raw.name);
         let selector = self.selector(source, Context::Host, &raw.matches);
-        self.later(source, "windows.calendar", &raw.calendar);
-        let schedule = match &raw.schedule {
-            Some(schedule) => schedule::check(self, source, schedule),
-            None => {
-                if raw.calendar.is_none() {
-                    self.error("missing-key", source, &raw.name, "this window has no `schedule`");
-                }
-                None
-            }
-        };
-        if let (Some((name, at)), Some(schedule)) = (name, schedule) {
-            self.policy.windows.push(Window { name, selector, schedule, at });
+        let times = super::calendars::window(self, source, &raw);
+        if let (Some((name, at)), Some(times)) = (name, times) {
+            let never = times.is_never();
+            self.policy.windows.push(Window { name, selector, times, never, at });
         }
     }
 
@@ -262,28 +252,10 @@ impl Check<'_> {
         let name = self.name("freezes", source, &raw.name);
         let selector = self.selector(source, Context::Host, &raw.matches);
         self.reason(source, &raw.reason);
-        let zone = schedule::zone(self, source, &raw.timezone);
-        let from = self.local_time(source, &raw.from);
-        let to = self.local_time(source, &raw.to);
-        let (Some(zone), Some(from), Some(to)) = (zone, from, to) else { return };
-        // As wide as can be meant: a freeze that a clock change shortens would not be safe.
-        let start = resolve(&zone, from, Disambiguation::Earlier);
-        let end = resolve(&zone, to, Disambiguation::Later);
-        let (Some(start), Some(end)) = (start, end) else {
-            self.error("invalid-time", source, &raw.from, "this time is out of range");
-            return;
-        };
-        if to <= from || end <= start {
-            let (first, second) = (span(source, &raw.from), span(source, &raw.to));
-            self.push(
-                Diagnostic::error("negative-freeze", "this freeze ends before it begins")
-                    .at(second)
-                    .related("it begins here", first),
-            );
-            return;
-        }
-        if let Some((name, at)) = name {
-            self.policy.freezes.push(Freeze { name, selector, interval: Interval { start, end }, at });
+        let span = super::calendars::freeze(self, source, &raw);
+        if let (Some((name, at)), Some(span)) = (name, span) {
+            let reason = printable(&raw.reason.value, 300);
+            self.policy.freezes.push(Freeze { name, selector, span, reason, at });
         }
     }
 
@@ -527,19 +499,6 @@ impl Check<'_> {
             self.error("invalid-amount", source, text, message);
         }
         amount
-    }
-
-    fn local_time(&mut self, source: &Arc<Source>, text: &Spanned<String>) -> Option<DateTime> {
-        let time = schedule::local_time(&text.value);
-        if time.is_none() {
-            let message = format!("`{}` is not a local time", printable(&text.value, 40));
-            self.push(
-                Diagnostic::error("invalid-time", message)
-                    .at(span(source, text))
-                    .help("write it as 2026-12-18T18:00, or 2026-12-18 for the beginning of that day"),
-            );
-        }
-        time
     }
 }
 

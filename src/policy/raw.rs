@@ -201,8 +201,11 @@ pub(super) struct WindowRaw {
     #[serde(default)]
     pub schedule: Option<Spanned<ScheduleRaw>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub calendar: NotYet,
+    pub calendar: Option<Spanned<String>>,
+    #[serde(default)]
+    pub summary: Option<Spanned<String>>,
+    #[serde(default)]
+    pub timezone: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -213,11 +216,15 @@ pub(super) struct ScheduleRaw {
     #[serde(default)]
     pub dates: Option<Spanned<OneOrMany<Spanned<String>>>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub cron: NotYet,
+    pub cron: Option<Spanned<String>>,
+    #[serde(default)]
+    pub rdate: Option<Texts>,
+    #[serde(default)]
+    pub exdate: Option<Texts>,
     #[serde(default)]
     pub from: Option<Spanned<String>>,
-    pub start: Spanned<String>,
+    #[serde(default)]
+    pub start: Option<Spanned<String>>,
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub duration: Option<Spanned<String>>,
@@ -232,9 +239,16 @@ pub(super) struct FreezeRaw {
     pub name: Spanned<String>,
     #[serde(rename = "match")]
     pub matches: Spanned<MatchRaw>,
-    pub from: Spanned<String>,
-    pub to: Spanned<String>,
-    pub timezone: Spanned<String>,
+    #[serde(default)]
+    pub from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub to: Option<Spanned<String>>,
+    #[serde(default)]
+    pub calendar: Option<Spanned<String>>,
+    #[serde(default)]
+    pub summary: Option<Spanned<String>>,
+    #[serde(default)]
+    pub timezone: Option<Spanned<String>>,
     pub reason: Spanned<String>,
 }
 
