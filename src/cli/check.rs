@@ -1,6 +1,6 @@
 //! `switchback check`: all problems of policies, playbooks and inventory in one go.
 
-use crate::diagnostic::{self, Diagnostics, Level, to_json};
+use crate::diagnostic::{self, Diagnostic, Diagnostics, Level, to_json};
 use crate::intake::read_inventory;
 use crate::model::printable;
 use crate::yaml::nearest;
@@ -42,6 +42,14 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
         for found in policy.expired_exceptions(now).into_iter().chain(policy.prove_windows(now)) {
             diagnostics.push(found);
         }
+    }
+    if args.format == Format::Json
+        && let Some(policy) = policy.as_ref().filter(|policy| policy.has_windows())
+    {
+        diagnostics.push(Diagnostic::note(
+            "windows-proven",
+            format!("windows are proven for two years with time zone data {}", policy.tzdata_version()),
+        ));
     }
     let found = diagnostics.sorted();
     let errors = found.iter().filter(|d| d.level == Level::Error).count();

@@ -21,6 +21,7 @@ mod run;
 mod scan;
 mod schema;
 mod show;
+mod windows;
 
 pub use args::Cli;
 pub use exit::Exit;

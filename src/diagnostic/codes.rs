@@ -325,6 +325,10 @@ pub const CODES: &[(&str, &str)] = &[
         "window-shortened",
         "On the night on which clocks are put forward, a window with `end` is shorter than usual, or does not open: an hour of the clock is missing. What needs the whole window does not start in it. Write `duration` for a length that never changes.",
     ),
+    (
+        "windows-proven",
+        "Which time zone data the windows of the next two years were worked out with. Other data may move them: the rules of time zones change several times a year somewhere.",
+    ),
     ("wrong-type", "A value is of another type than expected, for example a text where a list must stand."),
     (
         "yaml-limit",

@@ -16,6 +16,8 @@ mod schema;
 mod score;
 mod selector;
 #[cfg(test)]
+mod tables;
+#[cfg(test)]
 mod tests;
 mod types;
 mod windows;

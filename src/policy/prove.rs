@@ -14,6 +14,11 @@ const AHEAD: TimeSpan = TimeSpan::days(2 * 365 + 1);
 const DATES: usize = 6;
 
 impl Policy {
+    /// Whether any window is written.
+    pub fn has_windows(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
     /// Windows that within two years from now never open, or are altered by a change of clocks, overlap themselves, or
     /// are eaten by freezes.
     pub fn prove_windows(&self, now: Timestamp) -> Vec<Diagnostic> {

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod contract;
+mod host_windows;
 mod html;
 mod live;
 mod plan_dot;
@@ -14,6 +15,7 @@ mod plan_tree;
 
 pub use campaign::*;
 pub use contract::*;
+pub use host_windows::*;
 pub use html::*;
 pub use live::*;
 pub use plan_dot::*;
