@@ -20,6 +20,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod types;
+#[cfg(test)]
+mod vectors;
 mod windows;
 
 pub use bundle::*;

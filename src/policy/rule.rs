@@ -315,3 +315,128 @@ fn seed(at: DateTime) -> rrule::RRuleSet {
     let epoch = *EPOCH.get_dt_start();
     rrule::RRuleSet::new(if seconds < 0 { epoch - distance } else { epoch + distance })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::policy::vectors::vectors;
+    use proptest::prelude::*;
+
+    const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
+
+    proptest! {
+        #[test]
+        fn what_needs_no_search_gives_what_the_search_gives(
+            interval in 1u16..9,
+            weekdays in prop::collection::btree_set(0usize..7, 0..4),
+            start_of_week in 0usize..7,
+            daily in any::<bool>(),
+            from in 0i64..800, first in 0i64..2_000, length in 0i64..400,
+        ) {
+            let day = |days: i64| Date::constant(2024, 1, 1).checked_add(days.days()).unwrap();
+            let mut text = format!("FREQ={};INTERVAL={interval}", if daily { "DAILY" } else { "WEEKLY" });
+            if !weekdays.is_empty() {
+                let named: Vec<&str> = weekdays.iter().map(|day| WEEKDAYS[*day]).collect();
+                text.push_str(&format!(";BYDAY={};WKST={}", named.join(","), WEEKDAYS[start_of_week]));
+            }
+            let rule = Rule::new(&text, Some(day(from))).unwrap();
+            let searched = Rule { plain: None, ..rule.clone() };
+            prop_assert!(rule.plain.is_some() || (daily && interval > 1 && !weekdays.is_empty()), "{}", text);
+            let (first, last) = (day(first), day(first + length));
+            prop_assert_eq!(rule.days(first, last), searched.days(first, last), "{} from {}", text, day(from));
+        }
+
+        #[test]
+        fn a_search_that_starts_near_gives_what_one_from_the_start_gives(
+            rule in prop::sample::select(&[
+                "FREQ=HOURLY;INTERVAL=5", "FREQ=DAILY;INTERVAL=3;BYHOUR=1,13", "FREQ=DAILY;BYMONTH=3,4",
+                "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;BYHOUR=2,4", "FREQ=DAILY;INTERVAL=2;BYMONTHDAY=1,2,3,4,5,6,7",
+            ][..]),
+            first in 0i64..900, length in 1i64..60,
+        ) {
+            let start = DateTime::constant(2024, 1, 10, 7, 30, 0, 0);
+            let rule = Rule::of_event(rule, start).unwrap();
+            let at = |days: i64| start.checked_add(days.days()).unwrap();
+            let near = rule.times(at(first), at(first + length));
+            let all: Vec<DateTime> = rule.times(start, at(first + length)).into_iter().filter(|t| *t >= at(first)).collect();
+            prop_assert_eq!(near, all);
+        }
+    }
+
+    #[test]
+    fn the_yearly_bound_is_never_less_than_what_there_is() {
+        for text in [
+            "FREQ=HOURLY",
+            "FREQ=HOURLY;INTERVAL=6;BYMINUTE=0,30",
+            "FREQ=DAILY",
+            "FREQ=DAILY;BYHOUR=1,2,3",
+            "FREQ=WEEKLY;BYDAY=SA,SU",
+            "FREQ=MONTHLY;BYDAY=MO,TU",
+            "FREQ=MONTHLY;BYMONTHDAY=1,2,3;BYHOUR=4,5",
+            "FREQ=YEARLY;BYDAY=MO",
+            "FREQ=YEARLY;BYMONTH=3;BYDAY=SU",
+            "FREQ=YEARLY;BYWEEKNO=1,2,3;BYDAY=MO,TU",
+            "FREQ=YEARLY;BYYEARDAY=1,2,3",
+            "FREQ=YEARLY;BYMONTHDAY=1,15",
+        ] {
+            let rule = Rule::of_event(text, DateTime::constant(2024, 1, 1, 0, 0, 0, 0)).unwrap();
+            let year =
+                rule.times(DateTime::constant(2026, 1, 1, 0, 0, 0, 0), DateTime::constant(2026, 12, 31, 23, 59, 59, 0));
+            assert!(
+                year.len() as u64 <= rule.yearly() && !year.is_empty(),
+                "{text}: {} of {}",
+                year.len(),
+                rule.yearly()
+            );
+        }
+    }
+
+    /// Rows of others that we answer otherwise, by a part of their rule, and why.
+    const OTHERWISE: [(&str, &str); 0] = [];
+
+    #[test]
+    fn times_agree_with_published_vectors() {
+        let Some(rows) = vectors("rrule-local.tsv") else { return };
+        let (mut agreed, mut otherwise, mut differed) = (0, 0, Vec::new());
+        for row in &rows {
+            let [dtstart, rule, start_at, kind, instances, note, _, check] = row.as_slice() else { panic!("{row:?}") };
+            let time = |text: &str| match text.len() {
+                8 => Date::strptime("%Y%m%d", text).unwrap().to_datetime(jiff::civil::Time::midnight()),
+                _ => DateTime::strptime("%Y%m%dT%H%M%S", text.trim_end_matches('Z')).unwrap(),
+            };
+            let result = (|| {
+                let start = time(dtstart);
+                let read = Rule::of_event(rule, start).map_err(|error| format!("refused: {error}"))?;
+                let expected: Vec<DateTime> = instances.split(',').filter(|t| !t.is_empty()).map(time).collect();
+                let last = match (kind.as_str(), expected.last()) {
+                    ("prefix", Some(last)) => *last,
+                    _ => start.saturating_add(60.years()),
+                };
+                let all = |from: DateTime| -> Vec<DateTime> {
+                    let allowed = |t: &DateTime| read.allows(*t, Offset::UTC.to_timestamp(*t).unwrap());
+                    read.times(from, last).into_iter().filter(allowed).collect()
+                };
+                let found = all(start);
+                if kind == "error" || found != expected {
+                    let shown: Vec<String> = found.iter().take(5).map(ToString::to_string).collect();
+                    return Err(format!("{} times, expected {}: {}", found.len(), expected.len(), shown.join(" ")));
+                }
+                if !start_at.is_empty() {
+                    let from = time(start_at);
+                    let rest: Vec<DateTime> = expected.into_iter().filter(|t| *t >= from).collect();
+                    if all(from) != rest {
+                        return Err(format!("from {from}: {} times, expected {}", all(from).len(), rest.len()));
+                    }
+                }
+                Ok(())
+            })();
+            match (result, OTHERWISE.iter().any(|(part, _)| rule.contains(part))) {
+                (Ok(()), _) => agreed += 1,
+                (Err(_), true) => otherwise += 1,
+                (Err(what), false) => differed.push(format!("{dtstart} {rule} ({kind}, {check}, {note}): {what}")),
+            }
+        }
+        assert!(agreed > 250 && differed.is_empty(), "{agreed} agree, {otherwise} otherwise, differ: {differed:#?}");
+    }
+}

@@ -296,6 +296,7 @@ mod tests {
     use super::*;
     use crate::model::{subtract, union};
     use crate::policy::rule::RuleError;
+    use crate::policy::vectors::vectors;
     use proptest::prelude::*;
 
     fn schedule(zone: &str, rule: &str, start: &str, close: Close) -> Schedule {
@@ -459,25 +460,6 @@ mod tests {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test asks its own environment")]
-    fn corpus() -> std::path::PathBuf {
-        let beside = || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-        std::env::var_os("SWITCHBACK_CORPUS").map_or_else(beside, std::path::PathBuf::from)
-    }
-
-    /// A table of others' vectors, or none (said on stderr) where they are not there.
-    fn vectors(name: &str) -> Option<Vec<Vec<String>>> {
-        let path = corpus().join("vectors").join(name);
-        let Ok(text) = std::fs::read_to_string(&path) else {
-            #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-            {
-                eprintln!("skipped: no {}", path.display());
-            }
-            return None;
-        };
-        Some(text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect())
-    }
-
     #[test]
     fn instants_agree_with_published_vectors_across_clock_changes() {
         let Some(rows) = vectors("rrule-dst.tsv") else { return };
@@ -518,55 +500,5 @@ mod tests {
             }
         }
         assert!(compared > 40, "{compared} instants");
-    }
-
-    #[test]
-    fn days_agree_with_published_vectors() {
-        let Some(rows) = vectors("rrule-local.tsv") else { return };
-        let (mut agreed, mut refused, mut differed) = (0, 0, Vec::new());
-        for row in &rows {
-            let [dtstart, rule, start_at, kind, instances, _, _, check] = row.as_slice() else { panic!("{row:?}") };
-            // Where the libraries themselves disagree there is nothing to hold us to.
-            if !start_at.is_empty()
-                || check != "agrees"
-                || dtstart.len() < 8
-                || !matches!(kind.as_str(), "complete" | "prefix")
-            {
-                continue;
-            }
-            let day = |text: &str| Date::strptime("%Y%m%d", &text[..8]).unwrap();
-            let from = day(dtstart);
-            let Ok(read) = Rule::new(rule, Some(from)) else {
-                refused += 1;
-                // Finer than a day is not ours; the rest RFC 5545 forbids, and only some libraries take it.
-                let finer = ["BYHOUR", "BYMINUTE", "BYSECOND", "HOURLY", "MINUTELY", "SECONDLY"];
-                let yearly_only =
-                    ["BYWEEKNO", "BYYEARDAY"].iter().any(|f| rule.contains(f)) && !rule.contains("YEARLY");
-                let weekly = rule.contains("WEEKLY") && rule.contains("BYMONTHDAY");
-                if !(finer.iter().any(|f| rule.contains(f)) || yearly_only || weekly) {
-                    differed.push(format!("refused {rule}"));
-                }
-                continue;
-            };
-            let expected: Vec<Date> = instances.split(',').filter(|t| !t.is_empty()).map(day).collect();
-            let last = if kind == "complete" { from.saturating_add(60.years()) } else { *expected.last().unwrap() };
-            let time = dtstart.get(9..15).map_or(Time::midnight(), |t| Time::strptime("%H%M%S", t).unwrap());
-            let found: Vec<Date> = read
-                .days(from, last)
-                .into_iter()
-                .filter(|day| {
-                    let local = day.to_datetime(time);
-                    read.allows(local, local.to_zoned(TimeZone::UTC).unwrap().timestamp())
-                })
-                .collect();
-            if found.iter().take(expected.len()).eq(expected.iter())
-                && (kind == "prefix" || found.len() == expected.len())
-            {
-                agreed += 1;
-            } else {
-                differed.push(format!("{dtstart} {rule}: {} days, expected {}", found.len(), expected.len()));
-            }
-        }
-        assert!(agreed > 100 && differed.is_empty(), "{agreed} agree, {refused} refused, differ: {differed:#?}");
     }
 }

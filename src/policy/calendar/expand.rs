@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::event::{Event, Length, Mark, Stamp};
 use crate::model::{Interval, TimeSpan};
+use crate::policy::rule::Rule;
 use crate::policy::windows::{Opening, Reading, overlaps, resolve};
 
 /// The events of one or more files, selected and checked.
@@ -22,8 +23,10 @@ pub(super) struct Series {
     start: Stamp,
     all_day: bool,
     length: Length,
-    rules: Vec<crate::policy::rule::Rule>,
-    not_rules: Vec<crate::policy::rule::Rule>,
+    /// Whether any of its occurrences lasts.
+    lasts: bool,
+    rules: Vec<Rule>,
+    not_rules: Vec<Rule>,
     dates: Vec<(Stamp, Option<Length>)>,
     not_dates: Vec<Mark>,
     /// Occurrences that are events of their own, or cancelled.
@@ -43,6 +46,7 @@ struct Later {
 impl Series {
     pub fn new(event: Event) -> Self {
         Self {
+            lasts: !event.has_no_length(),
             start: event.start,
             all_day: event.all_day,
             length: event.length,
@@ -74,7 +78,7 @@ impl Series {
 
     /// How many openings there are in a year at most.
     pub fn yearly(&self) -> u64 {
-        self.rules.iter().map(crate::policy::rule::Rule::yearly).sum::<u64>() + 1
+        self.rules.iter().map(Rule::yearly).sum::<u64>() + 1
     }
 
     /// Every occurrence whose local start lies within these days, and a day around.
@@ -88,7 +92,7 @@ impl Series {
         let first = first.saturating_sub((back + 1).days()).to_datetime(jiff::civil::Time::midnight());
         let last = last.saturating_add((forth + 1).days()).to_datetime(jiff::civil::Time::MAX);
         let within = |time: &DateTime| (first..=last).contains(time);
-        let by = |rules: &[crate::policy::rule::Rule]| -> Vec<DateTime> {
+        let by = |rules: &[Rule]| -> Vec<DateTime> {
             let times = rules.iter().flat_map(|rule| {
                 let allowed = |local: &DateTime| {
                     let stamp = Stamp { local: *local, zone: self.start.zone.clone() };
@@ -228,9 +232,9 @@ impl Calendar {
         self.floating.as_ref().or_else(|| places.into_iter().next())
     }
 
-    /// Whether it has any event that is selected.
+    /// Whether no event is selected that lasts.
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        !self.series.iter().any(|series| series.lasts)
     }
 
     /// How many starts there are from one day to another, events without length included: for comparison with others.

@@ -218,7 +218,7 @@ fn combine(events: Vec<Event>, options: &Options<'_>, fine: &mut bool, diagnosti
                 free.push(part.at.clone());
             }
             check_length(&part, part_opens, options, fine, diagnostics);
-            if !part.rules.is_empty() || !part.dates.is_empty() {
+            if part_opens && !(part.rules.is_empty() && part.dates.is_empty()) {
                 let message = "an event that replaces one occurrence repeats itself";
                 match options.reading {
                     Reading::Narrow => diagnostics.push(
@@ -244,19 +244,17 @@ fn combine(events: Vec<Event>, options: &Options<'_>, fine: &mut bool, diagnosti
     if options.reading == Reading::Narrow
         && let Some(first) = free.first()
     {
-        let message = format!(
-            "{} of this calendar count as free time (TRANSP:TRANSPARENT) and open no window",
-            events_of(free.len())
-        );
+        let message = match free.len() {
+            1 => "an event of this calendar counts as free time (TRANSP:TRANSPARENT) and opens no window".to_owned(),
+            many => {
+                format!("{many} events of this calendar count as free time (TRANSP:TRANSPARENT) and open no window")
+            }
+        };
         diagnostics.push(
             Diagnostic::warning("free-event", message).at(first.clone()).help("mark them as busy if they are windows"),
         );
     }
     all
-}
-
-fn events_of(count: usize) -> String {
-    if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
 }
 
 /// An event of no length opens nothing; as a freeze it would silently freeze nothing.

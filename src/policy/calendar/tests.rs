@@ -12,6 +12,7 @@ use super::*;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::Interval;
 use crate::policy::glob::Glob;
+use crate::policy::vectors::corpus;
 use crate::policy::windows::Reading;
 
 fn load(text: &str, zone: Option<&str>, summary: Option<&str>, reading: Reading) -> (Option<Calendar>, Vec<String>) {
@@ -206,7 +207,7 @@ fn what_is_cancelled_or_free_is_no_window_and_what_is_free_is_still_a_freeze() {
     let free = events(&[&format!("{one}\nTRANSP:TRANSPARENT")]);
     let (calendar, problems) = load(&free, None, None, Reading::Narrow);
     assert!(calendar.unwrap().is_empty());
-    assert!(problems[0].contains("1 event of this calendar count as free time"), "{problems:?}");
+    assert!(problems[0].contains("an event of this calendar counts as free time"), "{problems:?}");
     assert_eq!(open(&free, None, Reading::Wide).len(), 1);
     for reading in [Reading::Narrow, Reading::Wide] {
         assert!(open(&events(&[&format!("{one}\nSTATUS:CANCELLED")]), None, reading).is_empty());
@@ -354,20 +355,6 @@ proptest::proptest! {
         let body = events(&[&text]);
         let _ = load(&body, Some("UTC"), None, Reading::Wide);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test asks its own environment")]
-fn corpus() -> Option<std::path::PathBuf> {
-    let beside = || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = std::env::var_os("SWITCHBACK_CORPUS").map_or_else(beside, std::path::PathBuf::from);
-    if folder.join("README.md").is_file() {
-        return Some(folder);
-    }
-    #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-    {
-        eprintln!("skipped: no corpus at {}", folder.display());
-    }
-    None
 }
 
 /// The files that are refused, with what is wrong with them.
