@@ -193,6 +193,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
     ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
+    (
+        "no-window",
+        "A host has no time in which disruptive steps may start: no window is for it, none opens in the time asked for, or freezes take all that do. `switchback windows --for HOST` lists them.",
+    ),
     ("not-a-plan", "The file is not one that `switchback plan` wrote."),
     (
         "not-supported-yet",
