@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, Level};
 use crate::intake::{Inventory, read_inventory};
 use crate::model::{Finding, HostName, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
@@ -44,8 +44,9 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
         }
     }
     if let Some(policy) = &policy {
-        for found in policy.expired_exceptions(as_of).into_iter().chain(policy.prove_windows(as_of)) {
-            diagnostics.push(found);
+        let proven = policy.prove_windows(as_of).into_iter().filter(|found| found.level != Level::Note);
+        for warning in policy.expired_exceptions(as_of).into_iter().chain(proven) {
+            diagnostics.push(warning);
         }
     }
     settle(diagnostics, false, printer)?;

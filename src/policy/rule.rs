@@ -122,13 +122,13 @@ impl Rule {
     }
 
     fn is_finer_than_days(&self) -> bool {
+        let rule = &self.rule;
         let coarse = matches!(
-            self.rule.get_freq(),
+            rule.get_freq(),
             rrule::Frequency::Daily | rrule::Frequency::Weekly | rrule::Frequency::Monthly | rrule::Frequency::Yearly
         );
-        let rule = &self.rule;
-        !coarse
-            || !(rule.get_by_hour().is_empty() && rule.get_by_minute().is_empty() && rule.get_by_second().is_empty())
+        let times = [rule.get_by_hour().len(), rule.get_by_minute().len(), rule.get_by_second().len()];
+        !coarse || times.iter().any(|count| *count > 0)
     }
 
     fn plain(&self) -> Option<Plain> {

@@ -476,7 +476,7 @@ fn cron_gives_the_times_and_exdate_and_rdate_alter_a_rule() {
     );
     // An end on the clock belongs to each start.
     let text = "windows:\n  - {name: w, match: all, schedule: {cron: 0 2 * * SAT, end: \"06:00\", timezone: UTC}}\n";
-    assert_eq!(november(&load(&text), false), ["21T02-21T06", "28T02-28T06"]);
+    assert_eq!(november(&load(text), false), ["21T02-21T06", "28T02-28T06"]);
 }
 
 #[test]

@@ -341,10 +341,8 @@ fn hostile_calendars_are_bounded() {
     assert!(refused(&events(&[&dates]), None, Reading::Narrow).contains("at most 5000 single dates"));
     let never = format!("{many}\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30");
     assert_eq!(narrow(&[&never]).len(), 1);
-    let zone = format!(
-        "BEGIN:VTIMEZONE\nTZID:Z\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0000\nTZOFFSETTO:+0100\nRRULE:FREQ=HOURLY\nEND:STANDARD\nEND:VTIMEZONE\n"
-    );
-    let text = events(&["DTSTART;TZID=Z:20260105T220000"]).replace("VERSION:2.0\n", &zone);
+    let zone = "BEGIN:VTIMEZONE\nTZID:Z\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0000\nTZOFFSETTO:+0100\nRRULE:FREQ=HOURLY\nEND:STANDARD\nEND:VTIMEZONE\n";
+    let text = events(&["DTSTART;TZID=Z:20260105T220000"]).replace("VERSION:2.0\n", zone);
     assert!(refused(&text, None, Reading::Narrow).contains("changes its clocks more than 4000 times"));
 }
 
