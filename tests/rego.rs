@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use switchback::diagnostic::{Diagnostic, Diagnostics, render_text};
 use switchback::model::{DecisionKind, Finding, Host, Priority};
-use switchback::policy::{Bundle, ChildLauncher, Launcher, Policy, Prepared, RegoOutcome, StrategyKind, run_rego_tests};
+use switchback::policy::{
+    Bundle, ChildLauncher, Launcher, Policy, Prepared, RegoOutcome, StrategyKind, run_rego_tests,
+};
 
 fn launcher() -> ChildLauncher {
     ChildLauncher::new(PathBuf::from(env!("CARGO_BIN_EXE_switchback")), 2)

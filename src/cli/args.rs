@@ -88,6 +88,8 @@ pub enum Command {
     Plan(Plan),
     /// Show a plan
     Show(Show),
+    /// List when a host may be disrupted, and what freezes take of it
+    Windows(Windows),
     /// Explain why a host or a finding is, or is not, planned
     Explain(Explain),
     /// Run a plan
@@ -711,6 +713,43 @@ pub struct Schema {
     pub name: Option<String>,
 }
 
+/// `windows`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  switchback windows -p policies/ -i inventory.yaml --for web-1 --until 2026-12-31\n  \
+    switchback windows -p policies/ -i inventory.yaml --for web-1 --from 2027-03-20T00:00:00Z --format json"
+)]
+pub struct Windows {
+    /// Policy files or folders
+    #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Inventory
+    #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
+    /// The host
+    #[arg(long = "for", value_name = "HOST")]
+    pub host: HostName,
+    /// From here [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Timestamp>,
+    /// Until this time, or the end of this day in UTC; at most five years [default: five weeks from there]
+    #[arg(long, value_name = "DATE", value_parser = until)]
+    pub until: Option<Timestamp>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// A time, or a day for its end.
+fn until(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10)?.tomorrow().ok();
+    let end = day().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok()).map(|end| end.timestamp());
+    end.or_else(|| text.parse().ok()).ok_or_else(|| "write a day such as 2026-12-31, or a time".to_owned())
+}
+
 /// `debug`
 #[derive(Debug, Subcommand)]
 pub enum Debug {
@@ -728,7 +767,8 @@ pub enum Debug {
     },
     /// Score CVSS vectors, one a line: `{"version", "base", "temporal", "environmental", "score", "severity"}`
     Cvss,
-    /// Open intervals of a window's schedule, one a line as in a policy: `{rrule: ..., start: "22:00", duration: 4h, timezone: ...}`
+    /// Open intervals of a window, one a line as in a policy: `{rrule: ..., start: "22:00", duration: 4h, timezone: ...}`
+    /// or `{calendar: FILE, timezone: ...}`
     Windows {
         /// From here
         #[arg(long, value_name = "TIME")]

@@ -1,6 +1,6 @@
 //! `switchback check`: all problems of policies, playbooks and inventory in one go.
 
-use crate::diagnostic::{self, Diagnostics, Level, to_json};
+use crate::diagnostic::{self, Diagnostic, Diagnostics, Level, to_json};
 use crate::model::printable;
 use crate::yaml::nearest;
 
@@ -41,13 +41,24 @@ pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> 
     }
     if let Some(policy) = &policy {
         let now = crate::env::now();
-        for warning in policy.expired_exceptions(now).into_iter().chain(policy.expiring_exceptions(now)) {
-            diagnostics.push(warning);
+        let exceptions = policy.expired_exceptions(now).into_iter().chain(policy.expiring_exceptions(now));
+        for found in exceptions.chain(policy.prove_windows(now)) {
+            diagnostics.push(found);
         }
     }
-    let found = diagnostics.sorted();
+    if args.format == Format::Json
+        && let Some(policy) = policy.as_ref().filter(|policy| policy.has_windows())
+    {
+        diagnostics.push(Diagnostic::note(
+            "windows-proven",
+            format!("windows are proven for two years with time zone data {}", policy.tzdata_version()),
+        ));
+    }
+    let mut found = diagnostics.sorted();
+    // What is only worth knowing would hide from people what is wrong.
+    found.retain(|d| args.format == Format::Json || d.level != Level::Note);
     let errors = found.iter().filter(|d| d.level == Level::Error).count();
-    let warnings = found.len() - errors;
+    let warnings = found.iter().filter(|d| d.level == Level::Warning).count();
     let failed = errors > 0 || (args.deny_warnings && warnings > 0);
     match args.format {
         Format::Json => printer.json(&found.iter().map(to_json).collect::<Vec<_>>())?,

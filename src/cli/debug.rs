@@ -11,7 +11,7 @@ use crate::intake::expand_host_entry;
 use crate::model::{
     Host, HostName, Prereleases, Severity, TimeSpan, VersionRange, VersionScheme, printable, score_vector,
 };
-use crate::policy::{Policy, WindowSet};
+use crate::policy::{Bundle, Policy, WindowSet};
 
 use super::args::Debug;
 use super::error::CommandError;
@@ -117,9 +117,14 @@ fn windows(from: Timestamp, horizon: TimeSpan, printer: Printer) -> Result<Exit,
     let host = HostName::new("any").map(Host::named);
     let host = host.map_err(|error| CommandError::caused(Exit::Failed, "debug", &error))?;
     each_line(printer, |line| {
-        let text = format!("version: 1\nwindows:\n  - name: window\n    match: all\n    schedule: {line}\n");
+        // A calendar stands beside its keys, a schedule has its own.
+        let text = match line.trim_start().strip_prefix("{calendar:") {
+            Some(rest) => format!("version: 1\nwindows:\n  - {{name: window, match: all, calendar:{rest}\n"),
+            None => format!("version: 1\nwindows:\n  - name: window\n    match: all\n    schedule: {line}\n"),
+        };
         let mut diagnostics = Diagnostics::default();
-        let policy = Policy::load(vec![Source::new("window", text)], &mut diagnostics);
+        let bundle = Bundle::from(vec![Source::new("window", text)]).with_files_of(".");
+        let policy = Policy::load(bundle, &mut diagnostics);
         let Some(policy) = policy else {
             let problems: Vec<String> =
                 diagnostics.sorted().iter().map(|d| format!("{} [{}]", d.message, d.code)).collect();

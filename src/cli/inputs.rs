@@ -23,7 +23,9 @@ const MAX_TEXT: u64 = 16 << 20;
 /// Shows warnings; errors end the command.
 pub(super) fn settle(diagnostics: Diagnostics, deny_warnings: bool, printer: Printer) -> Result<(), CommandError> {
     let found = diagnostics.sorted();
-    if found.iter().any(|d| d.level == Level::Error) || (deny_warnings && !found.is_empty()) {
+    if found.iter().any(|d| d.level == Level::Error)
+        || (deny_warnings && found.iter().any(|d| d.level == Level::Warning))
+    {
         return Err(CommandError::invalid(found));
     }
     printer.diagnostics(&found);

@@ -43,6 +43,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Exceptions(args) => super::exceptions::run(args, printer),
         Command::Plan(args) => super::plan::run(args, printer),
         Command::Show(args) => super::show::show(args, printer),
+        Command::Windows(args) => super::windows::run(args, printer),
         Command::Explain(args) => super::explain::run(args, printer),
         Command::Run(args) => super::run::run(args, &cli.global, printer),
         Command::Resume(args) => super::run::resume(args, &cli.global, printer),

@@ -27,6 +27,7 @@ mod scan;
 mod schema;
 mod show;
 mod test;
+mod windows;
 
 pub use args::Cli;
 pub use exit::Exit;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, Level};
 use crate::intake::{Feeds, Inventory};
 use crate::model::{Finding, HostName, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
@@ -58,7 +58,8 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
         }
     }
     if let Some(policy) = &policy {
-        for warning in policy.expired_exceptions(as_of) {
+        let proven = policy.prove_windows(as_of).into_iter().filter(|found| found.level != Level::Note);
+        for warning in policy.expired_exceptions(as_of).into_iter().chain(proven) {
             diagnostics.push(warning);
         }
     }

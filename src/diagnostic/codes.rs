@@ -42,6 +42,10 @@ pub const CODES: &[(&str, &str)] = &[
         "duplicate-name",
         "Two entries of a section have the same name. Names hold across all files of a bundle; decisions and plans refer to them. Rename one.",
     ),
+    (
+        "empty-calendar",
+        "No event of a calendar is taken: `summary` selects none, or all are cancelled or count as free. As a window it never opens, as a freeze it freezes nothing.",
+    ),
     ("empty-description", "A playbook says nothing of what it does. People choose and approve by the description."),
     (
         "empty-limit",
@@ -59,6 +63,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "encrypted-vars",
         "A file of variables, or a value in one, is encrypted and not known here; the rest is read. Keep what is needed to reach hosts outside of the vault.",
+    ),
+    (
+        "event-without-length",
+        "An event of a calendar has no DTEND and no DURATION, or ends when it begins. As a window it opens nothing; as a freeze it is refused, because it would silently freeze nothing.",
     ),
     (
         "exception-expires-soon",
@@ -87,6 +95,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A rule calls a function whose answer depends on more than its arguments: the clock, the network, the machine or chance. A plan must come out the same whenever and wherever it is made. The time is `input.now`.",
     ),
     (
+        "free-event",
+        "Events of a calendar say TRANSP:TRANSPARENT, that their time stays free. They open no window; as freezes they count, because calendars of holidays mark all their days so.",
+    ),
+    (
         "glued-tag",
         "A template tag touches the text beside it. It must have white space on both sides, so that its value is a word of its own.",
     ),
@@ -105,8 +117,16 @@ pub const CODES: &[(&str, &str)] = &[
         "An amount is neither a number of hosts from 1 nor a share from 1% to 100%, or it is one where only the other makes sense.",
     ),
     (
+        "invalid-calendar",
+        "A calendar (.ics) cannot be read, or one of its events is broken. Nothing of a calendar is skipped: a window would be wrong, or a freeze missing, and nobody would know. The place is the line of the calendar.",
+    ),
+    (
         "invalid-comparison",
         "A comparison could not be read. Write an operator (>=, <=, >, <, =) and a value of the right kind; several, all of which must hold, are parted by commas.",
+    ),
+    (
+        "invalid-cron",
+        "A cron expression could not be read, has seconds, or fires several times an hour. It has five fields: minute, hour, day of month, month and day of week; names, `L`, `#`, `W` and nicknames such as @weekly are taken. It says when a window opens; `duration` or `end` says when it closes.",
     ),
     ("invalid-date", "A day could not be read. Write it as 2026-12-05."),
     (
@@ -117,6 +137,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "invalid-feed",
         "A feed has another header or other fields than its kind has, a decision table contradicts itself, or no row of it can be used. Take the file as it is published.",
+    ),
+    (
+        "invalid-freeze",
+        "A freeze says twice when it holds. It has `from`, `to` and `timezone`, or `calendar` with `summary` and `timezone` if they are needed.",
     ),
     ("invalid-group-name", "The name of a group has characters that names may not have."),
     (
@@ -229,11 +253,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
     ("no-tests", "There is nothing to run: no `*.test.yaml` lies beside the policies, or one has no tests."),
     ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
-    ("not-a-plan", "The file is not one that `switchback plan` wrote."),
     (
-        "not-supported-yet",
-        "A part of the format that this version does not act on. It is refused, because what is written must never be silently ignored.",
+        "no-window",
+        "A host has no time in which disruptive steps may start: no window is for it, none opens in the time asked for, or freezes take all that do. `switchback windows --for HOST` lists them.",
     ),
+    ("not-a-plan", "The file is not one that `switchback plan` wrote."),
     (
         "ordered-list-split",
         "A list in which the first match wins stands in two files. Files of a bundle have no order, so that it could not be said which rule comes first. Put all rules of the list into one file.",
@@ -302,6 +326,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The process that evaluates rules could not be started, or was not. Without it nothing can be decided, so that nothing is planned.",
     ),
     (
+        "repeated-replacement",
+        "An event of a calendar replaces one occurrence of another (RECURRENCE-ID) and has rules or dates of its own. As a window only its own time counts; as a freeze it is refused, because nobody can tell when it holds.",
+    ),
+    (
         "rrule-needs-from",
         "The days of this rule depend on the day it starts from (INTERVAL, COUNT, or no days named). Name the days, or add `from` with that day.",
     ),
@@ -345,20 +373,20 @@ pub const CODES: &[(&str, &str)] = &[
     ("unfinished-tag", "A template tag or a quote is not closed."),
     ("unknown-builtin", "There is no built-in script of this name."),
     ("unknown-campaign", "The state folder has no campaign of this name. `switchback status` lists those it has."),
-    ("unknown-function", "A rule calls a function that neither Rego, Switchback nor any rule file defines."),
     (
         "unknown-feed",
         "The file is no feed that is known here. Feeds are the KEV catalogue, the EPSS scores and decision tables of SSVC. Advisory databases (NVD, OSV, CVE records, distributions) are none: scanners compare packages with them.",
     ),
+    ("unknown-function", "A rule calls a function that neither Rego, Switchback nor any rule file defines."),
     (
         "unknown-host",
         "A report speaks of hosts that are not in the inventory. Add them there as host, address or alias, or say which host the report is about.",
     ),
-    ("unknown-input", "A rule reads a part of the input that does not exist; it would always be undefined."),
     (
         "unknown-ignore-format",
         "The file is none of the ignore files known here: .trivyignore, .trivyignore.yaml, .grype.yaml, osv-scanner.toml, and audit.toml of cargo-audit.",
     ),
+    ("unknown-input", "A rule reads a part of the input that does not exist; it would always be undefined."),
     (
         "unknown-inventory-format",
         "The file is none of the inventories known here: the native one, or Ansible's in INI, YAML or JSON.",
@@ -396,6 +424,10 @@ pub const CODES: &[(&str, &str)] = &[
         "An exception matches none of the findings that are given. What it accepted may be fixed, or its selector misspelt.",
     ),
     (
+        "unmatched-exdate",
+        "A date in `exdate` is none on which the window would open, so that it takes nothing out. Correct it, or take it out.",
+    ),
+    (
         "unmatched-selector",
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",
     ),
@@ -414,6 +446,26 @@ pub const CODES: &[(&str, &str)] = &[
     ("variable-twice", "A variable of the environment is set in two ways."),
     ("waves-out-of-order", "A wave is not larger than the one before. Waves are cumulative."),
     ("which-command", "A command has none or several of `builtin`, `run` and `shell`."),
+    (
+        "window-frozen",
+        "Freezes take whole openings of a window. A warning where they take all of two years: hosts that have no other window are never fixed. A note where they take some.",
+    ),
+    (
+        "window-lengthened",
+        "On the night on which clocks are put back, a window with `end` is longer than usual: an hour of the clock comes twice. Write `duration` for a length that never changes.",
+    ),
+    (
+        "window-overlaps",
+        "A window opens again while it is still open. Both together count as one longer opening. Shorten it if that is not meant.",
+    ),
+    (
+        "window-shortened",
+        "On the night on which clocks are put forward, a window with `end` is shorter than usual, or does not open: an hour of the clock is missing. What needs the whole window does not start in it. Write `duration` for a length that never changes.",
+    ),
+    (
+        "windows-proven",
+        "Which time zone data the windows of the next two years were worked out with. Other data may move them: the rules of time zones change several times a year somewhere.",
+    ),
     ("wrong-type", "A value is of another type than expected, for example a text where a list must stand."),
     (
         "yaml-limit",

@@ -64,6 +64,7 @@ impl<'a> Shown<'a> {
         let severity = match diagnostic.level {
             Level::Error => Severity::Error,
             Level::Warning => Severity::Warning,
+            Level::Note => Severity::Advice,
         };
         let mut message = diagnostic.message.clone();
         let mut source = None;

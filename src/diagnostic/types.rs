@@ -59,6 +59,7 @@ impl Span {
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Level {
+    Note,
     Warning,
     Error,
 }
@@ -96,6 +97,11 @@ impl Diagnostic {
     /// A warning; the message is made printable.
     pub fn warning(code: &'static str, message: impl AsRef<str>) -> Self {
         Self { level: Level::Warning, ..Self::error(code, message) }
+    }
+
+    /// A note: nothing is wrong, and somebody may want to know; the message is made printable.
+    pub fn note(code: &'static str, message: impl AsRef<str>) -> Self {
+        Self { level: Level::Note, ..Self::error(code, message) }
     }
 
     /// With its place.

@@ -48,6 +48,8 @@ pub(super) struct HostDraft<'a> {
     pub wave: u32,
     /// One of its findings goes by the emergency lane.
     pub emergency: bool,
+    /// It passes the freezes.
+    pub bypass_freeze: bool,
     /// Why it cannot be planned; none means that it is.
     pub reasons: BTreeSet<Reason>,
 }

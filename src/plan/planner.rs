@@ -13,8 +13,9 @@ const MARGIN: TimeSpan = TimeSpan::minutes(5);
 type Pass = for<'a> fn(&mut Draft<'a>) -> Result<(), PlanError>;
 
 /// Every pass, in order. Each sees what those before it left.
-const PASSES: [Pass; 13] = [
+const PASSES: [Pass; 14] = [
     passes::decide::run,    // what policy says of every finding
+    passes::emergency::run, // what may not wait for a freeze to end
     passes::playbook::run,  // who can fix it: one playbook a host
     passes::machines::run,  // no machine twice
     passes::merge::run,     // findings become one transaction a host

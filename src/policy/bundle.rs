@@ -109,6 +109,14 @@ impl Bundle {
         bundle
     }
 
+    /// The same policies, which may name the files of a folder.
+    #[must_use]
+    pub fn with_files_of(mut self, folder: &str) -> Self {
+        self.roots.push(folder.to_owned());
+        self.memory = None;
+        self
+    }
+
     fn sort(&mut self) {
         for list in [&mut self.policies, &mut self.tests] {
             list.sort_by(|a, b| a.name.cmp(&b.name));

@@ -3,26 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::civil::DateTime;
-use jiff::tz::Disambiguation;
-
 use super::decide::{
     ApprovalRule, Emergency, Freeze, ImportanceRule, OrderRule, Override, Policy, ProbeRule, StrategyRule, Window,
 };
 use super::exceptions;
 use super::raw::{
-    ApprovalRaw, EmergencyRaw, FreezeRaw, NotYet, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
+    ApprovalRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
     StrategyRaw, WindowRaw,
 };
 use super::rego::{RuleSet, Rules, is_rego_test};
-use super::schedule;
 use super::score;
 use super::selector::{Context, Selector};
 use super::vex;
-use super::windows::resolve;
 use super::{Amount, ApprovalPolicy, Bundle, ProbePolicy, Proven};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::model::{Importance, Interval, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
+use crate::model::{Importance, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
 use crate::yaml::{Size, Spanned, parse, span};
 
 /// The version of the policy format.
@@ -234,18 +229,10 @@ impl Check<'_> {
     fn window(&mut self, source: &Arc<Source>, raw: WindowRaw) {
         let name = self.name("windows", source, &raw.name);
         let selector = self.selector(source, Context::Host, &raw.matches);
-        self.later(source, "windows.calendar", &raw.calendar);
-        let schedule = match &raw.schedule {
-            Some(schedule) => schedule::check(self, source, schedule),
-            None => {
-                if raw.calendar.is_none() {
-                    self.error("missing-key", source, &raw.name, "this window has no `schedule`");
-                }
-                None
-            }
-        };
-        if let (Some((name, at)), Some(schedule)) = (name, schedule) {
-            self.policy.windows.push(Window { name, selector, schedule, at });
+        let times = super::calendars::window(self, source, &raw);
+        if let (Some((name, at)), Some(times)) = (name, times) {
+            let never = times.is_never();
+            self.policy.windows.push(Window { name, selector, times, never, at });
         }
     }
 
@@ -253,28 +240,10 @@ impl Check<'_> {
         let name = self.name("freezes", source, &raw.name);
         let selector = self.selector(source, Context::Host, &raw.matches);
         self.reason(source, &raw.reason);
-        let zone = schedule::zone(self, source, &raw.timezone);
-        let from = self.local_time(source, &raw.from);
-        let to = self.local_time(source, &raw.to);
-        let (Some(zone), Some(from), Some(to)) = (zone, from, to) else { return };
-        // As wide as can be meant: a freeze that a clock change shortens would not be safe.
-        let start = resolve(&zone, from, Disambiguation::Earlier);
-        let end = resolve(&zone, to, Disambiguation::Later);
-        let (Some(start), Some(end)) = (start, end) else {
-            self.error("invalid-time", source, &raw.from, "this time is out of range");
-            return;
-        };
-        if to <= from || end <= start {
-            let (first, second) = (span(source, &raw.from), span(source, &raw.to));
-            self.push(
-                Diagnostic::error("negative-freeze", "this freeze ends before it begins")
-                    .at(second)
-                    .related("it begins here", first),
-            );
-            return;
-        }
-        if let Some((name, at)) = name {
-            self.policy.freezes.push(Freeze { name, selector, interval: Interval { start, end }, at });
+        let span = super::calendars::freeze(self, source, &raw);
+        if let (Some((name, at)), Some(span)) = (name, span) {
+            let reason = printable(&raw.reason.value, 300);
+            self.policy.freezes.push(Freeze { name, selector, span, reason, at });
         }
     }
 
@@ -509,18 +478,6 @@ impl Check<'_> {
         self.push(Diagnostic::error(code, message).at(span(source, at)));
     }
 
-    /// A key of the format that is not built yet.
-    pub(super) fn later(&mut self, source: &Arc<Source>, key: &str, value: &NotYet) {
-        if let Some(value) = value {
-            let message = format!("`{key}` is not supported yet");
-            self.push(
-                Diagnostic::error("not-supported-yet", message)
-                    .at(span(source, value))
-                    .help("take it out: nothing that is written may be silently ignored"),
-            );
-        }
-    }
-
     /// A value that may be set once in the whole bundle.
     fn scalar<T>(&mut self, key: &'static str, source: &Arc<Source>, value: Option<Spanned<T>>) -> Option<(T, Span)> {
         let value = value?;
@@ -601,19 +558,6 @@ impl Check<'_> {
             self.error("invalid-amount", source, text, message);
         }
         amount
-    }
-
-    fn local_time(&mut self, source: &Arc<Source>, text: &Spanned<String>) -> Option<DateTime> {
-        let time = schedule::local_time(&text.value);
-        if time.is_none() {
-            let message = format!("`{}` is not a local time", printable(&text.value, 40));
-            self.push(
-                Diagnostic::error("invalid-time", message)
-                    .at(span(source, text))
-                    .help("write it as 2026-12-18T18:00, or 2026-12-18 for the beginning of that day"),
-            );
-        }
-        time
     }
 }
 

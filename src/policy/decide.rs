@@ -6,13 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::Bundle;
+use super::calendar::Calendar;
 use super::check::{DEFAULT_IMPORTANCE, check, rule};
 use super::exceptions::Exceptions;
 use super::rego::{PriorityVoice, Rules, StrategyVoice};
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
 use super::vex::Vex;
-use super::windows::{self, Schedule};
+use super::windows::{self, Times};
 use super::{
     Amount, ApprovalPolicy, BackupPolicy, ProbePolicy, Proven, RebootPolicy, RolloutPolicy, StrategyChoice,
     StrategyKind, TestFix, WindowSet,
@@ -96,7 +97,9 @@ pub(super) struct ImportanceRule {
 pub(super) struct Window {
     pub name: RuleName,
     pub selector: Selector,
-    pub schedule: Schedule,
+    pub times: Times,
+    /// Whether it can never open, which was reported where it is written.
+    pub never: bool,
     pub at: Span,
 }
 
@@ -104,8 +107,33 @@ pub(super) struct Window {
 pub(super) struct Freeze {
     pub name: RuleName,
     pub selector: Selector,
-    pub interval: Interval,
+    pub span: FreezeSpan,
+    pub reason: String,
     pub at: Span,
+}
+
+/// When a freeze holds.
+#[derive(Clone, Debug)]
+pub(super) enum FreezeSpan {
+    Once(Interval),
+    Calendar(Calendar),
+}
+
+impl FreezeSpan {
+    /// The intervals that overlap `range`.
+    pub fn intervals(&self, range: Interval) -> Vec<Interval> {
+        match self {
+            Self::Once(interval) => vec![*interval],
+            Self::Calendar(calendar) => {
+                calendar.openings(range).into_iter().filter_map(|opening| opening.open).collect()
+            }
+        }
+    }
+
+    /// Whether nothing of it lies behind an instant.
+    pub fn is_over(&self, at: Timestamp) -> bool {
+        matches!(self, Self::Once(interval) if interval.end <= at)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -333,19 +361,33 @@ impl Policy {
     /// When disruptive steps on a host may start, for whole intervals that overlap `from .. from + horizon` (at most
     /// five years). Where only freezes are written, the time between them counts as a window called `any time`.
     pub fn windows_for(&self, host: &Host, from: Timestamp, horizon: TimeSpan) -> WindowSet {
+        self.window_set(self.matching(host, from, true), from, horizon)
+    }
+
+    /// The same as if there were no freezes: for what may not wait for them to end.
+    pub fn windows_bypassing_freezes(&self, host: &Host, from: Timestamp, horizon: TimeSpan) -> WindowSet {
+        self.window_set(self.matching(host, from, false), from, horizon)
+    }
+
+    /// The windows and the freezes ahead that are for a host.
+    pub(super) fn matching(&self, host: &Host, from: Timestamp, freezes: bool) -> (Vec<usize>, Vec<usize>) {
         let importance = self.importance_value(host);
-        let horizon = horizon.min(windows::MAX_HORIZON);
-        let open: Vec<usize> =
+        let open =
             (0..self.windows.len()).filter(|&i| self.windows[i].selector.matches_host(host, importance)).collect();
+        let closed = (0..self.freezes.len())
+            .filter(|&i| freezes && !self.freezes[i].span.is_over(from))
+            .filter(|&i| self.freezes[i].selector.matches_host(host, importance))
+            .collect();
+        (open, closed)
+    }
+
+    fn window_set(&self, (open, closed): (Vec<usize>, Vec<usize>), from: Timestamp, horizon: TimeSpan) -> WindowSet {
+        let horizon = horizon.min(windows::MAX_HORIZON);
         if open.is_empty() && !self.windows.is_empty() {
             return WindowSet::None {
                 why: format!("policy has {} windows, and none of them is for this host", self.windows.len()),
             };
         }
-        let closed: Vec<usize> = (0..self.freezes.len())
-            .filter(|&i| self.freezes[i].interval.end > from)
-            .filter(|&i| self.freezes[i].selector.matches_host(host, importance))
-            .collect();
         if open.is_empty() && closed.is_empty() {
             return WindowSet::Always;
         }
@@ -362,8 +404,13 @@ impl Policy {
     fn expand(&self, (open, closed, from, horizon): &SetKey) -> WindowSet {
         let range = Interval { start: *from, end: horizon.after(*from) };
         let by_window: Vec<(&RuleName, Vec<Interval>)> =
-            open.iter().map(|&i| (&self.windows[i].name, self.windows[i].schedule.intervals(range))).collect();
-        let frozen = union(closed.iter().map(|&i| self.freezes[i].interval).collect());
+            open.iter().map(|&i| (&self.windows[i].name, self.windows[i].times.intervals(range))).collect();
+        // A window that is open at an edge of the range is whole: a freeze may take of it what lies outside.
+        let edges = by_window.iter().flat_map(|(_, all)| all).fold(range, |edges, interval| Interval {
+            start: edges.start.min(interval.start),
+            end: edges.end.max(interval.end),
+        });
+        let frozen = union(closed.iter().flat_map(|&i| self.freezes[i].span.intervals(edges)).collect());
         let allowed = if open.is_empty() {
             vec![range]
         } else {
@@ -544,7 +591,7 @@ const fn no_fix(state: FixState) -> &'static str {
 }
 
 /// Names joined by ` + `, or `otherwise` where there are none.
-fn joined(names: Vec<&str>, otherwise: &str) -> RuleName {
+pub(super) fn joined(names: Vec<&str>, otherwise: &str) -> RuleName {
     bounded(if names.is_empty() { otherwise.to_owned() } else { names.join(" + ") })
 }
 

@@ -1,25 +1,34 @@
 //! Findings and hosts become decisions: raw (as written) -> check (validated) -> decide.
 
 mod bundle;
+mod calendar;
+mod calendars;
 mod check;
 mod compare;
 mod decide;
 mod exceptions;
 mod export;
 mod glob;
+mod host_windows;
 mod import;
 mod mutate;
 mod order;
+mod prove;
 mod raw;
 mod rego;
+mod rule;
 mod schedule;
 mod schema;
 mod score;
 mod selector;
 mod suite;
 #[cfg(test)]
+mod tables;
+#[cfg(test)]
 mod tests;
 mod types;
+#[cfg(test)]
+mod vectors;
 mod vex;
 mod vex_names;
 #[cfg(test)]
@@ -30,6 +39,7 @@ pub use bundle::*;
 pub use decide::Policy;
 pub use exceptions::{ExceptionKind, ExceptionState, ExceptionView, expiry};
 pub use export::{ExportFormat, Exported};
+pub use host_windows::*;
 pub use import::{ImportOptions, Imported, import_exceptions};
 pub use mutate::*;
 pub use rego::*;

@@ -8,24 +8,11 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
 use super::{ExceptionKind, RebootPolicy, StrategyKind, TestFix};
 use crate::model::{Importance, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
-
-/// A key that is part of the format and not built yet: its value is not looked at.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Later;
-
-impl<'de> Deserialize<'de> for Later {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
-/// A value that a later version takes.
-pub(super) type NotYet = Option<Spanned<Later>>;
 
 /// One policy file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -241,8 +228,11 @@ pub(super) struct WindowRaw {
     #[serde(default)]
     pub schedule: Option<Spanned<ScheduleRaw>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub calendar: NotYet,
+    pub calendar: Option<Spanned<String>>,
+    #[serde(default)]
+    pub summary: Option<Spanned<String>>,
+    #[serde(default)]
+    pub timezone: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -253,11 +243,15 @@ pub(super) struct ScheduleRaw {
     #[serde(default)]
     pub dates: Option<Spanned<OneOrMany<Spanned<String>>>>,
     #[serde(default)]
-    #[schemars(skip)]
-    pub cron: NotYet,
+    pub cron: Option<Spanned<String>>,
+    #[serde(default)]
+    pub rdate: Option<Texts>,
+    #[serde(default)]
+    pub exdate: Option<Texts>,
     #[serde(default)]
     pub from: Option<Spanned<String>>,
-    pub start: Spanned<String>,
+    #[serde(default)]
+    pub start: Option<Spanned<String>>,
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub duration: Option<Spanned<String>>,
@@ -272,9 +266,16 @@ pub(super) struct FreezeRaw {
     pub name: Spanned<String>,
     #[serde(rename = "match")]
     pub matches: Spanned<MatchRaw>,
-    pub from: Spanned<String>,
-    pub to: Spanned<String>,
-    pub timezone: Spanned<String>,
+    #[serde(default)]
+    pub from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub to: Option<Spanned<String>>,
+    #[serde(default)]
+    pub calendar: Option<Spanned<String>>,
+    #[serde(default)]
+    pub summary: Option<Spanned<String>>,
+    #[serde(default)]
+    pub timezone: Option<Spanned<String>>,
     pub reason: Spanned<String>,
 }
 

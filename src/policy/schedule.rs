@@ -5,9 +5,11 @@ use std::sync::Arc;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
+use super::calendars::local_time as checked_local_time;
 use super::check::Check;
-use super::raw::ScheduleRaw;
-use super::windows::{Close, Days, Rule, RuleError, Schedule};
+use super::raw::{ScheduleRaw, Texts};
+use super::rule::{Rule, RuleError};
+use super::windows::{Close, Days, Except, Schedule};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::model::{TimeSpan, printable};
 use crate::yaml::{Spanned, nearest, span};
@@ -15,17 +17,33 @@ use crate::yaml::{Spanned, nearest, span};
 /// No window is open longer at a stretch.
 const MAX_LENGTH: TimeSpan = TimeSpan::days(31);
 
+/// No schedule names more single dates.
+const MAX_DATES: usize = 5_000;
+
 pub(super) fn check(check: &mut Check<'_>, source: &Arc<Source>, raw: &Spanned<ScheduleRaw>) -> Option<Schedule> {
     let written = &raw.value;
-    check.later(source, "windows.schedule.cron", &written.cron);
     let zone = zone(check, source, &written.timezone);
-    let start = time(check, source, &written.start);
+    let start = start(check, source, raw);
     let from = written.from.as_ref().map(|from| date(check, source, from));
     let days = days(check, source, raw, from);
     let close = close(check, source, raw, start);
-    let schedule = Schedule { days: days?, start: start?, close: close?, zone: zone? };
+    let (extra, except) = (extra(check, source, raw, start), except(check, source, raw));
+    let mut schedule = Schedule::new(days?, start?, close?, zone?);
+    schedule.extra = extra?;
+    for (text, except) in written.exdate.iter().flat_map(|texts| &texts.value.0).zip(except?) {
+        let day = match except {
+            Except::Day(day) => day,
+            Except::Time(time) => time.date(),
+        };
+        if !schedule.starts(day, day).into_iter().any(|start| except.takes(start)) {
+            let message = format!("the window does not open then: `{}` takes nothing out", printable(&text.value, 40));
+            check.push(Diagnostic::warning("unmatched-exdate", message).at(span(source, text)));
+        }
+        schedule.except.push(except);
+    }
     if !schedule.ever() {
-        let at = written.rrule.as_ref().map_or_else(|| span(source, raw), |rule| span(source, rule));
+        let key = written.rrule.as_ref().or(written.cron.as_ref());
+        let at = key.map_or_else(|| span(source, raw), |rule| span(source, rule));
         check.push(
             Diagnostic::warning("empty-window", "this window never opens within two years")
                 .at(at)
@@ -35,6 +53,22 @@ pub(super) fn check(check: &mut Check<'_>, source: &Arc<Source>, raw: &Spanned<S
     Some(schedule)
 }
 
+/// The time of day; a cron expression brings its own.
+fn start(check: &mut Check<'_>, source: &Arc<Source>, raw: &Spanned<ScheduleRaw>) -> Option<Time> {
+    match (&raw.value.start, &raw.value.cron) {
+        (Some(text), None) => time(check, source, text),
+        (None, Some(_)) => Some(Time::midnight()),
+        (Some(text), Some(_)) => {
+            check.error("invalid-schedule", source, text, "`cron` gives the time of day: `start` says it twice");
+            None
+        }
+        (None, None) => {
+            check.error("missing-key", source, raw, "a schedule has `start`");
+            None
+        }
+    }
+}
+
 fn days(
     check: &mut Check<'_>,
     source: &Arc<Source>,
@@ -42,8 +76,13 @@ fn days(
     from: Option<Option<Date>>,
 ) -> Option<Days> {
     let written = &raw.value;
-    match (&written.rrule, &written.dates) {
-        (Some(text), None) => {
+    if written.rrule.is_none()
+        && let Some(from) = &written.from
+    {
+        check.error("invalid-schedule", source, from, "`from` belongs to `rrule`");
+    }
+    match (&written.rrule, &written.cron, &written.dates) {
+        (Some(text), None, None) => {
             // A `from` that is wrong was reported.
             let from = match from {
                 Some(None) => return None,
@@ -63,29 +102,109 @@ fn days(
                 }
             }
         }
-        (None, Some(dates)) => {
+        (None, Some(text), None) => match cron(&text.value) {
+            Ok(cron) => Some(Days::Cron(Box::new(cron))),
+            Err(message) => {
+                let help = "write five fields: minute, hour, day of month, month, day of week, such as `0 22 * * SAT`";
+                check.push(Diagnostic::error("invalid-cron", message).at(span(source, text)).help(help));
+                None
+            }
+        },
+        (None, None, Some(dates)) => {
             if dates.value.0.is_empty() {
                 check.error("invalid-schedule", source, dates, "no dates are given");
             }
-            if let Some(from) = &written.from {
-                check.error("invalid-schedule", source, from, "`from` belongs to `rrule`");
-            }
+            few(check, source, dates)?;
             let mut days: Vec<Date> = dates.value.0.iter().filter_map(|text| date(check, source, text)).collect();
             days.sort();
             days.dedup();
             Some(Days::Dates(days))
         }
-        (Some(_), Some(dates)) => {
-            check.error("invalid-schedule", source, dates, "`rrule` and `dates` exclude each other");
+        (None, None, None) => {
+            check.error("invalid-schedule", source, raw, "a schedule has `rrule`, `cron` or `dates`");
             None
         }
-        (None, None) => {
-            if written.cron.is_none() {
-                check.error("invalid-schedule", source, raw, "a schedule has `rrule` or `dates`");
-            }
+        (_, cron, dates) => {
+            let at = dates.as_ref().map(|dates| span(source, dates)).or_else(|| cron.as_ref().map(|c| span(source, c)));
+            let problem = Diagnostic::error("invalid-schedule", "`rrule`, `cron` and `dates` exclude each other");
+            check.push(at.into_iter().fold(problem, Diagnostic::at));
             None
         }
     }
+}
+
+/// A cron expression of five fields that fires at most once an hour.
+fn cron(text: &str) -> Result<croner::Cron, String> {
+    if text.len() > 256 || text.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        return Err("a cron expression is one short line".to_owned());
+    }
+    let fields = text.split_ascii_whitespace().count();
+    if fields != 5 && !text.trim().starts_with('@') {
+        return Err(match fields {
+            6 => "six fields: seconds are not taken, a window opens at a minute".to_owned(),
+            count => format!("{count} fields"),
+        });
+    }
+    let parser = croner::parser::CronParser::builder()
+        .seconds(croner::parser::Seconds::Disallowed)
+        .year(croner::parser::Year::Disallowed)
+        .build();
+    let cron = parser.parse(text).map_err(|error| printable(&error.to_string(), 200))?;
+    let minutes = (0..60).filter(|minute| cron.pattern.minute_match(*minute).unwrap_or(false)).count();
+    if minutes > 1 {
+        return Err(format!("it fires {minutes} times an hour: a window opens once and stays open for `duration`"));
+    }
+    Ok(cron)
+}
+
+fn few(check: &mut Check<'_>, source: &Arc<Source>, texts: &Texts) -> Option<()> {
+    if texts.value.0.len() > MAX_DATES {
+        let message = format!("a schedule names at most {MAX_DATES} single dates");
+        check.error("invalid-schedule", source, texts, message);
+        return None;
+    }
+    Some(())
+}
+
+/// `rdate`: more starts. None where any is wrong.
+fn extra(
+    check: &mut Check<'_>,
+    source: &Arc<Source>,
+    raw: &Spanned<ScheduleRaw>,
+    start: Option<Time>,
+) -> Option<Vec<DateTime>> {
+    let Some(texts) = &raw.value.rdate else { return Some(Vec::new()) };
+    if raw.value.rrule.is_none() {
+        check.error("invalid-schedule", source, texts, "`rdate` adds to `rrule`");
+        return None;
+    }
+    few(check, source, texts)?;
+    let mut all = Vec::new();
+    for text in &texts.value.0 {
+        match day(&text.value) {
+            Some(day) => all.push(day.to_datetime(start?)),
+            None => all.push(checked_local_time(check, source, text)?),
+        }
+    }
+    Some(all)
+}
+
+/// `exdate`: fewer starts. None where any is wrong.
+fn except(check: &mut Check<'_>, source: &Arc<Source>, raw: &Spanned<ScheduleRaw>) -> Option<Vec<Except>> {
+    let Some(texts) = &raw.value.exdate else { return Some(Vec::new()) };
+    if raw.value.dates.is_some() {
+        check.error("invalid-schedule", source, texts, "`exdate` takes out of `rrule` or `cron`");
+        return None;
+    }
+    few(check, source, texts)?;
+    let mut all = Vec::new();
+    for text in &texts.value.0 {
+        match day(&text.value) {
+            Some(day) => all.push(Except::Day(day)),
+            None => all.push(Except::Time(checked_local_time(check, source, text)?)),
+        }
+    }
+    Some(all)
 }
 
 fn close(
@@ -118,7 +237,7 @@ fn close(
         },
         (None, Some(text)) => {
             let end = time(check, source, text)?;
-            if Some(end) == start {
+            if Some(end) == start && raw.value.cron.is_none() {
                 let message = "`end` is `start`: write `duration: 24h` if a whole day is meant";
                 check.error("invalid-duration", source, text, message);
                 return None;
@@ -178,7 +297,7 @@ pub(super) fn local_time(text: &str) -> Option<DateTime> {
 }
 
 /// Names that the database has and that do not name a place: they keep no or an outdated daylight saving.
-const ABBREVIATIONS: [&str; 10] =
+pub(super) const ABBREVIATIONS: [&str; 10] =
     ["CET", "CST6CDT", "EET", "EST", "EST5EDT", "HST", "MET", "MST", "MST7MDT", "PST8PDT"];
 
 pub(super) fn zone(check: &mut Check<'_>, source: &Arc<Source>, text: &Spanned<String>) -> Option<TimeZone> {

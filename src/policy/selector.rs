@@ -53,7 +53,7 @@ impl From<bool> for Truth {
 }
 
 /// A checked selector: every term must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Selector {
     terms: Vec<Term>,
 }
@@ -67,7 +67,7 @@ pub(super) struct OfPackages<'a> {
     pub installed: &'a [Glob],
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Term {
     Hosts(Vec<Glob>),
     Groups(Vec<Glob>),
@@ -110,6 +110,11 @@ impl Selector {
     /// Whether a finding on a host is meant. What is not known of it fulfils no comparison.
     pub fn matches(&self, finding: &Finding, host: &Host, facts: Facts) -> bool {
         self.truth(host, facts.importance, Some((finding, facts))) == Truth::Yes
+    }
+
+    /// Whether it is seen from the texts alone that every host that `other` means is meant here.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.terms.iter().all(|term| other.terms.contains(term))
     }
 
     fn truth(&self, host: &Host, importance: Importance, finding: Option<(&Finding, Facts)>) -> Truth {

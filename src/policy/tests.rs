@@ -422,3 +422,118 @@ fn many_findings_are_decided_quickly() {
     // Generous: this build is not optimised and the machine is shared. Optimised it takes a hundredth of it.
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
+
+/// The openings of a policy for a host within ten days of November 2026.
+fn november(policy: &Policy, bypass: bool) -> Vec<String> {
+    let (host, from, span) = (host("a", &["a"], &[]), at("2026-11-20T00:00:00Z"), TimeSpan::days(10));
+    let set = if bypass {
+        policy.windows_bypassing_freezes(&host, from, span)
+    } else {
+        policy.windows_for(&host, from, span)
+    };
+    match set {
+        WindowSet::Set { intervals, .. } => {
+            let short = |t: Timestamp| t.strftime("%dT%H").to_string();
+            intervals.iter().map(|w| format!("{}-{}", short(w.interval.start), short(w.interval.end))).collect()
+        }
+        WindowSet::Always => vec!["always".to_owned()],
+        WindowSet::None { why } => vec![why],
+    }
+}
+
+#[test]
+fn freezes_can_be_bypassed_and_the_two_answers_are_never_mixed_up() {
+    let freeze = "freezes: [{name: f, match: all, from: 2026-11-21, to: 2026-11-23, timezone: UTC, reason: r}]\n";
+    let windows =
+        "windows:\n  - {name: w, match: all, schedule: {cron: \"0 22 * * SAT\", duration: 2h, timezone: UTC}}\n";
+    let policy = load(&format!("{windows}{freeze}"));
+    for _ in 0..2 {
+        assert_eq!(november(&policy, false), ["28T22-29T00"]);
+        assert_eq!(november(&policy, true), ["21T22-22T00", "28T22-29T00"]);
+    }
+    let only_freezes = load(freeze);
+    assert_eq!(november(&only_freezes, true), ["always"]);
+    assert_eq!(november(&only_freezes, false), ["20T00-21T00", "23T00-30T00"]);
+}
+
+#[test]
+fn cron_gives_the_times_and_exdate_and_rdate_alter_a_rule() {
+    let open = |schedule: &str| {
+        let text =
+            format!("windows:\n  - {{name: w, match: all, schedule: {{{schedule}, duration: 1h, timezone: UTC}}}}\n");
+        november(&load(&text), false).join(" ")
+    };
+    assert_eq!(open("cron: 0 22 * * SAT#4"), "28T22-28T23");
+    assert_eq!(open("cron: \"@weekly\""), "22T00-22T01 29T00-29T01");
+    assert_eq!(open("cron: 0 3 L * *, exdate: [2026-10-31]"), "");
+    assert_eq!(open("cron: 0 3 22W * *"), "23T03-23T04");
+    assert_eq!(
+        open(
+            "cron: 0 */12 * * *, exdate: [2026-11-21, \"2026-11-22T12:00\", 2026-11-23, 2026-11-24, 2026-11-25, 2026-11-26, 2026-11-27, 2026-11-28, 2026-11-29]"
+        ),
+        "20T00-20T01 20T12-20T13 22T00-22T01"
+    );
+    assert_eq!(
+        open(
+            "rrule: FREQ=WEEKLY;BYDAY=SA, start: \"22:00\", rdate: [2026-11-24, \"2026-11-25T08:00\"], exdate: [2026-11-21]"
+        ),
+        "24T22-24T23 25T08-25T09 28T22-28T23"
+    );
+    // An end on the clock belongs to each start.
+    let text = "windows:\n  - {name: w, match: all, schedule: {cron: 0 2 * * SAT, end: \"06:00\", timezone: UTC}}\n";
+    assert_eq!(november(&load(text), false), ["21T02-21T06", "28T02-28T06"]);
+}
+
+#[test]
+fn calendars_open_windows_and_freeze_and_are_part_of_what_a_policy_says() {
+    let files = |board: &str| {
+        let policy = "version: 1\nwindows: [{name: w, match: all, calendar: c/board.ics, summary: Patch*}]\nfreezes: [{name: f, match: all, calendar: c/days.ics, timezone: Europe/Berlin, reason: r}]\n";
+        let days = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261128\nEND:VEVENT\nEND:VCALENDAR\n";
+        let event = |summary: &str, time: &str| {
+            format!("BEGIN:VEVENT\nSUMMARY:{summary}\nDTSTART:{time}\nDURATION:PT4H\nRRULE:FREQ=WEEKLY\nEND:VEVENT\n")
+        };
+        let board = format!(
+            "BEGIN:VCALENDAR\n{}{}END:VCALENDAR\n",
+            event("Patch day", board),
+            event("Lunch", "20261123T120000Z")
+        );
+        let all = [("p.yaml", policy), ("c/days.ics", days), ("c/board.ics", &board)];
+        all.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).into()
+    };
+    let read = |board: &str| {
+        let mut diagnostics = Diagnostics::default();
+        let bundle = Bundle::of_files(files(board), &[String::new()]).unwrap();
+        Policy::load(bundle, &mut diagnostics).unwrap_or_else(|| panic!("{:?}", diagnostics.sorted()))
+    };
+    let policy = read("20261120T210000Z");
+    assert_eq!(november(&policy, false), ["20T21-21T01", "27T21-27T23"]);
+    assert_eq!(november(&policy, true), ["20T21-21T01", "27T21-28T01"]);
+    assert_ne!(policy.digest(), read("20261120T200000Z").digest());
+}
+
+#[test]
+fn an_hourly_cron_and_a_freeze_on_the_nights_of_clock_changes() {
+    let open = |more: &str, from: &str| {
+        let schedule =
+            "windows: [{name: w, match: all, schedule: {cron: 0 * * * *, duration: 1h, timezone: Europe/Berlin}}]\n";
+        match load(&format!("{schedule}{more}")).windows_for(&host("a", &[], &[]), at(from), TimeSpan::hours(4)) {
+            WindowSet::Set { intervals, .. } => {
+                let short = |t: Timestamp| t.strftime("%H:%M").to_string();
+                let all = intervals.iter().map(|w| format!("{}-{}", short(w.interval.start), short(w.interval.end)));
+                all.collect::<Vec<_>>().join(" ")
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    // What opens twice counts once; of the hour that comes twice the first is left out.
+    assert_eq!(open("", "2027-03-27T23:00:00Z"), "23:00-03:00");
+    assert_eq!(open("", "2027-10-30T22:00:00Z"), "22:00-00:00 01:00-02:00");
+    let freeze = |day: &str| {
+        format!(
+            "freezes: [{{name: f, match: all, from: {day}T02:30, to: {day}T12:00, timezone: Europe/Berlin, reason: r}}]\n"
+        )
+    };
+    // Local 01:30 in spring, the first 02:30 in autumn.
+    assert_eq!(open(&freeze("2027-03-28"), "2027-03-27T23:00:00Z"), "23:00-00:30");
+    assert_eq!(open(&freeze("2027-10-31"), "2027-10-30T22:00:00Z"), "22:00-00:00");
+}

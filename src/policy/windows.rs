@@ -8,33 +8,16 @@
 //!   the clock is changed;
 //! - a freeze starts at the earlier and ends at the later reading.
 
-use std::str::FromStr;
-
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{Disambiguation, TimeZone};
+use jiff::tz::{Disambiguation, Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
+use super::calendar::Calendar;
+use super::rule::Rule;
 use crate::model::{Interval, TimeSpan};
-
-/// No rule gives more dates than this in one expansion: 50 years of every day.
-const MAX_DATES: u16 = 18_300;
 
 /// Windows are never expanded further than this.
 pub(super) const MAX_HORIZON: TimeSpan = TimeSpan::days(5 * 366);
-
-/// Why a recurrence rule is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum RuleError {
-    /// Not a rule of RFC 5545.
-    #[error("{0}")]
-    Invalid(String),
-    /// Finer than a day.
-    #[error("a rule gives days: the time of day is `start`")]
-    TooFine,
-    /// Depends on a day it starts from.
-    #[error("this rule depends on the day it starts from")]
-    NeedsFrom,
-}
 
 /// The days on which a window opens.
 #[derive(Clone, Debug)]
@@ -43,140 +26,17 @@ pub(super) enum Days {
     Dates(Vec<Date>),
     /// By a rule.
     Rule(Box<Rule>),
+    /// By a cron expression, which gives the times as well.
+    Cron(Box<croner::Cron>),
 }
 
-/// A recurrence rule of RFC 5545 that gives days.
-#[derive(Clone, Debug)]
-pub(super) struct Rule {
-    rule: rrule::RRule<rrule::Unvalidated>,
-    from: Option<Date>,
-    until: Option<Until>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Until {
+/// What is taken out of the starts of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Except {
+    /// All of a day.
     Day(Date),
-    Local(DateTime),
-    Utc(Timestamp),
-}
-
-impl Rule {
-    /// Reads a rule. `from` is the day it starts from; rules that depend on it must have it.
-    pub fn new(text: &str, from: Option<Date>) -> Result<Self, RuleError> {
-        let invalid = |text: &str| RuleError::Invalid(text.to_owned());
-        let body = text.trim().strip_prefix("RRULE:").unwrap_or(text.trim());
-        if body.len() > 512 || body.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(invalid("a recurrence rule is one short line, such as FREQ=WEEKLY;BYDAY=SA"));
-        }
-        // UNTIL is ours: the crate wants it in UTC, and real rules mix all three kinds.
-        let mut until = None;
-        let mut rest = Vec::new();
-        for part in body.split(';') {
-            match part.split_once('=') {
-                Some((key, value)) if key.eq_ignore_ascii_case("UNTIL") => {
-                    until = Some(Until::new(value).ok_or_else(|| invalid("UNTIL is neither a date nor a time"))?);
-                }
-                Some((key, _)) if ["BYHOUR", "BYMINUTE", "BYSECOND"].iter().any(|k| key.eq_ignore_ascii_case(k)) => {
-                    return Err(RuleError::TooFine);
-                }
-                _ => rest.push(part),
-            }
-        }
-        let rule = rrule::RRule::from_str(&rest.join(";")).map_err(|error| RuleError::Invalid(error.to_string()))?;
-        if !matches!(
-            rule.get_freq(),
-            rrule::Frequency::Daily | rrule::Frequency::Weekly | rrule::Frequency::Monthly | rrule::Frequency::Yearly
-        ) {
-            return Err(RuleError::TooFine);
-        }
-        if rule.get_interval() == 0 {
-            return Err(invalid("INTERVAL counts from 1"));
-        }
-        let names_days = !rule.get_by_weekday().is_empty()
-            || !rule.get_by_month_day().is_empty()
-            || !rule.get_by_year_day().is_empty()
-            || rule.get_freq() == rrule::Frequency::Daily;
-        if from.is_none() && (rule.get_interval() > 1 || rule.get_count().is_some() || !names_days) {
-            return Err(RuleError::NeedsFrom);
-        }
-        let rule = Self { rule, from, until };
-        let anchor = from.unwrap_or_else(|| Date::constant(2024, 1, 1));
-        rule.set(anchor).map_err(|error| RuleError::Invalid(error.to_string()))?;
-        Ok(rule)
-    }
-
-    fn set(&self, anchor: Date) -> Result<rrule::RRuleSet, rrule::RRuleError> {
-        self.rule.clone().build(*seed(anchor)?.get_dt_start())
-    }
-
-    /// The days from `first` to `last`, both included.
-    pub fn days(&self, first: Date, last: Date) -> Vec<Date> {
-        // A rule that does not depend on its first day may start near the days asked for.
-        let anchor = self.from.unwrap_or_else(|| {
-            let year = first.year().saturating_sub(1).max(1900);
-            Date::new(year, 1, 1).unwrap_or(first)
-        });
-        if last < first || last < anchor {
-            return Vec::new();
-        }
-        let (Ok(set), Ok(after), Ok(before)) = (self.set(anchor), seed(first.max(anchor)), seed(last)) else {
-            return Vec::new();
-        };
-        let set = set.after(*after.get_dt_start()).before(*before.get_dt_start());
-        let to_day = |seconds| Some(Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).date());
-        let days = set.all(MAX_DATES).dates.into_iter().filter_map(|time| to_day(time.timestamp()));
-        days.filter(|day| (first..=last).contains(day)).collect()
-    }
-
-    fn allows(&self, start: DateTime, instant: Timestamp) -> bool {
-        match self.until {
-            None => true,
-            Some(Until::Day(day)) => start.date() <= day,
-            Some(Until::Local(time)) => start <= time,
-            Some(Until::Utc(time)) => instant <= time,
-        }
-    }
-
-    /// Whether there is any day in the two years that begin with the rule (or, with an end, in the two before it).
-    fn ever(&self) -> bool {
-        let end = match self.until {
-            Some(Until::Day(day)) => Some(day),
-            Some(Until::Local(time)) => Some(time.date()),
-            Some(Until::Utc(time)) => Some(time.to_zoned(TimeZone::UTC).date()),
-            None => None,
-        };
-        let two_years = 2.years();
-        let (first, last) = match (self.from, end) {
-            (Some(from), end) => {
-                let last = from.saturating_add(two_years);
-                (from, end.map_or(last, |end| end.min(last)))
-            }
-            (None, Some(end)) => (end.saturating_sub(two_years), end),
-            (None, None) => (Date::constant(2024, 1, 1), Date::constant(2025, 12, 31)),
-        };
-        !self.days(first, last).is_empty()
-    }
-}
-
-impl Until {
-    fn new(text: &str) -> Option<Self> {
-        match text.len() {
-            8 => Date::strptime("%Y%m%d", text).ok().map(Self::Day),
-            15 => DateTime::strptime("%Y%m%dT%H%M%S", text).ok().map(Self::Local),
-            16 => {
-                let time = DateTime::strptime("%Y%m%dT%H%M%S", text.strip_suffix('Z')?).ok()?;
-                time.to_zoned(TimeZone::UTC).ok().map(|zoned| Self::Utc(zoned.timestamp()))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// A set that starts at midnight UTC of a day: it is there for its start, in the terms of the recurrence crate. Rules
-/// are expanded in UTC, where every day has its midnight; zones come in later.
-fn seed(day: Date) -> Result<rrule::RRuleSet, rrule::RRuleError> {
-    let text = format!("DTSTART:{}T000000Z\nRRULE:FREQ=DAILY;COUNT=1", day.strftime("%Y%m%d"));
-    rrule::RRuleSet::from_str(&text)
+    /// One.
+    Time(DateTime),
 }
 
 /// When a window closes.
@@ -188,59 +48,212 @@ pub(super) enum Close {
     At(Time),
 }
 
+/// How a local time is read that occurs twice or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As narrow as can be meant: windows.
+    Narrow,
+    /// As wide as can be meant: freezes.
+    Wide,
+}
+
+impl Reading {
+    pub const fn start(self) -> Disambiguation {
+        match self {
+            Self::Narrow => Disambiguation::Later,
+            Self::Wide => Disambiguation::Earlier,
+        }
+    }
+
+    pub const fn end(self) -> Disambiguation {
+        match self {
+            Self::Narrow => Disambiguation::Earlier,
+            Self::Wide => Disambiguation::Later,
+        }
+    }
+}
+
+/// One opening, as it is written and as it is.
+#[derive(Clone, Debug)]
+pub(super) struct Opening {
+    /// When it starts, by the clock on the wall.
+    pub start: DateTime,
+    /// The clock.
+    pub zone: TimeZone,
+    /// How long it is where no clock is changed.
+    pub usual: TimeSpan,
+    /// What is left of it.
+    pub open: Option<Interval>,
+}
+
 /// When a window is open.
+#[derive(Clone, Debug)]
+pub(super) enum Times {
+    /// By a schedule.
+    Schedule(Schedule),
+    /// By the events of a calendar.
+    Calendar(Calendar),
+}
+
+impl Times {
+    /// The intervals that overlap `range`, sorted and whole.
+    pub fn intervals(&self, range: Interval) -> Vec<Interval> {
+        self.openings(range).into_iter().filter_map(|opening| opening.open).collect()
+    }
+
+    /// The openings that overlap `range`, or would, sorted.
+    pub fn openings(&self, range: Interval) -> Vec<Opening> {
+        match self {
+            Self::Schedule(schedule) => schedule.openings(range),
+            Self::Calendar(calendar) => calendar.openings(range),
+        }
+    }
+
+    /// Whether it can be seen without a date that it never opens.
+    pub fn is_never(&self) -> bool {
+        match self {
+            Self::Schedule(schedule) => !schedule.ever(),
+            Self::Calendar(calendar) => calendar.is_empty(),
+        }
+    }
+
+    /// The zone in which people think of it, if there is one.
+    pub fn zone(&self) -> Option<&TimeZone> {
+        match self {
+            Self::Schedule(schedule) => Some(&schedule.zone),
+            Self::Calendar(calendar) => calendar.zone(),
+        }
+    }
+}
+
+/// A schedule of a policy.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     pub days: Days,
+    /// The time of day of days that come without one.
     pub start: Time,
+    /// More starts.
+    pub extra: Vec<DateTime>,
+    /// Fewer starts.
+    pub except: Vec<Except>,
     pub close: Close,
     pub zone: TimeZone,
 }
 
 impl Schedule {
+    pub fn new(days: Days, start: Time, close: Close, zone: TimeZone) -> Self {
+        Self { days, start, extra: Vec::new(), except: Vec::new(), close, zone }
+    }
+
     /// The intervals that overlap `range`, sorted and whole.
+    #[cfg(test)]
     pub fn intervals(&self, range: Interval) -> Vec<Interval> {
+        self.openings(range).into_iter().filter_map(|opening| opening.open).collect()
+    }
+
+    fn openings(&self, range: Interval) -> Vec<Opening> {
         // A window may have opened before the range; zones are at most a day off.
         let reach = match self.close {
             Close::After(span) => span.plus(TimeSpan::days(2)),
             Close::At(_) => TimeSpan::days(3),
         };
-        let first = reach.before(range.start).to_zoned(TimeZone::UTC).date();
-        let last = TimeSpan::days(2).after(range.end).to_zoned(TimeZone::UTC).date();
-        let days = match &self.days {
-            Days::Dates(dates) => dates.iter().copied().filter(|day| (first..=last).contains(day)).collect(),
-            Days::Rule(rule) => rule.days(first, last),
-        };
-        days.into_iter()
-            .filter_map(|day| self.on(day))
-            .filter(|open| open.start < range.end && range.start < open.end)
+        let first = Offset::UTC.to_datetime(reach.before(range.start)).date();
+        let last = Offset::UTC.to_datetime(TimeSpan::days(2).after(range.end)).date();
+        self.starts(first, last)
+            .into_iter()
+            .map(|start| self.opening(start))
+            .filter(|opening| overlaps(opening, range))
             .collect()
     }
 
-    /// The interval that opens on a day, unless the clock change leaves nothing of it.
-    pub fn on(&self, day: Date) -> Option<Interval> {
-        let local = day.to_datetime(self.start);
-        let start = resolve(&self.zone, local, Disambiguation::Later)?;
-        if let Days::Rule(rule) = &self.days
-            && !rule.allows(local, start)
-        {
-            return None;
+    /// The local times from the first to the last day at which it opens, sorted.
+    pub fn starts(&self, first: Date, last: Date) -> Vec<DateTime> {
+        let mut starts: Vec<DateTime> = match &self.days {
+            Days::Dates(dates) => {
+                dates.iter().filter(|day| (first..=last).contains(day)).map(|day| day.to_datetime(self.start)).collect()
+            }
+            Days::Rule(rule) => {
+                let starts = rule.days(first, last).into_iter().map(|day| day.to_datetime(self.start));
+                let allowed = |start: &DateTime| {
+                    resolve(&self.zone, *start, Reading::Narrow.start())
+                        .is_some_and(|instant| rule.allows(*start, instant))
+                };
+                starts.filter(allowed).collect()
+            }
+            Days::Cron(cron) => {
+                let end = last.to_datetime(Time::MAX);
+                let from = cron.iter_from(first.to_datetime(Time::midnight()), croner::Direction::Forward);
+                from.take_while(|start| *start <= end).collect()
+            }
+        };
+        if !self.extra.is_empty() {
+            starts.extend(self.extra.iter().filter(|start| (first..=last).contains(&start.date())));
+            starts.sort();
+            starts.dedup();
         }
+        starts.retain(|start| !self.except.iter().any(|except| except.takes(*start)));
+        starts
+    }
+
+    fn opening(&self, start: DateTime) -> Opening {
+        let usual = match self.close {
+            Close::After(span) => span,
+            Close::At(time) => {
+                let end = day_of_end(start, time).to_datetime(time);
+                TimeSpan::seconds(u64::try_from(start.duration_until(end).as_secs()).unwrap_or(0))
+            }
+        };
+        Opening { start, zone: self.zone.clone(), usual, open: self.at(start) }
+    }
+
+    /// The interval that opens at a local time, unless the clock change leaves nothing of it.
+    fn at(&self, local: DateTime) -> Option<Interval> {
+        let start = resolve(&self.zone, local, Reading::Narrow.start())?;
         let end = match self.close {
             Close::After(span) => span.after(start),
-            Close::At(time) => {
-                let day = if time > self.start { day } else { day.tomorrow().ok()? };
-                resolve(&self.zone, day.to_datetime(time), Disambiguation::Earlier)?
-            }
+            Close::At(time) => resolve(&self.zone, day_of_end(local, time).to_datetime(time), Reading::Narrow.end())?,
         };
         (start < end).then_some(Interval { start, end })
     }
 
+    #[cfg(test)]
+    pub fn on(&self, day: Date) -> Option<Interval> {
+        self.at(day.to_datetime(self.start))
+    }
+
     /// Whether it opens at all, as far as two years show.
     pub fn ever(&self) -> bool {
+        if !self.extra.is_empty() {
+            return true;
+        }
         match &self.days {
             Days::Dates(dates) => !dates.is_empty(),
             Days::Rule(rule) => rule.ever(),
+            Days::Cron(_) => !self.starts(Date::constant(2024, 1, 1), Date::constant(2025, 12, 31)).is_empty(),
+        }
+    }
+}
+
+impl Except {
+    pub fn takes(self, start: DateTime) -> bool {
+        match self {
+            Self::Day(day) => start.date() == day,
+            Self::Time(time) => start == time,
+        }
+    }
+}
+
+fn day_of_end(start: DateTime, end: Time) -> Date {
+    if end > start.time() { start.date() } else { start.date().saturating_add(1.day()) }
+}
+
+/// Whether an opening overlaps a range; one of which nothing is left, where it would have.
+pub(super) fn overlaps(opening: &Opening, range: Interval) -> bool {
+    match opening.open {
+        Some(open) => open.start < range.end && range.start < open.end,
+        None => {
+            let start = Offset::UTC.to_timestamp(opening.start).unwrap_or(Timestamp::MAX);
+            range.contains(start)
         }
     }
 }
@@ -282,15 +295,13 @@ fn first_line(path: &std::path::Path) -> Option<String> {
 mod tests {
     use super::*;
     use crate::model::{subtract, union};
+    use crate::policy::rule::RuleError;
+    use crate::policy::vectors::vectors;
     use proptest::prelude::*;
 
     fn schedule(zone: &str, rule: &str, start: &str, close: Close) -> Schedule {
-        Schedule {
-            days: Days::Rule(Box::new(Rule::new(rule, None).unwrap())),
-            start: start.parse().unwrap(),
-            close,
-            zone: TimeZone::get(zone).unwrap(),
-        }
+        let days = Days::Rule(Box::new(Rule::new(rule, None).unwrap()));
+        Schedule::new(days, start.parse().unwrap(), close, TimeZone::get(zone).unwrap())
     }
 
     fn at(text: &str) -> Timestamp {
@@ -421,10 +432,9 @@ mod tests {
             length in prop_oneof![(1u64..72).prop_map(|h| Close::After(TimeSpan::hours(h))), (0i8..24).prop_map(|h| Close::At(Time::constant(h, 7, 0, 0)))],
             day in 0i64..700, freeze in 0i64..60 * 24, frozen in 1i64..200,
         ) {
-            let schedule = Schedule {
-                days: Days::Rule(Box::new(Rule::new("FREQ=DAILY", None).unwrap())),
-                start: Time::constant(hour, minute, 0, 0), close: length, zone: TimeZone::get(zone).unwrap(),
-            };
+            let days = Days::Rule(Box::new(Rule::new("FREQ=DAILY", None).unwrap()));
+            let zone = TimeZone::get(zone).unwrap();
+            let schedule = Schedule::new(days, Time::constant(hour, minute, 0, 0), length, zone);
             let start = Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap();
             let range = Interval { start, end: TimeSpan::days(60).after(start) };
             let open = schedule.intervals(range);
@@ -450,25 +460,6 @@ mod tests {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test asks its own environment")]
-    fn corpus() -> std::path::PathBuf {
-        let beside = || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-        std::env::var_os("SWITCHBACK_CORPUS").map_or_else(beside, std::path::PathBuf::from)
-    }
-
-    /// A table of others' vectors, or none (said on stderr) where they are not there.
-    fn vectors(name: &str) -> Option<Vec<Vec<String>>> {
-        let path = corpus().join("vectors").join(name);
-        let Ok(text) = std::fs::read_to_string(&path) else {
-            #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-            {
-                eprintln!("skipped: no {}", path.display());
-            }
-            return None;
-        };
-        Some(text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect())
-    }
-
     #[test]
     fn instants_agree_with_published_vectors_across_clock_changes() {
         let Some(rows) = vectors("rrule-dst.tsv") else { return };
@@ -482,12 +473,9 @@ mod tests {
                 assert!(rule.contains("HOURLY"), "{rule}");
                 continue;
             };
-            let schedule = Schedule {
-                days: Days::Rule(Box::new(rule)),
-                start: dtstart.time(),
-                close: Close::After(TimeSpan::minutes(1)),
-                zone: TimeZone::get(zone).unwrap(),
-            };
+            let close = Close::After(TimeSpan::minutes(1));
+            let zone = TimeZone::get(zone).unwrap();
+            let schedule = Schedule::new(Days::Rule(Box::new(rule)), dtstart.time(), close, zone);
             let first = dtstart.to_zoned(TimeZone::UTC).unwrap().timestamp();
             let range = Interval { start: TimeSpan::days(3).before(first), end: TimeSpan::days(400).after(first) };
             let found: Vec<Timestamp> = schedule.intervals(range).into_iter().map(|i| i.start).collect();
@@ -512,55 +500,5 @@ mod tests {
             }
         }
         assert!(compared > 40, "{compared} instants");
-    }
-
-    #[test]
-    fn days_agree_with_published_vectors() {
-        let Some(rows) = vectors("rrule-local.tsv") else { return };
-        let (mut agreed, mut refused, mut differed) = (0, 0, Vec::new());
-        for row in &rows {
-            let [dtstart, rule, start_at, kind, instances, _, _, check] = row.as_slice() else { panic!("{row:?}") };
-            // Where the libraries themselves disagree there is nothing to hold us to.
-            if !start_at.is_empty()
-                || check != "agrees"
-                || dtstart.len() < 8
-                || !matches!(kind.as_str(), "complete" | "prefix")
-            {
-                continue;
-            }
-            let day = |text: &str| Date::strptime("%Y%m%d", &text[..8]).unwrap();
-            let from = day(dtstart);
-            let Ok(read) = Rule::new(rule, Some(from)) else {
-                refused += 1;
-                // Finer than a day is not ours; the rest RFC 5545 forbids, and only some libraries take it.
-                let finer = ["BYHOUR", "BYMINUTE", "BYSECOND", "HOURLY", "MINUTELY", "SECONDLY"];
-                let yearly_only =
-                    ["BYWEEKNO", "BYYEARDAY"].iter().any(|f| rule.contains(f)) && !rule.contains("YEARLY");
-                let weekly = rule.contains("WEEKLY") && rule.contains("BYMONTHDAY");
-                if !(finer.iter().any(|f| rule.contains(f)) || yearly_only || weekly) {
-                    differed.push(format!("refused {rule}"));
-                }
-                continue;
-            };
-            let expected: Vec<Date> = instances.split(',').filter(|t| !t.is_empty()).map(day).collect();
-            let last = if kind == "complete" { from.saturating_add(60.years()) } else { *expected.last().unwrap() };
-            let time = dtstart.get(9..15).map_or(Time::midnight(), |t| Time::strptime("%H%M%S", t).unwrap());
-            let found: Vec<Date> = read
-                .days(from, last)
-                .into_iter()
-                .filter(|day| {
-                    let local = day.to_datetime(time);
-                    read.allows(local, local.to_zoned(TimeZone::UTC).unwrap().timestamp())
-                })
-                .collect();
-            if found.iter().take(expected.len()).eq(expected.iter())
-                && (kind == "prefix" || found.len() == expected.len())
-            {
-                agreed += 1;
-            } else {
-                differed.push(format!("{dtstart} {rule}: {} days, expected {}", found.len(), expected.len()));
-            }
-        }
-        assert!(agreed > 100 && differed.is_empty(), "{agreed} agree, {refused} refused, differ: {differed:#?}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod contract;
+mod host_windows;
 mod html;
 mod impact;
 mod live;
@@ -17,6 +18,7 @@ mod what_if;
 
 pub use campaign::*;
 pub use contract::*;
+pub use host_windows::*;
 pub use html::*;
 pub use impact::*;
 pub use live::*;

@@ -20,6 +20,7 @@ mod run;
 mod scan;
 mod schema;
 mod show;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -111,3 +111,26 @@ fn what_cannot_be_given_yet_blocks_and_says_so() {
     assert_eq!(plan.hosts.len(), 6);
     assert!(plan.report.notes.iter().any(|note| note.code == "notify-not-sent"));
 }
+
+#[test]
+fn only_emergencies_pass_a_freeze() {
+    let policy = "version: 1\nscope: {fix: [critical], emergency: {match: {vulnerability: CVE-2026-9}, bypass_freeze: true}}\nwindows:\n  - {name: nights, match: all, schedule: {rrule: FREQ=DAILY, start: \"20:00\", duration: 8h, timezone: UTC}}\nfreezes:\n  - {name: week, match: {labels: {role: primary}}, from: 2026-11-20, to: 2027-01-31, timezone: UTC, reason: year end}\n";
+    let mut fleet = fleet(policy);
+    for host in ["db-0", "db-1"] {
+        fleet.finding(host, "CVE-2026-9", "bash", "1.3.0");
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    // The primary is frozen for as long as windows are looked for: it is planned for the emergency alone.
+    let frozen = &plan.hosts["db-0"];
+    let packages = |host: &str| plan.hosts[host].fix.packages.iter().map(|p| p.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(
+        (packages("db-0"), packages("db-1")),
+        (vec!["bash".to_owned()], vec!["bash".to_owned(), "openssl".to_owned()])
+    );
+    assert_eq!(frozen.windows.as_ref().unwrap().as_str(), "nights");
+    let waiting: Vec<_> =
+        plan.report.decisions_of(&frozen.host.name).iter().filter(|d| d.kind == DecisionKind::Defer).collect();
+    assert_eq!((waiting.len(), waiting[0].rule.name.as_str()), (1, "scope.emergency"));
+    assert!(!waiting[0].emergency && waiting[0].reason.contains("a freeze holds"));
+}

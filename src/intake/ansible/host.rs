@@ -53,7 +53,7 @@ impl Notes {
             let message = format!("host `{host}`{more}: {}", note.message);
             let diagnostic = match note.level {
                 Level::Error => Diagnostic::error(note.code, message),
-                Level::Warning => Diagnostic::warning(note.code, message),
+                Level::Warning | Level::Note => Diagnostic::warning(note.code, message),
             };
             diagnostics.push(diagnostic.at(span).help(note.help));
         }

@@ -35,6 +35,7 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 group: None,
                 wave: 0,
                 emergency: false,
+                bypass_freeze: false,
                 reasons: Default::default(),
             });
             planned.findings.push(draft.findings.len());

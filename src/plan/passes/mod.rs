@@ -5,6 +5,7 @@ pub(super) mod backup;
 pub(super) mod budgets;
 pub(super) mod care;
 pub(super) mod decide;
+pub(super) mod emergency;
 pub(super) mod limits;
 pub(super) mod machines;
 pub(super) mod merge;

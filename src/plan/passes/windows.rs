@@ -9,7 +9,12 @@ use crate::policy::WindowSet;
 pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let input = draft.input;
     for host in draft.hosts.values_mut() {
-        let (name, intervals) = match input.policy.windows_for(host.host, input.as_of, input.horizon) {
+        let windows = if host.bypass_freeze {
+            input.policy.windows_bypassing_freezes(host.host, input.as_of, input.horizon)
+        } else {
+            input.policy.windows_for(host.host, input.as_of, input.horizon)
+        };
+        let (name, intervals) = match windows {
             WindowSet::Always => continue,
             WindowSet::None { why } => {
                 host.block("no-window", why);
