@@ -72,6 +72,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A variable of an Ansible inventory changes how hosts are reached in a way that is not supported; it is left out.",
     ),
     (
+        "impossible-selector",
+        "The keys of a selector contradict each other, such as `kev: true` together with `not: {kev: true}`, or a comparison that no value fulfils. All keys of a selector must hold at once, so that it can never match; alternatives stand under `any`.",
+    ),
+    (
         "invalid-amount",
         "An amount is neither a number of hosts from 1 nor a share from 1% to 100%, or it is one where only the other makes sense.",
     ),
@@ -225,6 +229,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A value is set in two files of a bundle. Files have no order, so that neither wins. Keep one of them.",
     ),
     (
+        "shadowed-rule",
+        "A rule of a list in which the first match wins comes behind others that match all that it matches, so that it decides nothing: by what the selectors say, for every host of the inventory, or for every finding of the reports; the message says which. Take it out, or put it in front of the more general rule.",
+    ),
+    (
         "tag-strips-space",
         "A template tag removes the white space around it, which would join its value to what stands beside it.",
     ),
@@ -263,11 +271,24 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown-version", "The playbook says that it is written for another version of the format."),
     ("unknown-vulnerability", "The plan knows no such vulnerability on this host: no report had it."),
     (
+        "unmatched-exception",
+        "An exception matches no finding of the reports that were given. What it was for may be fixed: take it out, so that it cannot hide what comes next.",
+    ),
+    (
         "unmatched-selector",
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",
     ),
+    (
+        "unreachable-priority",
+        "No score can be so high, or so low, that a finding would have this priority, and neither an override nor `unscored` gives it: the thresholds do not fit the weights and the points of importance.",
+    ),
+    ("unreachable-scope", "`scope.fix` lists only priorities that no finding can have, so that nothing is ever fixed."),
     ("unreadable-file", "A file or folder could not be read; the message says why."),
     ("unsupported-version", "The file says that it is written for another version of the format."),
+    (
+        "unused-playbook",
+        "A playbook that was given fits no host of the inventory, or another one fits every host that it fits and comes first by name, so that no plan uses it.",
+    ),
     ("value-as-command", "A value would decide which program runs. The program must be a plain name."),
     ("value-as-script", "A value would be read as a script, by `eval`, `sh -c` and the like."),
     (

@@ -23,5 +23,6 @@ pub use apt::{ScanError, parse_scan, scan_script};
 pub use error::*;
 pub use format::report_formats;
 pub use inventory::*;
+pub use inventory_native::inventory_schema;
 pub use native::{FORMAT, HostFacts, HostScan, write_scans};
 pub use reports::*;

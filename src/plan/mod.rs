@@ -11,6 +11,7 @@ mod passes;
 mod planner;
 mod reserve;
 mod types;
+mod unused;
 
 pub use check::*;
 pub use diff::*;
@@ -20,3 +21,4 @@ pub use graph::*;
 pub use input::*;
 pub use planner::*;
 pub use types::*;
+pub use unused::*;

@@ -3,6 +3,7 @@
 mod bundle;
 mod check;
 mod compare;
+mod dead;
 mod decide;
 mod glob;
 mod order;
@@ -17,6 +18,7 @@ mod types;
 mod windows;
 
 pub use bundle::*;
+pub use dead::Judged;
 pub use decide::Policy;
 pub use schema::schema;
 pub use types::*;

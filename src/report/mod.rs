@@ -12,6 +12,7 @@ mod plan_mermaid;
 mod plan_table;
 mod plan_text;
 mod plan_tree;
+mod problems;
 
 pub use campaign::*;
 pub use contract::*;
@@ -23,3 +24,4 @@ pub use plan_explain::*;
 pub use plan_mermaid::*;
 pub use plan_table::*;
 pub use plan_tree::*;
+pub use problems::*;

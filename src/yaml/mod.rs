@@ -3,10 +3,12 @@
 mod de;
 mod parse;
 mod scalar;
+mod schema;
 mod spanned;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use parse::*;
+pub use schema::*;
 pub use spanned::*;
