@@ -299,3 +299,6 @@ impl<'a> Dead<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -368,7 +368,7 @@ pub(super) struct FreezeRaw {
     pub to: Spanned<String>,
     /// The IANA time zone that both refer to: Europe/Berlin.
     pub timezone: Spanned<String>,
-    /// Why.
+    /// Why; shown to people.
     pub reason: Spanned<String>,
 }
 
@@ -408,7 +408,7 @@ pub(super) struct StrategyRuleRaw {
     /// Their strategy.
     #[serde(rename = "use")]
     pub uses: Spanned<StrategyKind>,
-    /// Why.
+    /// Why; shown to people.
     pub reason: Spanned<String>,
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod conform;
 mod control;
 mod demo;
+mod editors;
 mod explain;
 mod findings;
 mod lab;
