@@ -2,12 +2,18 @@
 //!
 //! `policy-invalid/NAME/`: the policy files of a bundle, and `expected.txt` with a line `CODE FILE:LINE:COLUMN` for
 //! every problem (and its other place, where it has one). `SWITCHBACK_BLESS=1` writes what was found.
+//!
+//! `ansible/NAME/`: inventories (`hosts*`), and what ansible-core says of them: `expected.json` as
+//! `ansible-inventory --list` prints it, or `"refused"` and why in our words in `refused.txt`; `patterns.tsv` with hosts
+//! by pattern. `ansible/README.md` says how they were made.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic and asks its own environment")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use switchback::diagnostic::{Diagnostics, Level, explain, render_text};
+use switchback::intake::{Inventory, read_inventory};
 use switchback::policy::{Bundle, Policy};
 
 fn folder(kind: &str) -> PathBuf {
@@ -75,4 +81,94 @@ fn invalid_policies_are_refused_with_code_and_place() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// As Ansible runs inventory programs.
+fn run_program(program: &Path, arguments: &[&str]) -> Result<Vec<u8>, String> {
+    let output = std::process::Command::new(program).args(arguments).output().map_err(|error| error.to_string())?;
+    if output.status.success() { Ok(output.stdout) } else { Err(output.status.to_string()) }
+}
+
+fn inventory_of(case: &Path) -> (Option<Inventory>, Diagnostics) {
+    let names = std::fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
+    let is_source = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("hosts");
+    let mut sources: Vec<PathBuf> = names.filter(is_source).collect();
+    sources.sort();
+    assert!(!sources.is_empty(), "{case:?}: no source");
+    let mut diagnostics = Diagnostics::default();
+    let inventory = read_inventory(&sources, Some(&run_program), &mut diagnostics);
+    (inventory, diagnostics)
+}
+
+/// Members of groups as sets; a text that is no template is a text.
+fn normal(value: &mut Value, members: bool) {
+    match value {
+        Value::Object(map) if map.len() == 1 && map.contains_key("__ansible_unsafe") => {
+            *value = map.remove("__ansible_unsafe").unwrap();
+        }
+        Value::Object(map) => {
+            for (key, value) in map {
+                normal(value, !matches!(key.as_str(), "_meta" | "hostvars"));
+                if let (true, "hosts" | "children", Value::Array(names)) = (members, key.as_str(), value) {
+                    names.sort_by_key(ToString::to_string);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| normal(item, false)),
+        _ => {}
+    }
+}
+
+#[test]
+fn ansible_inventories_answer_as_ansible_core_does() {
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(folder("ansible")).unwrap().map(|e| e.unwrap().path()).collect();
+    cases.retain(|case| case.is_dir());
+    cases.sort();
+    assert!(cases.len() >= 100, "the cases are found");
+    let (mut wrong, mut patterns) = (Vec::new(), 0);
+    for case in cases {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let mut expected: Value = serde_json::from_slice(&std::fs::read(case.join("expected.json")).unwrap()).unwrap();
+        let (inventory, diagnostics) = inventory_of(&case);
+        for diagnostic in diagnostics.iter() {
+            assert!(explain(diagnostic.code).is_some(), "{} is explained", diagnostic.code);
+        }
+        let shown = render_text(&diagnostics.clone().sorted(), false);
+        let Some(inventory) = inventory else {
+            let codes: String = diagnostics
+                .sorted()
+                .iter()
+                .map(|d| {
+                    format!("{} {}\n", d.code, d.place().map_or(String::new(), |p| format!("{}:{}", p.line, p.column)))
+                })
+                .collect();
+            let path = case.join("refused.txt");
+            if std::env::var("SWITCHBACK_BLESS").is_ok() {
+                std::fs::write(&path, &codes).unwrap();
+            }
+            if expected != "refused" || codes != std::fs::read_to_string(&path).unwrap_or_default() {
+                wrong.push(format!("{name}: refused\n{codes}{shown}"));
+            }
+            continue;
+        };
+        let mut found = inventory.ansible_list().unwrap();
+        normal(&mut found, true);
+        normal(&mut expected, true);
+        if found != expected {
+            wrong.push(format!("{name}\nexpected {expected}\nfound    {found}\n{shown}"));
+        }
+        let Ok(table) = std::fs::read_to_string(case.join("patterns.tsv")) else { continue };
+        for line in table.lines() {
+            let (pattern, hosts) = line.split_once('\t').unwrap();
+            let selected = inventory.select(pattern).map_or("refused".to_owned(), |selected| {
+                selected.hosts.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(",")
+            });
+            patterns += 1;
+            if selected != hosts {
+                wrong.push(format!("{name}: pattern {pattern:?}\nexpected {hosts}\nfound    {selected}"));
+            }
+        }
+    }
+    assert!(patterns >= 80, "{patterns} patterns");
+    assert!(wrong.is_empty(), "{}\n\n{} are wrong", wrong.join("\n\n"), wrong.len());
 }

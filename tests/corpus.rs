@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use switchback::diagnostic::Diagnostics;
 use switchback::intake::{ReadOptions, Report, expand_host_entry, read_inventory, read_report_file};
-use switchback::model::{FixState, Severity, VersionScheme, VulnerabilityType};
+use switchback::model::{
+    FixState, Prereleases, Score, Severity, VersionRange, VersionScheme, VulnerabilityType, score_vector,
+};
 
 fn corpus() -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
@@ -200,28 +203,162 @@ fn table(corpus: &std::path::Path, name: &str) -> Vec<Vec<String>> {
     text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
 }
 
-#[test]
-fn deb_versions_are_ordered_as_dpkg_does() {
+fn check_order(file: &str, scheme: VersionScheme, rows_at_least: usize) {
     let Some(corpus) = corpus() else { return };
-    let rows = table(&corpus, "version-deb.tsv");
-    assert!(rows.len() > 300);
+    let rows = table(&corpus, file);
+    assert!(rows.len() >= rows_at_least, "{} rows", rows.len());
     for row in rows {
         let order = match row[1].as_str() {
-            "<" => std::cmp::Ordering::Less,
-            "=" => std::cmp::Ordering::Equal,
-            _ => std::cmp::Ordering::Greater,
+            "<" => Ordering::Less,
+            "=" => Ordering::Equal,
+            ">" => Ordering::Greater,
+            other => panic!("{file}: {other:?} is no order"),
         };
-        assert_eq!(VersionScheme::Deb.compare(&row[0], &row[2]), Ok(order), "{row:?}");
-        assert_eq!(VersionScheme::Deb.compare(&row[2], &row[0]), Ok(order.reverse()), "{row:?}");
+        assert_eq!(scheme.compare(&row[0], &row[2]), Ok(order), "{file}: {row:?}");
+        assert_eq!(scheme.compare(&row[2], &row[0]), Ok(order.reverse()), "{file}: {row:?}");
     }
+}
+
+fn validity(scheme: VersionScheme, version: &str) -> &'static str {
+    match scheme.validate(version) {
+        Ok(None) => "valid",
+        Ok(Some(_)) => "warn",
+        Err(_) => "invalid",
+    }
+}
+
+#[test]
+fn deb_versions_are_ordered_as_dpkg_does() {
+    check_order("version-deb.tsv", VersionScheme::Deb, 380);
+    let Some(corpus) = corpus() else { return };
     for row in table(&corpus, "version-deb-validity.tsv") {
         let version: String = serde_json::from_str(&row[0]).unwrap();
-        let validity = match VersionScheme::Deb.validate(&version) {
-            Ok(None) => "valid",
-            Ok(Some(_)) => "warn",
-            Err(_) => "invalid",
-        };
-        assert_eq!(validity, row[1], "{version:?}");
+        assert_eq!(validity(VersionScheme::Deb, &version), row[1], "{version:?}");
+    }
+}
+
+#[test]
+fn apk_versions_are_ordered_as_apk_tools_do() {
+    check_order("version-apk.tsv", VersionScheme::Apk, 690);
+    let Some(corpus) = corpus() else { return };
+    let rows = table(&corpus, "version-apk-validity.tsv");
+    assert!(rows.len() >= 19);
+    for row in rows {
+        assert_eq!(validity(VersionScheme::Apk, &row[0]), row[1], "{row:?}");
+    }
+    let relations = table(&corpus, "version-apk-relations.tsv");
+    assert!(relations.len() >= 12);
+    for row in relations {
+        let (version, range) = row[0].split_once(' ').unwrap();
+        let range = VersionRange::parse(VersionScheme::Apk, range).unwrap();
+        assert_eq!(range.contains(version).unwrap().to_string(), row[1], "{row:?}");
+    }
+}
+
+#[test]
+fn rpm_versions_are_ordered_as_rpm_does() {
+    check_order("version-rpm.tsv", VersionScheme::Rpm, 444);
+}
+
+#[test]
+fn maven_versions_are_ordered_as_maven_does() {
+    check_order("version-maven.tsv", VersionScheme::Maven, 715);
+}
+
+#[test]
+fn nuget_versions_are_ordered_as_nuget_does() {
+    check_order("version-nuget.tsv", VersionScheme::Nuget, 25);
+}
+
+#[test]
+fn packagist_versions_are_ordered_as_composer_does() {
+    check_order("version-packagist.tsv", VersionScheme::Packagist, 63);
+}
+
+#[test]
+fn python_versions_are_ordered_as_packaging_does() {
+    check_order("version-pep440.tsv", VersionScheme::Pep440, 428);
+    let Some(corpus) = corpus() else { return };
+    let rows = table(&corpus, "range-pep440.tsv");
+    assert!(rows.len() >= 158);
+    for row in rows {
+        let range = VersionRange::parse(VersionScheme::Pep440, &row[1]).unwrap();
+        assert_eq!(range.contains(&row[0]).unwrap().to_string(), row[2], "{row:?}");
+    }
+}
+
+#[test]
+fn gem_versions_are_ordered_as_rubygems_does() {
+    check_order("version-rubygems.tsv", VersionScheme::Rubygems, 97);
+}
+
+#[test]
+fn semantic_versions_are_ordered_as_npm_does() {
+    check_order("version-semver.tsv", VersionScheme::Semver, 57);
+    let Some(corpus) = corpus() else { return };
+    let rows = table(&corpus, "range-npm-semver.tsv");
+    assert!(rows.len() >= 136);
+    for row in rows {
+        let prereleases = if row[3] == "includePrerelease" { Prereleases::All } else { Prereleases::Named };
+        let range = VersionRange::parse_with(VersionScheme::Semver, &row[1], prereleases).unwrap();
+        assert_eq!(range.contains(&row[0]).unwrap().to_string(), row[2], "{row:?}");
+    }
+}
+
+/// As the tables write it.
+fn shown(severity: Option<Severity>) -> String {
+    severity.map_or("NONE".to_owned(), |severity| format!("{severity:?}").to_uppercase())
+}
+
+#[test]
+fn cvss_vectors_score_as_the_tables_say() {
+    let Some(corpus) = corpus() else { return };
+    let score = |vector: &str| score_vector(vector).unwrap_or_else(|error| panic!("{error}"));
+    let group = |score: Option<Score>| score.map_or(String::new(), |score| score.to_string());
+    let rows = table(&corpus, "cvss-v2.tsv");
+    assert!(rows.len() >= 504);
+    for row in rows {
+        let scored = score(&row[0]);
+        let scores = [scored.base.to_string(), group(scored.temporal), group(scored.environmental)];
+        assert_eq!(scores, row[1..4], "{row:?}");
+        assert_eq!(score(&format!("({})", row[0])), scored, "{row:?}");
+    }
+    let rows = table(&corpus, "cvss-v3.tsv");
+    assert!(rows.len() >= 672);
+    for row in rows {
+        let scored = score(&row[0]);
+        let scores = [scored.base.to_string(), group(scored.temporal), group(scored.environmental)];
+        assert_eq!(scores, row[1..4], "{row:?}");
+        assert_eq!(shown(scored.base_severity), row[4].to_uppercase(), "{row:?}");
+        assert!(row[0].starts_with(&format!("CVSS:{}/", scored.version)), "{row:?}");
+    }
+    let rows = table(&corpus, "cvss-v4.tsv");
+    assert!(rows.len() >= 786);
+    for row in rows {
+        let scored = score(&row[0]);
+        assert_eq!(
+            (scored.overall.to_string(), shown(scored.severity)),
+            (row[1].clone(), row[2].to_uppercase()),
+            "{row:?}"
+        );
+    }
+    let rows = table(&corpus, "cvss-nvd-records.tsv");
+    assert!(rows.len() >= 45);
+    for row in rows {
+        let scored = score(&row[4]);
+        assert_eq!((scored.base.to_string(), shown(scored.base_severity)), (row[5].clone(), row[6].clone()), "{row:?}");
+        let version = scored.version.replace('.', "");
+        assert_eq!(
+            row[1].trim_start_matches("cvssMetricV").trim_end_matches('0'),
+            version.trim_end_matches('0'),
+            "{row:?}"
+        );
+    }
+    let rows = table(&corpus, "cvss-malformed.tsv");
+    assert!(rows.len() >= 14);
+    for row in rows {
+        let vector: String = serde_json::from_str(&row[0]).unwrap();
+        assert!(score_vector(&vector).is_err(), "{row:?}");
     }
 }
 
@@ -240,10 +377,10 @@ fn ansible_inventories_answer_as_ansible_does() {
         // The answer itself is an inventory too.
         for source in [source, &entry.path] {
             let mut diagnostics = Diagnostics::default();
-            let inventory = read_inventory(&[corpus.join(source)], &mut diagnostics);
+            let inventory = read_inventory(&[corpus.join(source)], None, &mut diagnostics);
             let inventory = inventory.unwrap_or_else(|| panic!("{source}:\n{}", show(&diagnostics)));
             assert_eq!(inventory.hosts.len() as u64, entry.number("hosts").unwrap(), "{source}: hosts");
-            let list = inventory.ansible_list.unwrap();
+            let list = inventory.ansible_list().unwrap();
             assert_eq!(normal(&list), normal(&expected), "{source}");
             checked += 1;
         }
@@ -262,6 +399,68 @@ fn normal(list: &serde_json::Value) -> serde_json::Value {
         }
     }
     list
+}
+
+#[test]
+fn host_patterns_select_as_ansible_does() {
+    let Some(corpus) = corpus() else { return };
+    let mut inventories = BTreeMap::new();
+    let rows = table(&corpus, "ansible-host-patterns.tsv");
+    assert!(rows.len() >= 36);
+    for row in rows {
+        let inventory = inventories.entry(row[0].clone()).or_insert_with(|| {
+            let mut diagnostics = Diagnostics::default();
+            let inventory = read_inventory(&[corpus.join(&row[0])], None, &mut diagnostics);
+            inventory.unwrap_or_else(|| panic!("{}:\n{}", row[0], show(&diagnostics)))
+        });
+        let expected: BTreeSet<&str> = row[2].split(',').filter(|host| !host.is_empty()).collect();
+        let selected = inventory.select(&row[1]).unwrap();
+        let found: BTreeSet<&str> = selected.hosts.iter().map(|host| host.as_str()).collect();
+        assert_eq!(found, expected, "{row:?}");
+    }
+}
+
+/// Files without an answer of Ansible's: what they say can be seen.
+#[test]
+fn other_files_are_read_as_they_stand() {
+    let Some(corpus) = corpus() else { return };
+    for name in ["pyinfra-inventory_ansible.json", "pyinfra-inventory_ansible.yml"] {
+        let mut diagnostics = Diagnostics::default();
+        let inventory = read_inventory(&[corpus.join("inventory").join(name)], None, &mut diagnostics);
+        let inventory = inventory.unwrap_or_else(|| panic!("{name}:\n{}", show(&diagnostics)));
+        let groups: BTreeMap<&str, Vec<&str>> = inventory
+            .hosts
+            .values()
+            .map(|host| (host.name.as_str(), host.groups.iter().map(|group| group.as_str()).collect()))
+            .collect();
+        let expected = BTreeMap::from([
+            ("bar.example.com", vec!["webservers"]),
+            ("foo.example.com", vec!["webservers"]),
+            ("mail.example.com", vec![]),
+            ("one.example.com", vec!["dbservers"]),
+            ("three.example.com", vec!["dbservers"]),
+            ("two.example.com", vec!["dbservers"]),
+        ]);
+        assert_eq!(groups, expected, "{name}");
+    }
+}
+
+#[test]
+fn every_inventory_is_read_or_refused_for_its_reason() {
+    let Some(corpus) = corpus() else { return };
+    let mut read = 0;
+    for entry in std::fs::read_dir(corpus.join("inventory")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "expected" {
+            continue;
+        }
+        let mut diagnostics = Diagnostics::default();
+        let inventory = read_inventory(&[path], None, &mut diagnostics);
+        assert_eq!(inventory.is_none(), name == "bolt-patching-inventory.yaml", "{name}:\n{}", show(&diagnostics));
+        read += usize::from(inventory.is_some());
+    }
+    assert!(read >= 17, "{read} inventories");
 }
 
 #[test]
@@ -284,7 +483,7 @@ fn host_ranges_expand_as_ansible_does() {
 fn other_inventories_are_refused_by_name() {
     let Some(corpus) = corpus() else { return };
     let mut diagnostics = Diagnostics::default();
-    assert!(read_inventory(&[corpus.join("inventory/bolt-patching-inventory.yaml")], &mut diagnostics).is_none());
+    assert!(read_inventory(&[corpus.join("inventory/bolt-patching-inventory.yaml")], None, &mut diagnostics).is_none());
     let codes: Vec<_> = diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, ["unknown-inventory-format"]);
 }

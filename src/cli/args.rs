@@ -77,6 +77,8 @@ pub enum Command {
     Scan(Scan),
     /// Check policies, playbooks and inventory without planning
     Check(Check),
+    /// Test policies, and find out what the tests do not notice
+    Test(Test),
     /// Show what a change of policy, inventory or findings does to the fleet
     Diff(Diff),
     /// Make a plan from policies, inventory and findings
@@ -132,18 +134,33 @@ pub struct Findings {
     pub format: Format,
 }
 
+/// Where hosts come from, wherever `-i` is taken.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Programs {
+    /// Run inventories that are programs, as Ansible does; refused otherwise
+    #[arg(long)]
+    pub run_inventory: bool,
+}
+
 /// `scan`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2"
+    after_help = "Examples:\n  switchback scan -i inventory.yaml -o findings.json\n  switchback scan -i hosts.ini --host web-1 --host web-2\n  \
+    switchback scan -i hosts.ini --limit 'web:&eu:!web-3'"
 )]
 pub struct Scan {
     /// Inventory: our YAML, or Ansible's INI or YAML
     #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Only these hosts
     #[arg(long = "host", value_name = "HOST")]
     pub hosts: Vec<HostName>,
+    /// Only hosts that match this pattern of Ansible's, such as `web:&eu:!web-3`; `@FILE` has one a line
+    #[arg(long, value_name = "PATTERN")]
+    pub limit: Option<String>,
     /// Write the findings to this file
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -181,6 +198,9 @@ pub struct Check {
     /// Inventory
     #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Scanner report, or HOST=REPORT to say which host it is about; rules are then judged by its findings as well
     #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", requires = "inventory", num_args = 1..)]
     pub reports: Vec<String>,
@@ -218,6 +238,9 @@ pub struct Plan {
     /// Inventory
     #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Scanner report, or HOST=REPORT to say which host it is about
     #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", required = true, num_args = 1..)]
     pub reports: Vec<String>,
@@ -242,6 +265,37 @@ pub struct Plan {
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// How tests are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    Text,
+    Json,
+    /// JUnit XML
+    Junit,
+}
+
+/// `test`
+#[derive(Debug, Args)]
+#[command(after_help = "Tests are *.test.yaml beside the policies.\n\nExamples:\n  switchback test -p policies/\n  \
+    switchback test -p policies/ --min-coverage 90 --format junit > junit.xml\n  switchback test -p policies/ --mutants")]
+pub struct Test {
+    /// Policy files or folders, with their tests
+    #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Only tests whose name has this part
+    #[arg(long, value_name = "PART")]
+    pub run: Option<String>,
+    /// Fail where less of the rules and lines is covered, in per cent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_coverage: Option<u8>,
+    /// Change thresholds, comparisons, dates and selectors one at a time, and list the changes that no test notices
+    #[arg(long)]
+    pub mutants: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TestFormat::Text)]
+    pub format: TestFormat,
 }
 
 /// How a comparison is printed.
@@ -290,6 +344,9 @@ pub struct Diff {
     /// Read the reports as this format, whatever their content looks like
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Playbooks beside the shipped ones
     #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
     pub playbooks: Vec<PathBuf>,
@@ -370,6 +427,9 @@ pub struct Run {
     /// Compare the inventory with the plan's from here instead of the recorded path
     #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
     pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
     /// Compare the policies with the plan's from here instead of the recorded paths
     #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
     pub policies: Vec<PathBuf>,
@@ -550,9 +610,18 @@ pub struct Schema {
 pub enum Debug {
     /// Order two versions a line (`A<TAB>B`): `{"order": -1|0|1}`
     VersionOrder {
-        /// `deb`
+        /// An ecosystem or its order, such as `deb`, `rpm`, `npm` or `pep440`
         scheme: String,
     },
+    /// Look for a version in a range, one of each a line (`VERSION<TAB>RANGE`): `{"contains": true|false}`
+    ///
+    /// `<TAB>includePrerelease` behind an npm range makes it contain every pre-release in between.
+    VersionRange {
+        /// An ecosystem or its order: `npm` and `pep440` have a grammar of their own, others compare (`>= 1, < 2`)
+        scheme: String,
+    },
+    /// Score CVSS vectors, one a line: `{"version", "base", "temporal", "environmental", "score", "severity"}`
+    Cvss,
     /// Open intervals of a window's schedule, one a line as in a policy: `{rrule: ..., start: "22:00", duration: 4h, timezone: ...}`
     Windows {
         /// From here
@@ -562,8 +631,15 @@ pub enum Debug {
         #[arg(long, value_name = "SPAN", default_value = "35d")]
         horizon: TimeSpan,
     },
-    /// Expand Ansible host ranges, one a line: `{"hosts": [...]}`
-    Hosts,
+    /// Expand Ansible host ranges, one a line: `{"hosts": [...]}`; with an inventory, host patterns
+    Hosts {
+        /// Inventory
+        #[arg(short, long, value_name = "INVENTORY", num_args = 1..)]
+        inventory: Vec<PathBuf>,
+        /// Inventories that are programs
+        #[command(flatten)]
+        programs: Programs,
+    },
 }
 
 /// `completions`

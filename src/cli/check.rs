@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::diagnostic::{self, CODES, Diagnostics, Level, to_json};
-use crate::intake::read_inventory;
 use crate::model::{Host, printable};
 use crate::plan::unused_playbooks;
 use crate::playbook;
@@ -15,7 +14,7 @@ use super::args::{Check, CheckFormat};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::findings::read_reports;
-use super::inputs::{load_playbooks, load_policy, match_findings};
+use super::inputs::{load_playbooks, load_policy, match_findings, read_inventory};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Check, printer: Printer) -> Result<Exit, CommandError> {
@@ -61,8 +60,9 @@ fn problems(args: &Check) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     let policy = load_policy(&args.policies, &mut diagnostics);
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
-    let mut inventory =
-        (!args.inventory.is_empty()).then(|| read_inventory(&args.inventory, &mut diagnostics)).flatten();
+    let mut inventory = (!args.inventory.is_empty())
+        .then(|| read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics))
+        .flatten();
     let mut findings = None;
     if !args.reports.is_empty() {
         match (read_reports(&args.reports, args.from.as_deref()), &mut inventory) {

@@ -167,7 +167,7 @@ impl Real {
 impl Fleet for Real {
     fn inventory(&self) -> Result<Inventory, CommandError> {
         let mut diagnostics = Diagnostics::default();
-        let inventory = read_inventory(std::slice::from_ref(&self.inventory), &mut diagnostics);
+        let inventory = read_inventory(std::slice::from_ref(&self.inventory), None, &mut diagnostics);
         settle(diagnostics, false, self.printer)?;
         inventory.ok_or_else(|| CommandError::new(Exit::InvalidInput, "the lab's inventory cannot be read"))
     }

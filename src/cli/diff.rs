@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level};
-use crate::intake::{Inventory, read_inventory};
+use crate::intake::Inventory;
 use crate::model::{Finding, HostName};
 use crate::plan::{Impact, Plan, Version, impact};
 use crate::playbook::Playbook;
@@ -17,7 +17,7 @@ use super::args::{Diff, DiffFormat};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::findings::{read_reports, split};
-use super::inputs::{load_bundle, load_playbooks, match_findings};
+use super::inputs::{load_bundle, load_playbooks, match_findings, read_inventory};
 use super::plan::make;
 use super::printer::Printer;
 use super::revision;
@@ -96,7 +96,7 @@ fn read(
             Ok(host.map_or(path.clone(), |host| format!("{host}={path}")))
         })
         .collect::<Result<_, CommandError>>()?;
-    let mut inventory = read_inventory(&inventory, &mut diagnostics);
+    let mut inventory = read_inventory(&inventory, args.programs.run_inventory, &mut diagnostics);
     let reports = read_reports(&findings, args.from.as_deref())?;
     let mut matched = Vec::new();
     if let Some(inventory) = &mut inventory {

@@ -27,11 +27,13 @@ pub enum Exit {
     Unsupported = 10,
     /// The comparison found changes.
     Changed = 11,
+    /// A test of policies failed, or they cover too little.
+    TestsFailed = 12,
 }
 
 impl Exit {
     /// Every code with its name and meaning, for the documentation.
-    pub const TABLE: [(Self, &'static str, &'static str); 12] = [
+    pub const TABLE: [(Self, &'static str, &'static str); 13] = [
         (Self::Ok, "ok", "done as asked; after a campaign: every host is fixed or needed nothing"),
         (Self::Failed, "failed", "failed for a reason outside the input: I/O, journal, connection"),
         (Self::Usage, "usage", "the command line is wrong"),
@@ -48,6 +50,7 @@ impl Exit {
         (Self::Busy, "busy", "another controller or campaign holds what is needed; nothing was done"),
         (Self::Unsupported, "unsupported", "this machine lacks something that is needed; nothing was done"),
         (Self::Changed, "changed", "the comparison found changes"),
+        (Self::TestsFailed, "tests-failed", "a test of policies failed, a mutant survived, or too little is covered"),
     ];
 }
 

@@ -5,12 +5,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
-use crate::intake::{Inventory, Reports};
-use crate::model::{AssetName, Digest, Finding, HostName};
+use crate::intake::{self, Inventory, Reports};
+use crate::model::{AssetName, Digest, Finding, HostName, Os, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::{Bundle, Policy};
+use crate::transport::run_argv_whole;
 
+use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
@@ -56,6 +58,34 @@ pub(super) fn load_bundle(paths: &[PathBuf]) -> Result<Bundle, CommandError> {
     Ok(bundle)
 }
 
+/// How long an inventory program may take for one answer: those that ask a cloud take seconds.
+const PROGRAM_LIMIT: u64 = 30;
+
+/// Reads inventories; those that are programs are run only where the user allowed it.
+pub(super) fn read_inventory(
+    paths: &[PathBuf],
+    run_programs: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<Inventory> {
+    intake::read_inventory(paths, run_programs.then_some(&run_inventory_program), diagnostics)
+}
+
+/// No shell, nothing on stdin, a limit of time and of output; the environment is the user's, where credentials are.
+fn run_inventory_program(program: &Path, arguments: &[&str]) -> Result<Vec<u8>, String> {
+    // A bare name would be looked for in PATH.
+    let program = if program.is_absolute() { program.to_owned() } else { Path::new(".").join(program) };
+    let program = program.to_str().ok_or_else(|| "its name is not UTF-8".to_owned())?;
+    let argv: Vec<String> = std::iter::once(program).chain(arguments.iter().copied()).map(str::to_owned).collect();
+    let max_output = usize::try_from(intake::MAX_BYTES).unwrap_or(usize::MAX);
+    let run = run_argv_whole(&argv, TimeSpan::seconds(PROGRAM_LIMIT), max_output);
+    let printed = runtime().map_err(|error| error.message)?.block_on(run).map_err(|error| error.to_string())?;
+    if printed.code == 0 {
+        return Ok(printed.output);
+    }
+    let said = if printed.errors.is_empty() { String::new() } else { format!(": {}", printed.errors) };
+    Err(format!("it exited with {}{said}", printed.code))
+}
+
 /// The shipped playbooks, and those of the user in front of them.
 pub(super) fn load_playbooks(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Playbook> {
     let mut playbooks = Vec::new();
@@ -81,13 +111,19 @@ pub(super) fn match_findings(
     let hosts = inventory.resolve_all(assets, diagnostics);
     for (asset, host) in &hosts {
         if let Some(host) = inventory.hosts.get_mut(host)
-            && host.os.is_none()
+            && let Some(found) = reports.assets.get(asset).and_then(|asset| asset.os.as_ref())
+            && host.os.as_ref().is_none_or(|said| is_family_alone(said) && said.family == found.family)
         {
-            host.os = reports.assets.get(asset).and_then(|asset| asset.os.clone());
+            host.os = Some(found.clone());
         }
     }
     let matched = reports.findings.into_iter();
     matched.filter_map(|finding| hosts.get(&finding.asset).cloned().map(|host| (host, finding))).collect()
+}
+
+/// Whether an inventory says of a system no more than its kin, as `ansible_os_family` does.
+fn is_family_alone(os: &Os) -> bool {
+    os.name == os.family && os.version.is_none()
 }
 
 /// Reads a plan file and judges it.
@@ -137,7 +173,8 @@ pub(super) fn file_digest(paths: &[PathBuf]) -> Result<Digest, CommandError> {
     Ok(Digest::of(lines.as_bytes()))
 }
 
-fn read_text(path: &Path, diagnostics: &mut Diagnostics) -> Option<String> {
+/// Reads a file that people wrote.
+pub(super) fn read_text(path: &Path, diagnostics: &mut Diagnostics) -> Option<String> {
     let text = std::fs::metadata(path).and_then(|file| match file.len() {
         length if length > MAX_TEXT => {
             Err(std::io::Error::other(format!("it has {length} bytes, more than {MAX_TEXT}")))
@@ -154,4 +191,35 @@ fn read_text(path: &Path, diagnostics: &mut Diagnostics) -> Option<String> {
 fn shown(paths: &[PathBuf]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     paths.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    use crate::intake::Asset;
+    use crate::model::Host;
+
+    use super::*;
+
+    #[test]
+    fn reports_complete_what_the_inventory_says_of_a_system() {
+        let os = |family: &str, name: &str, version: Option<&str>| {
+            Some(Os { family: family.into(), name: name.into(), version: version.map(str::to_owned) })
+        };
+        let ubuntu = os("debian", "ubuntu", Some("22.04"));
+        for (said, known) in [
+            (None, ubuntu.clone()),
+            (os("debian", "debian", None), ubuntu.clone()),
+            (os("redhat", "redhat", None), os("redhat", "redhat", None)),
+            (os("debian", "debian", Some("12")), os("debian", "debian", Some("12"))),
+        ] {
+            let mut host = Host::named(HostName::new("web-1").unwrap());
+            host.os = said;
+            let mut inventory = Inventory::new([host]);
+            let asset = Asset { os: ubuntu.clone(), ..Asset::default() };
+            let assets = BTreeMap::from([(AssetName::new("web-1").unwrap(), asset)]);
+            match_findings(&mut inventory, Reports { assets, ..Reports::default() }, &mut Diagnostics::default());
+            assert_eq!(inventory.hosts["web-1"].os, known);
+        }
+    }
 }

@@ -39,6 +39,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Scan(args) => super::scan::run(args, printer),
         Command::Check(args) => super::check::run(args, printer),
         Command::Diff(args) => super::diff::run(args, printer),
+        Command::Test(args) => super::test::run(args, printer),
         Command::Plan(args) => super::plan::run(args, printer),
         Command::Show(args) => super::show::show(args, printer),
         Command::Explain(args) => super::show::run_explain(args, printer),

@@ -23,6 +23,7 @@ mod run;
 mod scan;
 mod schema;
 mod show;
+mod test;
 
 pub use args::Cli;
 pub use exit::Exit;

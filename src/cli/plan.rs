@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostics;
-use crate::intake::{Inventory, read_inventory};
+use crate::intake::Inventory;
 use crate::model::{Finding, HostName, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
@@ -18,7 +18,9 @@ use super::args::{self, Format};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::findings::{read_reports, split};
-use super::inputs::{file_digest, input_ref, judge, load_playbooks, load_policy, match_findings, settle};
+use super::inputs::{
+    file_digest, input_ref, judge, load_playbooks, load_policy, match_findings, read_inventory, settle,
+};
 use super::printer::Printer;
 
 pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandError> {
@@ -26,7 +28,7 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
     let mut diagnostics = Diagnostics::default();
     let policy = load_policy(&args.policies, &mut diagnostics);
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
-    let mut inventory = read_inventory(&args.inventory, &mut diagnostics);
+    let mut inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
     let reports = match read_reports(&args.reports, args.from.as_deref()) {
         Ok(reports) => Some(reports),
         Err(error) => {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
 use crate::engine::StepExecutor;
-use crate::intake::read_inventory;
 use crate::model::Digest;
 use crate::plan::Plan;
 use crate::run::RemoteExecutor;
@@ -15,7 +14,7 @@ use super::args::{Global, Resume, Run};
 use super::drive::{Begin, Driven, check_html, drive, stored_plan, which_open, write_html};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{judge, load_plan, load_policy};
+use super::inputs::{judge, load_plan, load_policy, read_inventory};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
@@ -24,7 +23,7 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
     if !args.trust_plan {
         compare(&plan, "inventory", &args.inventory, |paths| {
             let mut diagnostics = Diagnostics::default();
-            let inventory = read_inventory(paths, &mut diagnostics);
+            let inventory = read_inventory(paths, args.programs.run_inventory, &mut diagnostics);
             inventory.map(|i| i.digest).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
         })?;
         compare(&plan, "policies", &args.policies, |paths| {

@@ -1,13 +1,13 @@
 //! `switchback scan`: pending security updates as the hosts' own package managers see them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
-use crate::intake::{HostScan, read_inventory, write_scans};
-use crate::model::{Host, HostName};
+use crate::intake::{HostScan, Inventory, write_scans};
+use crate::model::{Host, HostName, printable};
 use crate::run::{ScanError, ScanOptions, scan};
 use crate::transport::{SshLimits, SshTransport};
 
@@ -15,12 +15,12 @@ use super::args::{Format, Scan};
 use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::settle;
+use super::inputs::{read_inventory, read_text, settle};
 use super::printer::Printer;
 
 pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
     let mut diagnostics = Diagnostics::default();
-    let inventory = read_inventory(&args.inventory, &mut diagnostics);
+    let inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
     settle(diagnostics, false, printer)?;
     let Some(inventory) = inventory else {
         return Err(CommandError::new(Exit::InvalidInput, "the inventory cannot be read"));
@@ -30,12 +30,19 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
             .code("unknown-host")
             .hint("--host names hosts as the inventory names them"));
     }
+    let limited = args.limit.as_ref().map(|pattern| limit(&inventory, pattern, printer)).transpose()?;
     let hosts: Vec<Host> = inventory
         .hosts
         .values()
         .filter(|host| args.hosts.is_empty() || args.hosts.contains(&host.name))
+        .filter(|host| limited.as_ref().is_none_or(|limited| limited.contains(&host.name)))
         .cloned()
         .collect();
+    if hosts.is_empty() && (limited.is_some() || !args.hosts.is_empty()) {
+        return Err(CommandError::new(Exit::InvalidInput, "no host is both in --host and in --limit")
+            .code("empty-limit")
+            .hint("leave one of them out"));
+    }
     let (scans, failed) = scan_hosts(hosts, usize::from(args.concurrency), printer)?;
     if let Some(path) = &args.output {
         write(path, &scans)?;
@@ -54,6 +61,33 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
         error = error.hint(format!("{host}: {}", CommandError::caused(Exit::Failed, "scan", why).message));
     }
     Err(error)
+}
+
+/// The hosts that a pattern selects; a pattern that selects none is more likely mistyped than meant.
+fn limit(inventory: &Inventory, pattern: &str, printer: Printer) -> Result<BTreeSet<HostName>, CommandError> {
+    let invalid = |message: String| CommandError::new(Exit::InvalidInput, message);
+    let help = "groups and hosts with `:` between them, `&` for both, `!` for not: web:&eu:!web-3";
+    let listed = pattern.strip_prefix('@').map(|file| listed(Path::new(file))).transpose()?;
+    let selected = inventory
+        .select(listed.as_deref().unwrap_or(pattern))
+        .map_err(|error| invalid(format!("--limit cannot be used: {error}")).code("invalid-pattern").hint(help))?;
+    for part in &selected.unmatched {
+        printer.talk(format!("--limit: `{part}` matches no host and no group"));
+    }
+    if selected.hosts.is_empty() {
+        return Err(invalid(format!("--limit {:?} selects no host of the inventory", printable(pattern, 80)))
+            .code("empty-limit")
+            .hint(help));
+    }
+    Ok(selected.hosts.into_iter().collect())
+}
+
+/// The patterns of a file, one a line, as one pattern.
+fn listed(path: &Path) -> Result<String, CommandError> {
+    let mut diagnostics = Diagnostics::default();
+    let text = read_text(path, &mut diagnostics).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))?;
+    // With a comma behind each, a colon in a line parts nothing.
+    Ok(text.lines().flat_map(|line| [line, ","]).collect())
 }
 
 /// What was scanned, and what could not be.

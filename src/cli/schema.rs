@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::engine::{CampaignStatus, Event};
 use crate::intake::HostScan;
 use crate::model::printable;
-use crate::plan::Plan;
+use crate::plan::{Impact, Plan};
 use crate::report::{CampaignReport, DemoSummary, FindingsView};
 use crate::{intake, playbook, policy};
 
@@ -19,9 +19,10 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 10] = [
+const SCHEMAS: [(&str, Make); 12] = [
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
+    ("diff", || schema_for!(Impact).to_value()),
     ("event", || schema_for!(Event).to_value()),
     ("findings", || schema_for!(FindingsView).to_value()),
     ("host-scan", || schema_for!(HostScan).to_value()),
@@ -29,6 +30,7 @@ const SCHEMAS: [(&str, Make); 10] = [
     ("plan", || schema_for!(Plan).to_value()),
     ("playbook", playbook::schema),
     ("policy", policy::schema),
+    ("policy-test", policy::suite_schema),
     ("status", || schema_for!(CampaignStatus).to_value()),
 ];
 

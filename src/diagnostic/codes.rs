@@ -39,6 +39,10 @@ pub const CODES: &[(&str, &str)] = &[
         "Two entries of a section have the same name. Names hold across all files of a bundle; decisions and plans refer to them. Rename one.",
     ),
     ("empty-description", "A playbook says nothing of what it does. People choose and approve by the description."),
+    (
+        "empty-limit",
+        "`--limit` and `--host` together select no host: a name that is mistyped, or in another inventory.",
+    ),
     ("empty-run", "A command names no program."),
     (
         "empty-selector",
@@ -50,11 +54,11 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "encrypted-vars",
-        "A file of variables is encrypted and is not read. Keep what is needed to reach hosts outside of it.",
+        "A file of variables, or a value in one, is encrypted and not known here; the rest is read. Keep what is needed to reach hosts outside of the vault.",
     ),
     (
         "executable-inventory",
-        "The inventory is a program. Programs are not run while reading inputs: run it and give its output.",
+        "The inventory is a program. None is run unless `--run-inventory` allows it: it would run as you do. Or run it yourself, and give what it prints for `--list` as the inventory.",
     ),
     (
         "expired-exception",
@@ -105,7 +109,10 @@ pub const CODES: &[(&str, &str)] = &[
         "invalid-name",
         "A name is empty, too long, or has characters that cannot be printed. Names are shown in tables and logs and stand in plans.",
     ),
-    ("invalid-pattern", "A pattern of a selector is empty or longer than 256 bytes."),
+    (
+        "invalid-pattern",
+        "A pattern cannot be used: one of a selector is empty or longer than 256 bytes, or a host pattern is too large, has a regular expression that is none, or counts beyond the hosts that it matches.",
+    ),
     (
         "invalid-report",
         "A report is not of the shape that its format asks for. It may be truncated or of another version.",
@@ -117,6 +124,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("invalid-schedule", "A schedule needs `rrule` or `dates` (not both), and `duration` or `end` (not both)."),
     ("invalid-score", "A score lies between 0 and 10."),
     ("invalid-template", "A template cannot be read or would not give a single safe value."),
+    (
+        "invalid-test",
+        "A test of policies expects nothing, is about neither a finding nor a host, or expects of a host what only a finding has.",
+    ),
     (
         "invalid-time",
         "A time could not be read. Write a time of day as \"22:00\", in quotes, and a local time as 2026-12-18T18:00.",
@@ -146,6 +157,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The file configures an inventory plugin of Ansible; plugins are not run. Give the output of `ansible-inventory --list`.",
     ),
     (
+        "inventory-program-failed",
+        "An inventory program did not give what `--list` is to give: it could not be started, ended with another exit code than 0, took longer than 30 seconds, printed too much, or something other than a JSON object. The message says which, with the end of what it said on stderr.",
+    ),
+    (
         "malformed-expiry",
         "The date of an exception could not be read. It is taken as expired: an exception that might never end must not hide findings.",
     ),
@@ -172,6 +187,7 @@ pub const CODES: &[(&str, &str)] = &[
         "A folder of policies holds no *.yaml and no *.yml file. It is not guessed that none was meant.",
     ),
     ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
+    ("no-tests", "There is nothing to run: no `*.test.yaml` lies beside the policies, or one has no tests."),
     ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
     ("not-a-plan", "The file is not one that `switchback plan` wrote."),
     (
@@ -259,6 +275,7 @@ pub const CODES: &[(&str, &str)] = &[
         "unknown-key",
         "A key is not part of the format. It is refused, because a misspelt key would silently not be acted on; a near one is suggested.",
     ),
+    ("unknown-name", "A test names a host or a finding that its file does not describe."),
     ("unknown-report-format", "The file is none of the reports known here."),
     ("unknown-step", "A step is named that there is not, or not before this one."),
     ("unknown-tag", "A template tag is not one of those that are of use in a script."),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::ansible::{AnsibleReader, Any};
+use super::ansible::{Ansible, AnsibleReader, Any, Members, PatternError, Selected, select};
 use super::{IntakeError, inventory_native, json};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{AssetName, Digest, Host, HostName, printable};
@@ -19,8 +19,10 @@ pub struct Inventory {
     pub hosts: BTreeMap<HostName, Host>,
     /// Names what the inventory says: the same for files that differ in order and comments only.
     pub digest: Digest,
-    /// What `ansible-inventory --list` would answer for its Ansible sources.
-    pub ansible_list: Option<Value>,
+    /// Its Ansible sources with all their variables.
+    ansible: Option<Arc<Ansible>>,
+    /// Who is in which group.
+    members: Members,
     /// Addresses and aliases.
     also: BTreeMap<String, BTreeSet<HostName>>,
 }
@@ -47,7 +49,19 @@ impl Inventory {
         }
         // Names and texts have nothing in them that JSON cannot hold.
         let digest = Digest::of(&serde_json::to_vec(&hosts).unwrap_or_default());
-        Self { hosts, digest, ansible_list: None, also }
+        let mut members = Members::default();
+        hosts.values().for_each(|host| members.add(host));
+        Self { hosts, digest, ansible: None, members, also }
+    }
+
+    /// What `ansible-inventory --list` would answer for its Ansible sources.
+    pub fn ansible_list(&self) -> Option<Value> {
+        self.ansible.as_ref().map(|ansible| ansible.list())
+    }
+
+    /// The hosts that a host pattern of Ansible's selects.
+    pub fn select(&self, pattern: &str) -> Result<Selected, PatternError> {
+        select(pattern, &self.members)
     }
 
     /// The host that a report calls by this name: its own name, else its address or an alias.
@@ -93,17 +107,32 @@ impl Inventory {
     }
 }
 
-/// Reads all sources as one inventory; none is returned if there was an error.
-pub fn read_inventory(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Option<Inventory> {
-    let mut reader = Reader { ansible: AnsibleReader::default(), hosts: Vec::new(), problems: Diagnostics::default() };
+/// Runs an inventory program with its arguments and gives what it printed, or why it printed nothing of use. Reading
+/// itself starts no program: whoever may do so decides, and passes this.
+pub type RunProgram<'a> = &'a dyn Fn(&Path, &[&str]) -> Result<Vec<u8>, String>;
+
+/// Reads all sources as one inventory; none is returned if there was an error. Without a way to run programs, an
+/// inventory that is one is an error.
+pub fn read_inventory(
+    paths: &[PathBuf],
+    run: Option<RunProgram<'_>>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Inventory> {
+    let problems = Diagnostics::default();
+    let mut reader = Reader { ansible: AnsibleReader::default(), hosts: Vec::new(), run, problems };
     for path in paths {
         let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
         reader.ansible.folder(folder.unwrap_or(Path::new("")).to_path_buf());
         reader.path(path, MAX_FOLDERS);
     }
-    let Reader { ansible, mut hosts, mut problems } = reader;
-    let (ansible_hosts, list) = ansible.finish(&mut problems).unzip();
-    hosts.extend(ansible_hosts.unwrap_or_default());
+    let Reader { ansible, mut hosts, mut problems, .. } = reader;
+    let mut members = Members::default();
+    let ansible = ansible.finish(&mut problems).map(|answer| {
+        members = answer.members;
+        hosts.iter().for_each(|(host, _)| members.add(host));
+        hosts.extend(answer.hosts);
+        Arc::new(answer.ansible)
+    });
     let mut seen: BTreeMap<HostName, Span> = BTreeMap::new();
     for (host, span) in &hosts {
         if let Some(first) = seen.get(&host.name) {
@@ -119,12 +148,14 @@ pub fn read_inventory(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Optio
     if failed {
         return None;
     }
-    Some(Inventory { ansible_list: list, ..Inventory::new(hosts.into_iter().map(|(host, _)| host)) })
+    let inventory = Inventory::new(hosts.into_iter().map(|(host, _)| host));
+    Some(if ansible.is_some() { Inventory { ansible, members, ..inventory } } else { inventory })
 }
 
-struct Reader {
+struct Reader<'a> {
     ansible: AnsibleReader,
     hosts: Vec<(Host, Span)>,
+    run: Option<RunProgram<'a>>,
     problems: Diagnostics,
 }
 
@@ -132,10 +163,12 @@ struct Reader {
 const MAX_FOLDERS: u8 = 4;
 /// What in an inventory folder is none.
 const IGNORED_FOLDERS: [&str; 3] = ["group_vars", "host_vars", "vars_plugins"];
-const IGNORED_ENDS: [&str; 11] =
-    [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".retry"];
+const IGNORED_ENDS: [&str; 12] =
+    [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"];
+/// A program that leaves `_meta` out is asked for every host; no more often than this.
+const MAX_ASKED: usize = 1000;
 
-impl Reader {
+impl Reader<'_> {
     fn path(&mut self, path: &Path, depth: u8) {
         if !path.is_dir() {
             return self.file(path);
@@ -167,23 +200,89 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => return self.problems.push(error.into()),
         };
+        if is_program(&bytes) {
+            return self.program(path, &name);
+        }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
         let Ok(text) = String::from_utf8(bytes) else {
             let error = IntakeError::new("invalid-inventory", &name, "the file is not UTF-8 text");
             return self.problems.push(error.into());
         };
-        if text.starts_with("#!") {
-            let error = IntakeError::new("executable-inventory", &name, "the file is a program; none is run");
-            let help = format!("run it and keep its answer: `{} --list > hosts.json`", printable(&name, 80));
-            return self.problems.push(error.help(help).into());
+        if text.starts_with("$ANSIBLE_VAULT;") {
+            let error =
+                IntakeError::new("invalid-inventory", &name, "the inventory is encrypted: its hosts are not known");
+            return self.problems.push(error.help("decrypt it, or keep only its variables in the vault").into());
         }
         let source = Source::new(name, text);
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("yml" | "yaml" | "json") => self.yaml(&source),
-            Some("ini" | "cfg" | "toml") => self.ansible.ini(&source, &mut self.problems),
+            Some("ini" | "cfg") => self.ansible.ini(&source, &mut self.problems),
+            Some("toml") => {
+                let message = format!("`{}` is an inventory in TOML, which is not read", source.name);
+                let help = "keep its answer: `ansible-inventory -i FILE --list > hosts.json`";
+                self.problems.push(Diagnostic::error("unknown-inventory-format", message).help(help));
+            }
             _ if looks_like_ini(&source.text) => self.ansible.ini(&source, &mut self.problems),
             _ => self.yaml(&source),
         }
+    }
+
+    /// An inventory program: what it prints for `--list`, and for `--host NAME` where that has no `_meta`.
+    fn program(&mut self, path: &Path, name: &str) {
+        if self.run.is_none() {
+            let error = IntakeError::new("executable-inventory", name, "the inventory is a program, and none is run");
+            let help = format!(
+                "allow it with `--run-inventory`, or keep its answer: `{} --list > hosts.json`",
+                printable(name, 80)
+            );
+            return self.problems.push(error.help(help).into());
+        }
+        let Some((source, root)) = self.answer(path, &["--list"]) else { return };
+        let hosts = self.ansible.answer(&source, root, &mut self.problems);
+        if hosts.len() > MAX_ASKED {
+            let message = format!("it has no `_meta`, and would be asked for more than {MAX_ASKED} hosts one by one");
+            let error = IntakeError::new("inventory-program-failed", name, message);
+            return self.problems.push(error.help("let it print `_meta` with `hostvars`").into());
+        }
+        for host in hosts {
+            match self.answer(path, &["--host", &host]) {
+                Some((_, vars)) => self.ansible.host_answer(&host, vars),
+                // The next would fail alike.
+                None => return,
+            }
+        }
+    }
+
+    fn answer(&mut self, path: &Path, args: &[&str]) -> Option<(Arc<Source>, Any)> {
+        let name = format!("{} {}", path.display(), args.join(" "));
+        let failed = |message: &str| IntakeError::new("inventory-program-failed", &name, message);
+        let bytes = match self.run?(path, args) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                self.problems.push(failed(&why).into());
+                return None;
+            }
+        };
+        let about_a_host = args.len() > 1;
+        if about_a_host && bytes.trim_ascii().is_empty() {
+            return Some((Source::new(name, ""), Any::Null));
+        }
+        let checked = json::check(&name, &bytes).and_then(|bytes| json::parse::<json::Root>(&name, bytes));
+        match checked {
+            Ok(json::Root::Object(_)) => {}
+            Ok(other) => {
+                let message = format!("it prints {}, no JSON object", other.describe());
+                self.problems.push(failed(&message).into());
+                return None;
+            }
+            Err(error) => {
+                self.problems.push(error.into());
+                return None;
+            }
+        }
+        let source = Source::new(name, String::from_utf8_lossy(&bytes));
+        let root = yaml::parse::<Any>(&source, Size::Large, &mut self.problems)?;
+        Some((source, root))
     }
 
     fn yaml(&mut self, source: &Arc<Source>) {
@@ -208,14 +307,14 @@ impl Reader {
             let diagnostic = Diagnostic::error("unknown-inventory-format", message).at(at(0));
             return self.problems.push(diagnostic.help("known are the native format and Ansible's"));
         }
-        if let Some((plugin, Any::Text(..) | Any::Scalar(_))) = key("plugin") {
+        if let Some((plugin, Any::Text(..) | Any::Scalar(..))) = key("plugin") {
             let message = format!("`{}` configures an Ansible inventory plugin; none is run", source.name);
             let help = "keep its answer: `ansible-inventory -i FILE --list > hosts.json`";
             let diagnostic = Diagnostic::error("inventory-plugin", message).at(yaml::span(source, plugin)).help(help);
             return self.problems.push(diagnostic);
         }
         // A group of Ansible's may have any name, but is never a single value or without members of its own.
-        let scalar_version = matches!(key("version"), Some((_, Any::Text(..) | Any::Scalar(_))));
+        let scalar_version = matches!(key("version"), Some((_, Any::Text(..) | Any::Scalar(..))));
         let bare_hosts = matches!(key("hosts"), Some((_, Any::Map(hosts))) if !is_group(hosts));
         if scalar_version || (bare_hosts && key("all").is_none() && key("_meta").is_none()) {
             self.hosts.extend(inventory_native::read(source, &mut self.problems));
@@ -223,6 +322,11 @@ impl Reader {
             self.ansible.yaml(source, root, &mut self.problems);
         }
     }
+}
+
+/// Scripts, and what compilers make.
+fn is_program(bytes: &[u8]) -> bool {
+    [&b"#!"[..], b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"].iter().any(|magic| bytes.starts_with(magic))
 }
 
 /// Whether a mapping is what Ansible writes for a group.

@@ -13,7 +13,7 @@ use super::lenient::otherwise;
 use crate::model::printable;
 
 /// No report and no inventory is larger than this.
-pub(super) const MAX_BYTES: u64 = 512 << 20;
+pub const MAX_BYTES: u64 = 512 << 20;
 /// Nor nested deeper.
 const MAX_DEPTH: usize = 128;
 
@@ -29,6 +29,11 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, IntakeError> {
     file.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     check_size(&name, &bytes)?;
     Ok(bytes)
+}
+
+/// Whether a text is JSON and not only YAML.
+pub(super) fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 fn check_size(name: &str, bytes: &[u8]) -> Result<(), IntakeError> {

@@ -18,11 +18,12 @@ mod tests;
 mod trivy;
 mod trivy_operator;
 
-pub use ansible::expand_host_entry;
+pub use ansible::{PatternError, Selected, expand_host_entry};
 pub use apt::{ScanError, parse_scan, scan_script};
 pub use error::*;
 pub use format::report_formats;
 pub use inventory::*;
 pub use inventory_native::inventory_schema;
+pub use json::MAX_BYTES;
 pub use native::{FORMAT, HostFacts, HostScan, write_scans};
 pub use reports::*;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     AssetName, Cvss, Finding, FindingId, FixState, PackageName, PackageVersion, Probability, Score, Severity,
-    VulnerabilityId, VulnerabilityType, printable,
+    VulnerabilityId, VulnerabilityType, printable, score_vector,
 };
 
 use super::lenient::Text;
@@ -167,12 +167,17 @@ pub(super) fn location(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| printable(text, MAX_LOCATION))
 }
 
-/// A score as one source gave it; what is no score is none.
+/// A score as one source gave it; what is no score is none. A vector says more than a number: where it is one, version
+/// and base score are ours, from the vector.
 pub(super) fn cvss(source: &str, version: &str, score: f64, vector: &str) -> Option<Cvss> {
+    let (version, score) = match score_vector(vector) {
+        Ok(scored) => (scored.version, scored.base),
+        Err(_) => (version, Score::try_from(score).ok()?),
+    };
     Some(Cvss {
         source: printable(source, 64),
         version: version.to_owned(),
-        score: Score::try_from(score).ok()?,
+        score,
         vector: (!vector.is_empty()).then(|| printable(vector, 256)),
     })
 }
@@ -350,6 +355,17 @@ mod tests {
         let mut texts = vec!["javascript:alert(1)", "https://a/\u{1b}[2J", "https://a/b c", "https://example.org/0"];
         texts.extend(many.iter().map(String::as_str));
         assert_eq!(references(texts), many[..MAX_REFERENCES]);
+    }
+
+    #[test]
+    fn a_vector_says_the_score() {
+        let vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
+        let scored = cvss("nvd", "3.0", 1.0, vector).unwrap();
+        assert_eq!((scored.version.as_str(), scored.score.hundredths()), ("3.1", 980));
+        assert_eq!(scored.vector.as_deref(), Some(vector));
+        let without = cvss("nvd", "3.0", 5.5, "AV:N").unwrap();
+        assert_eq!((without.version.as_str(), without.score.hundredths()), ("3.0", 550));
+        assert!(cvss("nvd", "3.0", f64::NAN, "").is_none());
     }
 
     #[test]

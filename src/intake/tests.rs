@@ -259,7 +259,7 @@ proptest! {
             let path = folder.path().join(name);
             std::fs::write(&path, &text).unwrap();
             let mut diagnostics = Diagnostics::default();
-            let inventory = read_inventory(&[path], &mut diagnostics);
+            let inventory = read_inventory(&[path], None, &mut diagnostics);
             prop_assert_eq!(inventory.is_none(), diagnostics.has_errors());
         }
     }
@@ -275,7 +275,7 @@ fn inventory(files: &[(&str, &str)], read: &[&str]) -> (Option<Inventory>, Vec<S
     }
     let paths: Vec<PathBuf> = read.iter().map(|name| folder.path().join(name)).collect();
     let mut diagnostics = Diagnostics::default();
-    let inventory = read_inventory(&paths, &mut diagnostics);
+    let inventory = read_inventory(&paths, None, &mut diagnostics);
     let prefix = format!("{}/", folder.path().display());
     let shown = diagnostics.sorted().iter().map(|d| d.to_string().replace(&prefix, "")).collect();
     (inventory, shown)
@@ -397,6 +397,7 @@ fn what_is_no_inventory_is_named() {
         ("run.sh", "#!/bin/sh\necho {}\n", "executable-inventory"),
         ("aws_ec2.yml", "plugin: amazon.aws.aws_ec2\nregions: [eu-west-1]\n", "inventory-plugin"),
         ("list.yml", "- a\n- b\n", "unknown-inventory-format"),
+        ("hosts.toml", "[web.hosts]\na = {}\n", "unknown-inventory-format"),
         ("v2.yml", "version: 2\nhosts: {}\n", "unsupported-version"),
     ] {
         let (found, problems) = inventory(&[(name, text)], &[name]);

@@ -2,6 +2,7 @@
 
 mod asset;
 mod command;
+mod cvss;
 mod decision;
 mod digest;
 mod finding;
@@ -13,6 +14,7 @@ mod version;
 
 pub use asset::*;
 pub use command::*;
+pub use cvss::*;
 pub use decision::*;
 pub use digest::*;
 pub use finding::*;

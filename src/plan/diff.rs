@@ -300,10 +300,8 @@ fn due(old: Option<Timestamp>, new: Option<Timestamp>) -> Option<(String, String
         (None, None) => return None,
         (Some(_), None) => ("due".to_owned(), "without a due date".to_owned()),
         (None, Some(_)) => ("without a due date".to_owned(), "due".to_owned()),
-        (Some(old), Some(new)) if new < old => {
-            ("due".to_owned(), format!("due {} earlier", TimeSpan::between(new, old)))
-        }
-        (Some(old), Some(new)) if new > old => ("due".to_owned(), format!("due {} later", TimeSpan::between(old, new))),
+        (Some(old), Some(new)) if new < old => ("due".to_owned(), format!("{} earlier", TimeSpan::between(new, old))),
+        (Some(old), Some(new)) if new > old => ("due".to_owned(), format!("{} later", TimeSpan::between(old, new))),
         (Some(_), Some(_)) => return None,
     };
     Some(text)
@@ -393,7 +391,12 @@ impl Groups {
                 ChangeGroup { aspect, before, after, rule_before, rule_after, why, hosts, findings }
             })
             .collect();
-        groups.sort_by(|a, b| (a.aspect, b.findings.len()).cmp(&(b.aspect, a.findings.len())));
+        // Places say where a rule stands, not what changed: they decide last.
+        let name = |rule: &Option<RuleRef>| rule.as_ref().map(|rule| rule.name.clone());
+        groups.sort_by_cached_key(|g| {
+            let rules = (name(&g.rule_before), name(&g.rule_after));
+            (g.aspect, std::cmp::Reverse(g.findings.len()), g.before.clone(), g.after.clone(), rules)
+        });
         groups
     }
 }

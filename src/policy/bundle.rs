@@ -29,6 +29,19 @@ pub struct Bundle {
     memory: Option<BTreeMap<String, Vec<u8>>>,
 }
 
+/// A change of one policy file at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The file.
+    pub file: String,
+    /// The first byte that goes.
+    pub start: usize,
+    /// The first byte that stays.
+    pub end: usize,
+    /// What comes instead.
+    pub with: String,
+}
+
 impl From<Vec<Arc<Source>>> for Bundle {
     /// Policies that name no other files.
     fn from(policies: Vec<Arc<Source>>) -> Self {
@@ -82,6 +95,18 @@ impl Bundle {
         bundle.memory = Some(files);
         bundle.sort();
         Ok(bundle)
+    }
+
+    /// The bundle with one change; the change of a file that is not there changes nothing.
+    #[must_use]
+    pub fn edited(&self, edit: &Edit) -> Self {
+        let mut bundle = self.clone();
+        for source in bundle.policies.iter_mut().filter(|source| source.name == edit.file) {
+            if let (Some(before), Some(after)) = (source.text.get(..edit.start), source.text.get(edit.end..)) {
+                *source = Source::new(source.name.clone(), format!("{before}{}{after}", edit.with));
+            }
+        }
+        bundle
     }
 
     fn sort(&mut self) {

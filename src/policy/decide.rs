@@ -430,6 +430,43 @@ impl Policy {
         matching.map(|window| rule(&format!("windows/{}", window.name), Some(&window.at))).collect()
     }
 
+    /// The freezes that are for a host, as rules.
+    pub fn freeze_rules(&self, host: &Host) -> Vec<RuleRef> {
+        let importance = self.importance_value(host);
+        let matching = self.freezes.iter().filter(|freeze| freeze.selector.matches_host(host, importance));
+        matching.map(|freeze| rule(&format!("freezes/{}", freeze.name), Some(&freeze.at))).collect()
+    }
+
+    /// The probes that are for a host, as rules.
+    pub fn probe_rules(&self, host: &Host) -> Vec<RuleRef> {
+        let importance = self.importance_value(host);
+        let matching = self.probes.iter().filter(|probe| probe.selector.matches_host(host, importance));
+        matching.map(|probe| rule(&format!("verify.probes/{}", probe.probe.name), Some(&probe.at))).collect()
+    }
+
+    /// Every rule that the bundle writes, by the name under which decisions give it. The three thresholds are rules
+    /// where they are written.
+    pub fn rules_written(&self) -> Vec<RuleRef> {
+        let mut rules: Vec<RuleRef> = Vec::new();
+        if let Some(place) = &self.thresholds_at {
+            for name in ["priority.thresholds.critical", "priority.thresholds.high", "priority.thresholds.medium"] {
+                rules.push(RuleRef { place: Some(place.clone()), ..rule(name, None) });
+            }
+        }
+        rules.extend(self.overrides.iter().map(|r| r.rule.clone()));
+        rules.extend(self.importance_rules.iter().map(|r| r.rule.clone()));
+        rules.extend(self.exceptions.iter().map(|r| r.rule.clone()));
+        rules.extend(self.windows.iter().map(|w| rule(&format!("windows/{}", w.name), Some(&w.at))));
+        rules.extend(self.freezes.iter().map(|f| rule(&format!("freezes/{}", f.name), Some(&f.at))));
+        rules.extend(self.strategy_rules.iter().map(|r| r.rule.clone()));
+        rules.extend(self.probes.iter().map(|p| rule(&format!("verify.probes/{}", p.probe.name), Some(&p.at))));
+        rules.extend(self.emergency.iter().map(|lane| lane.rule.clone()));
+        rules.extend(self.approvals.iter().map(|r| r.approval.rule.clone()));
+        let set = [&self.scope.1, &self.unscored.1, &self.importance.1, &self.strategy.1];
+        rules.extend(set.into_iter().filter(|rule| rule.place.is_some()).cloned());
+        rules
+    }
+
     /// Whether the emergency lane may pass freezes.
     pub fn emergency_bypasses_freezes(&self) -> bool {
         self.emergency.as_ref().is_some_and(|lane| lane.bypass_freeze)

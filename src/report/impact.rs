@@ -93,10 +93,12 @@ fn rule(rule: Option<&RuleRef>) -> Option<String> {
 }
 
 fn rules(group: &ChangeGroup) -> Option<String> {
+    // A rule that decided before and decides now need be found in one place only.
+    let same = group.rule_before.as_ref().map(|rule| &rule.name) == group.rule_after.as_ref().map(|rule| &rule.name);
     let (before, after) = (rule(group.rule_before.as_ref()), rule(group.rule_after.as_ref()));
     match (before, after) {
         (None, None) => None,
-        (before, after) if before == after => after.map(|rule| format!("by {rule}")),
+        (_, after) if same => after.map(|rule| format!("by {rule}")),
         (before, after) => Some(format!(
             "by {}, before by {}",
             after.unwrap_or_else(|| "no rule".to_owned()),

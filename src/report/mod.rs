@@ -13,6 +13,7 @@ mod plan_table;
 mod plan_text;
 mod plan_tree;
 mod problems;
+mod suite;
 
 pub use campaign::*;
 pub use contract::*;
@@ -25,3 +26,4 @@ pub use plan_mermaid::*;
 pub use plan_table::*;
 pub use plan_tree::*;
 pub use problems::*;
+pub use suite::*;

@@ -15,7 +15,7 @@ mod wire;
 
 pub use local::LocalTransport;
 pub use private_dir::effect_lock;
-pub use process::{ProcessError, Ran, fill_argv, run_argv, run_argv_holding};
+pub use process::{Printed, ProcessError, Ran, fill_argv, run_argv, run_argv_holding, run_argv_whole};
 pub use remote_job::*;
 pub use ssh::{SshLimits, SshTransport};
 pub use types::*;

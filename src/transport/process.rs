@@ -28,6 +28,14 @@ pub enum ProcessError {
         /// The limit.
         limit: TimeSpan,
     },
+    /// It was stopped because it printed too much.
+    #[error("{program} prints more than {limit} bytes")]
+    TooMuch {
+        /// The program.
+        program: String,
+        /// The limit.
+        limit: usize,
+    },
     /// It was killed by somebody else.
     #[error("{0} was killed")]
     Killed(String),
@@ -40,6 +48,17 @@ pub struct Ran {
     pub code: i32,
     /// The last line with something on it of its output, printable; empty if there is none.
     pub last_line: String,
+    /// The end of its error output, printable, for people.
+    pub errors: String,
+}
+
+/// What a command printed, byte by byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Printed {
+    /// Exit code.
+    pub code: i32,
+    /// All of its output.
+    pub output: Vec<u8>,
     /// The end of its error output, printable, for people.
     pub errors: String,
 }
@@ -94,6 +113,32 @@ pub async fn run_argv(argv: &[String], limit: TimeSpan) -> Result<Ran, ProcessEr
 /// The same with a lock that the command holds until it ends, also when this program ends before: as its standard
 /// input, which is empty.
 pub async fn run_argv_holding(argv: &[String], limit: TimeSpan, lock: Option<File>) -> Result<Ran, ProcessError> {
+    let mut stdout = Bounded::default();
+    let (code, errors) = run(argv, limit, lock, &mut stdout).await?;
+    let stdout = stdout.into_bytes();
+    let stdout = String::from_utf8_lossy(&stdout);
+    let last_line = stdout.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    Ok(Ran { code, last_line: printable(last_line, 1000), errors })
+}
+
+/// The same for a command whose whole output is wanted, as long as it is no longer than this.
+pub async fn run_argv_whole(argv: &[String], limit: TimeSpan, max_output: usize) -> Result<Printed, ProcessError> {
+    let mut whole = Whole { bytes: Vec::new(), max: max_output, overflown: false };
+    let ended = run(argv, limit, None, &mut whole).await;
+    if whole.overflown {
+        let program = printable(argv.first().map_or("", String::as_str), 200);
+        return Err(ProcessError::TooMuch { program, limit: max_output });
+    }
+    ended.map(|(code, errors)| Printed { code, output: whole.bytes, errors })
+}
+
+/// Runs a command; its exit code and the end of its error output.
+async fn run(
+    argv: &[String],
+    limit: TimeSpan,
+    lock: Option<File>,
+    stdout: &mut impl Keep,
+) -> Result<(i32, String), ProcessError> {
     let Some((program, arguments)) = argv.split_first().filter(|(program, _)| !program.is_empty()) else {
         return Err(ProcessError::NotStarted("the command is empty".to_owned()));
     };
@@ -105,11 +150,11 @@ pub async fn run_argv_holding(argv: &[String], limit: TimeSpan, lock: Option<Fil
     // Its copy of the lock must not outlive the child's.
     drop(command);
     let group = child.id();
-    let (mut stdout, mut stderr) = (Bounded::default(), Bounded::default());
+    let mut stderr = Bounded::default();
     let ended = {
         let out = child.stdout.take();
         let err = child.stderr.take();
-        let read = async { tokio::join!(collect(out, &mut stdout), collect(err, &mut stderr)) };
+        let read = async { tokio::join!(collect(out, stdout), collect(err, &mut stderr)) };
         let wait = async {
             tokio::pin!(read);
             let status = tokio::select! {
@@ -130,19 +175,49 @@ pub async fn run_argv_holding(argv: &[String], limit: TimeSpan, lock: Option<Fil
         }
     };
     let code = status.code().ok_or(ProcessError::Killed(shown))?;
-    let stdout = stdout.into_bytes();
-    let stdout = String::from_utf8_lossy(&stdout);
-    let last_line = stdout.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let stderr = stderr.into_bytes();
     let errors = String::from_utf8_lossy(&stderr[stderr.len().saturating_sub(500)..]).trim().to_owned();
-    Ok(Ran { code, last_line: printable(last_line, 1000), errors: printable(&errors, 500) })
+    Ok((code, printable(&errors, 500)))
 }
 
-async fn collect(stream: Option<impl AsyncRead + Unpin>, kept: &mut Bounded) {
+/// What becomes of output.
+trait Keep {
+    /// Whether more is wanted.
+    fn keep(&mut self, bytes: &[u8]) -> bool;
+}
+
+impl Keep for Bounded {
+    fn keep(&mut self, bytes: &[u8]) -> bool {
+        self.push(bytes);
+        true
+    }
+}
+
+/// All of it, up to a limit.
+struct Whole {
+    bytes: Vec<u8>,
+    max: usize,
+    overflown: bool,
+}
+
+impl Keep for Whole {
+    fn keep(&mut self, bytes: &[u8]) -> bool {
+        self.overflown = bytes.len() > self.max - self.bytes.len();
+        if !self.overflown {
+            self.bytes.extend_from_slice(bytes);
+        }
+        !self.overflown
+    }
+}
+
+/// Closes the stream where no more is wanted: whoever goes on writing ends.
+async fn collect(stream: Option<impl AsyncRead + Unpin>, kept: &mut impl Keep) {
     let Some(mut stream) = stream else { return };
     let mut buffer = vec![0; 8 << 10];
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-        kept.push(&buffer[..read]);
+        if !kept.keep(&buffer[..read]) {
+            return;
+        }
     }
 }
 
@@ -193,6 +268,18 @@ mod tests {
         ));
         let ran = run_argv(&argv(&["/bin/sh", "-c", "sleep 5 & echo x"]), TimeSpan::seconds(4)).await.unwrap();
         assert_eq!(ran.last_line, "x", "what stays in the background is not waited for");
+    }
+
+    #[tokio::test]
+    async fn whole_output_is_given_up_to_its_limit() {
+        let run =
+            async |script: &str| run_argv_whole(&argv(&["/bin/sh", "-c", script]), TimeSpan::seconds(20), 1000).await;
+        let printed = run(r"printf '{}\000\n'; echo bad >&2; exit 4").await.unwrap();
+        assert_eq!(printed, Printed { code: 4, output: b"{}\0\n".to_vec(), errors: "bad".to_owned() });
+        assert_eq!(run("head -c 1000 /dev/zero").await.unwrap().output.len(), 1000);
+        let error = run("yes").await.unwrap_err();
+        assert_eq!(error.to_string(), "/bin/sh prints more than 1000 bytes");
+        assert_eq!(run("read x; echo \"[$x]\"").await.unwrap().output, b"[]\n", "its input is empty");
     }
 
     #[tokio::test]

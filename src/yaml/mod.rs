@@ -1,6 +1,7 @@
 //! The only room that names the YAML crate; every error has `file:line:column`.
 
 mod de;
+mod outline;
 mod parse;
 mod scalar;
 mod schema;
@@ -9,6 +10,7 @@ mod spanned;
 mod tests;
 mod tree;
 
+pub use outline::*;
 pub use parse::*;
 pub use schema::*;
 pub use spanned::*;

@@ -98,12 +98,14 @@ fn place(source: &Arc<Source>, offset: usize, length: usize) -> Span {
     Span { source: Arc::clone(source), offset, length }
 }
 
-fn options(size: Size) -> serde_yaml::Options {
+pub(super) fn options(size: Size) -> serde_yaml::Options {
     let max_nodes = size.max_nodes();
     serde_yaml::options! {
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
+        // `99e846` is half a commit to those who write it: whoever wants a number looks again.
+        non_finite_float_policy: serde_yaml::options::NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
         emit_comments: false,
         duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::PassThrough,

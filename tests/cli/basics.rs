@@ -83,7 +83,41 @@ fn version_order_answers_line_by_line() {
     exit: 2
     ----- stderr
     error: there is no version scheme "dev"
-    hint: known: deb
+    hint: known: alpm, apk, cargo, cocoapods, composer, deb, gem, golang, hex, julia, k8s, maven, npm, nuget, packagist, pep440, pub, pypi, rpm, rubygems, semver, swift
+    "#);
+}
+
+#[test]
+fn version_ranges_and_vectors_answer_line_by_line() {
+    let lines = "1.2.3\t^1.2\n2.0.0-rc.1\t>=1.0.0\n2.0.0-rc.1\t>=1.0.0\tincludePrerelease\nnew\t*\n1\n";
+    let ran = World::new().run_with(&["debug", "version-range", "npm"], lines);
+    insta::assert_snapshot!(ran.show(), @r#"
+    exit: 0
+    ----- stdout
+    {"contains":true}
+    {"contains":false}
+    {"contains":true}
+    {"error":"\"new\" is not a semver version: a version is numbers, x or * with dots between"}
+    {"error":"write a version and a range with a tab between them"}
+    "#);
+    let ran = World::new().run_with(&["debug", "version-range", "pypi"], "1.2.post1\t~=1.1,!=1.2\n1.2\t~=1\n");
+    insta::assert_snapshot!(ran.show(), @r#"
+    exit: 0
+    ----- stdout
+    {"contains":true}
+    {"error":"\"~=1\" is not a range of pep440 versions: ~= needs two numbers at least"}
+    "#);
+    assert_eq!(World::new().run(&["debug", "version-range", "dev"]).code, Some(2));
+    let vectors = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N/E:U\n(AV:N/AC:L/Au:N/C:N/I:N/A:N)\nCVSS:4.0/AV:N\n\
+        CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N\n";
+    let ran = World::new().run_with(&["debug", "cvss"], vectors);
+    insta::assert_snapshot!(ran.show(), @r#"
+    exit: 0
+    ----- stdout
+    {"base":6.1,"base_severity":"medium","environmental":5.6,"score":5.6,"severity":"medium","temporal":5.6,"version":"3.1"}
+    {"base":0.0,"base_severity":"low","environmental":null,"score":0.0,"severity":"low","temporal":null,"version":"2.0"}
+    {"error":"\"CVSS:4.0/AV:N\" is not a CVSS vector: metric AC is missing"}
+    {"base":0.0,"base_severity":"none","environmental":null,"score":0.0,"severity":"none","temporal":null,"version":"4.0"}
     "#);
 }
 

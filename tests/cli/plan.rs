@@ -179,7 +179,7 @@ fn two_hosts_with_one_name_are_refused() {
     args.extend(["-i", "other.yaml"]);
     let ran = world.refused(3, &args);
     assert!(ran.stderr.contains("duplicate-host"), "{}", ran.show());
-    assert!(ran.stderr.contains("[other.yaml:3:3]") && ran.stderr.contains("[inventory.yaml:3:3]"), "{}", ran.show());
+    assert!(ran.stderr.contains("[other.yaml:3:3]") && ran.stderr.contains("[inventory.yaml:4:3]"), "{}", ran.show());
 }
 
 #[test]

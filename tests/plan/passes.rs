@@ -50,17 +50,42 @@ fn a_host_stays_on_its_branch() {
     assert_eq!(fleet.plan().hosts["web-1"].fix.packages[0].to.as_ref().unwrap().as_str(), "1.2.9");
 }
 
+/// Each ecosystem by its own rules: dpkg would order all of these otherwise.
+#[test]
+fn a_host_stays_on_its_branch_in_every_ecosystem() {
+    for (ecosystem, installed, fixed, expected) in [
+        ("apk", "1.2.0-r3", ["2.0.1-r0", "1.2.0_rc9-r9", "1.2.0-r10"], "1.2.0-r10"),
+        ("rpm", "1.2.0-3.el9", ["2:0.1-1", "1.2.0~rc9-9.el9", "1.2.0^git1-1.el9"], "1.2.0^git1-1.el9"),
+        ("npm", "1.2.0", ["2.0.1", "1.2.0-rc.9", "1.2.1-beta"], "1.2.1-beta"),
+        ("golang", "v1.2.0", ["2.0.1", "1.2.0-20200101", "1.2.9+incompatible"], "1.2.9+incompatible"),
+        ("pypi", "1.2.0", ["2.0.1", "1.2rc9", "1.2.post1"], "1.2.post1"),
+        ("maven", "1.2.0", ["2.0.1", "1.2-RC9", "1.2.0-jre"], "1.2.0-jre"),
+        ("gem", "1.2.0", ["2.0.1", "1.2.0.rc9", "1.2.0.1"], "1.2.0.1"),
+        ("nuget", "1.2.0", ["2.0.1", "1.2.0-rc9", "1.2.0.1"], "1.2.0.1"),
+        ("composer", "1.2.0", ["2.0.1", "1.2.0-RC9", "1.2.0-pl1"], "1.2.0-pl1"),
+    ] {
+        let mut fleet = one_host();
+        let finding = &mut fleet.findings[0].1;
+        finding.ecosystem = ecosystem.to_owned();
+        finding.installed = Some(PackageVersion::new(installed).unwrap());
+        finding.fixed = fixed.iter().map(|v| PackageVersion::new(v).unwrap()).collect();
+        let plan = fleet.plan();
+        assert_eq!(check(&plan), []);
+        assert_eq!(plan.hosts["web-1"].fix.packages[0].to.as_ref().unwrap().as_str(), expected, "{ecosystem}");
+    }
+}
+
 #[test]
 fn versions_without_an_order_wait_for_a_person() {
     let mut fleet = one_host();
-    fleet.finding("web-1", "CVE-2026-2", "left-pad", "1.3.0").ecosystem = "npm".to_owned();
-    fleet.finding("web-1", "CVE-2026-3", "left-pad", "1.4.0").ecosystem = "npm".to_owned();
+    fleet.finding("web-1", "CVE-2026-2", "zlib", "1.3.0").ecosystem = "conan".to_owned();
+    fleet.finding("web-1", "CVE-2026-3", "zlib", "1.4.0").ecosystem = "conan".to_owned();
     let plan = fleet.plan();
     assert_eq!(check(&plan), []);
     assert_eq!(plan.report.decided, BTreeMap::from([(DecisionKind::Fix, 1), (DecisionKind::Manual, 2)]));
     assert_eq!(plan.hosts["web-1"].fix.packages.len(), 1);
     let manual = plan.report.decisions.iter().find(|d| d.kind == DecisionKind::Manual).unwrap();
-    assert!(manual.reason.contains("npm"), "{}", manual.reason);
+    assert!(manual.reason.contains("conan"), "{}", manual.reason);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::data::AnsibleInventory;
 use super::literal;
-use super::range::{MAX_HOSTS, expand_host_entry};
+use super::range::{MAX_GROUPS, MAX_SHARED, TOO_MANY_HOSTS, expand_host_entry};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{GroupName, HostName, printable};
 
@@ -19,8 +19,8 @@ enum Section {
 /// What is used before it is declared.
 #[derive(Default)]
 struct Pending {
-    /// Children named under these parents, and where first.
-    children: BTreeMap<String, (Vec<String>, Span)>,
+    /// Children named under these parents, and where.
+    children: BTreeMap<String, Vec<(String, Span)>>,
     /// `[group:vars]` of groups not seen yet.
     vars: BTreeMap<String, Span>,
 }
@@ -51,9 +51,13 @@ pub(super) fn read(source: &Arc<Source>, inventory: &mut AnsibleInventory, diagn
                         problem("invalid-group-name", &error.to_string());
                         continue;
                     }
+                    if inventory.group_count() >= MAX_GROUPS && !inventory.has_group(name) {
+                        problem("too-many-hosts", &format!("the inventory names more than {MAX_GROUPS} groups"));
+                        return;
+                    }
                     section = Some(found);
                     name.clone_into(&mut group);
-                    declare(&group, found, inventory, &mut pending, &span, diagnostics);
+                    declare(&group, found, inventory, &mut pending, &span);
                 }
                 Err(message) => problem("invalid-inventory-line", &message),
             }
@@ -61,27 +65,29 @@ pub(super) fn read(source: &Arc<Source>, inventory: &mut AnsibleInventory, diagn
         }
         match section {
             None => {}
-            Some(Section::Hosts) => host_line(line, &group, inventory, &span, diagnostics),
+            Some(Section::Hosts) => {
+                host_line(line, &group, inventory, &span, diagnostics);
+                if inventory.is_full() {
+                    // Every further range would be expanded for nothing.
+                    return diagnostics
+                        .push(Diagnostic::error("too-many-hosts", TOO_MANY_HOSTS).at(span()).help("split it"));
+                }
+            }
             Some(Section::Vars) => match line.split_once('=') {
                 Some((name, value)) => inventory.set_group_var(&group, name.trim(), literal::value(value.trim())),
                 None => problem("invalid-inventory-line", &format!("`{}` is not `name=value`", printable(line, 80))),
             },
             Some(Section::Children) => match group_name(line) {
-                Some(child) if inventory.has_group(child) => {
-                    if let Err(message) = inventory.add_child(&group, child) {
-                        problem("group-loop", &message);
-                    }
-                }
+                Some(child) if inventory.has_group(child) => inventory.add_child(&group, child, Some(span())),
                 Some(child) => {
-                    let waiting = pending.children.entry(child.to_owned()).or_insert_with(|| (Vec::new(), span()));
-                    waiting.0.push(group.clone());
+                    pending.children.entry(child.to_owned()).or_default().push((group.clone(), span()));
                 }
                 None => problem("invalid-inventory-line", &format!("`{}` is not a group name", printable(line, 80))),
             },
         }
     }
-    for (name, (parents, span)) in pending.children {
-        let parent = parents.first().map_or("", String::as_str);
+    for (name, parents) in pending.children {
+        let Some((parent, span)) = parents.into_iter().next() else { continue };
         let message = format!("`[{parent}:children]` names the group `{}`, which is nowhere", printable(&name, 80));
         let mut diagnostic = Diagnostic::error("undefined-group", message).at(span);
         diagnostic = diagnostic.help(format!("add a section `[{}]`", printable(&name, 80)));
@@ -130,7 +136,6 @@ fn declare(
     inventory: &mut AnsibleInventory,
     pending: &mut Pending,
     span: &dyn Fn() -> Span,
-    diagnostics: &mut Diagnostics,
 ) {
     if !inventory.has_group(group) {
         if section == Section::Vars && !pending.children.contains_key(group) {
@@ -142,12 +147,8 @@ fn declare(
         return;
     }
     pending.vars.remove(group);
-    if let Some((parents, _)) = pending.children.remove(group) {
-        for parent in parents {
-            if let Err(message) = inventory.add_child(&parent, group) {
-                diagnostics.push(Diagnostic::error("group-loop", message).at(span()));
-            }
-        }
+    for (parent, span) in pending.children.remove(group).unwrap_or_default() {
+        inventory.add_child(&parent, group, Some(span));
     }
 }
 
@@ -180,10 +181,14 @@ fn host_line(
             return problem("invalid-host-range", &format!("`{}`: {message}", printable(entry, 80)));
         }
     };
-    if inventory.host_count() + hosts.len() > MAX_HOSTS {
-        return problem("too-many-hosts", &format!("the inventory names more than {MAX_HOSTS} hosts"));
+    if hosts.len() > 1 && line.len() * hosts.len() > MAX_SHARED {
+        let message = format!("the variables for {} hosts take more than {} MiB", hosts.len(), MAX_SHARED >> 20);
+        return problem("too-many-hosts", &message);
     }
     for host in hosts {
+        if inventory.is_full() {
+            return;
+        }
         if let Err(error) = HostName::new(&host) {
             return problem("invalid-host-name", &error.to_string());
         }

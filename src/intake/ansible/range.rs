@@ -1,7 +1,16 @@
 //! Host entries of Ansible inventories: `web[01:10:2].example.com`, `10.0.0.[1:4]`, `db[a:c]`, `host:2222`.
 
+use super::address;
+use crate::model::printable;
+
 /// No inventory names more hosts than this.
 pub(super) const MAX_HOSTS: usize = 1_000_000;
+/// What is told then.
+pub(super) const TOO_MANY_HOSTS: &str = "the inventory names 1000000 hosts or more, or hosts ten times as often";
+/// Nor more groups.
+pub(super) const MAX_GROUPS: usize = 100_000;
+/// Every host of a range has its own copy of the variables behind it: together no more than this many bytes.
+pub(super) const MAX_SHARED: usize = 512 << 20;
 
 /// The hosts that an entry names, and the port it gives them.
 pub fn expand_host_entry(entry: &str) -> Result<(Vec<String>, Option<u16>), String> {
@@ -11,38 +20,16 @@ pub fn expand_host_entry(entry: &str) -> Result<(Vec<String>, Option<u16>), Stri
     Ok((hosts, port))
 }
 
-/// `HOST:PORT` and `[ADDRESS]:PORT`; colons inside of brackets and of IPv6 addresses are not the port's.
+/// `HOST:PORT` and `[ADDRESS]:PORT`; what is no address is all name.
 fn split_port(entry: &str) -> Result<(&str, Option<u16>), String> {
-    let Some((host, port)) = entry.rsplit_once(':') else { return Ok((entry, None)) };
-    if port.is_empty() && !host.contains([':', '[']) {
+    if entry.ends_with(':') {
         return Err("the port is missing behind `:`".to_owned());
     }
-    if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok((entry, None));
-    }
-    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|rest| !rest.contains(']'));
-    let host = match bracketed {
-        Some(address) => address,
-        None if has_bare_colon(host) => return Ok((entry, None)),
-        None => host,
+    let (host, port) = address::parse(entry).unwrap_or((entry, None));
+    let number = |port: &str| {
+        port.parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{}` is no port", printable(port, 40)))
     };
-    let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{port}` is no port"))?;
-    Ok((host, Some(port)))
-}
-
-/// Whether a colon or a lone bracket is outside of `[...]`: then the last colon starts no port.
-fn has_bare_colon(text: &str) -> bool {
-    let mut inside = false;
-    for c in text.chars() {
-        match c {
-            '[' if !inside => inside = true,
-            ']' if inside => inside = false,
-            ']' => return true,
-            ':' if !inside => return true,
-            _ => {}
-        }
-    }
-    inside
+    Ok((host, port.map(number).transpose()?))
 }
 
 /// Expands the first range and then, for every host of it, those behind it.
@@ -54,6 +41,9 @@ fn expand(pattern: &str, hosts: &mut Vec<String>) -> Result<(), String> {
         hosts.push(pattern.to_owned());
         return Ok(());
     };
+    if head.contains(']') {
+        return Err("a `]` has no `[` before it".to_owned());
+    }
     let (range, tail) = rest.split_once(']').ok_or("a range has no closing `]`")?;
     for value in range_values(range)? {
         expand(&format!("{head}{value}{tail}"), hosts)?;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::AnsibleInventory;
-use super::any::Any;
+use super::any::{Any, VAULT};
 use super::data::Vars;
-use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::intake::json;
 use crate::yaml::{self, Size};
 
@@ -51,14 +52,15 @@ impl VarsFiles {
     }
 
     /// Layers for these groups, weakest first.
-    pub(super) fn of_groups<'a>(&'a self, groups: &'a [&str]) -> impl Iterator<Item = &'a Vars> {
-        let of_folder = |folder: &'a Folder| groups.iter().filter_map(|group| folder.groups.get(*group)).flatten();
-        self.folders.iter().flat_map(of_folder)
+    pub(super) fn of_groups<'a>(&'a self, groups: &[&str], merge: &mut impl FnMut(&'a Vars)) {
+        for folder in &self.folders {
+            groups.iter().filter_map(|group| folder.groups.get(*group)).flatten().for_each(&mut *merge);
+        }
     }
 
     /// Layers for this host, weakest first.
-    pub(super) fn of_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Vars> {
-        self.folders.iter().filter_map(move |folder| folder.hosts.get(host)).flatten()
+    pub(super) fn of_host<'a>(&'a self, host: &str, merge: &mut impl FnMut(&'a Vars)) {
+        self.folders.iter().filter_map(|folder| folder.hosts.get(host)).flatten().for_each(merge);
     }
 }
 
@@ -99,6 +101,19 @@ fn files_in(folder: &Path, depth: u8) -> Vec<PathBuf> {
     files
 }
 
+/// One warning a file: a file may hold hundreds of encrypted values.
+pub(super) fn tell_encrypted(any: &Any, source: &Arc<Source>, diagnostics: &mut Diagnostics) {
+    if let Some((count, offset)) = any.encrypted() {
+        let values = if count == 1 { "value that is" } else { "values that are" };
+        let message = format!("`{}` has {count} {values} encrypted: not known here", source.name);
+        let at = Span { source: Arc::clone(source), offset, length: 0 };
+        diagnostics.push(Diagnostic::warning("encrypted-vars", message).at(at).help(ENCRYPTED_HELP));
+    }
+}
+
+/// What to do about encrypted variables.
+pub(super) const ENCRYPTED_HELP: &str = "keep what is needed to reach hosts outside of the vault";
+
 fn read_file(path: &Path, diagnostics: &mut Diagnostics) -> Option<Vars> {
     let name = path.display().to_string();
     let bytes = match json::read_file(path) {
@@ -112,15 +127,17 @@ fn read_file(path: &Path, diagnostics: &mut Diagnostics) -> Option<Vars> {
         diagnostics.push(Diagnostic::error("invalid-yaml", format!("`{name}` is not UTF-8")));
         return None;
     };
-    if text.starts_with("$ANSIBLE_VAULT") {
+    if text.starts_with(VAULT) {
         let message = format!("`{name}` is encrypted: its variables are not known here");
-        diagnostics
-            .push(Diagnostic::warning("encrypted-vars", message).help("keep what switchback needs outside of it"));
+        diagnostics.push(Diagnostic::warning("encrypted-vars", message).help(ENCRYPTED_HELP));
         return None;
     }
     let source = Source::new(name, text);
     let mut any = yaml::parse::<Any>(&source, Size::Large, diagnostics)?;
-    any.resolve(&source.text);
+    if !json::is_json(&source.text) {
+        any.resolve(&source.text);
+    }
+    tell_encrypted(&any, &source, diagnostics);
     match any {
         Any::Null => None,
         Any::Map(entries) => Some(entries.into_iter().map(|(key, value)| (key.value, value.into_json())).collect()),

@@ -1,16 +1,34 @@
 //! Ansible's YAML inventories (groups with `hosts`, `children`, `vars`) and the JSON that `ansible-inventory --list`
 //! and inventory scripts print.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::any::Any;
 use super::data::AnsibleInventory;
-use super::range::{MAX_HOSTS, expand_host_entry};
+use super::range::{MAX_GROUPS, MAX_SHARED, TOO_MANY_HOSTS, expand_host_entry};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::model::{GroupName, HostName, printable};
 use crate::yaml::{self, Spanned};
 
 type Entries = Vec<(Spanned<String>, Any)>;
+
+/// Whether a JSON document is what `--list` prints rather than groups as people write them: hosts are a list there.
+pub(super) fn is_list(root: &Entries) -> bool {
+    let listed = |entries: &Entries| {
+        let list = |(key, value): &(Spanned<String>, Any)| is_section(&key.value) && matches!(value, Any::List(_));
+        entries.iter().any(list)
+    };
+    root.iter().any(|(key, value)| match value {
+        Any::Map(group) => key.value == "_meta" || listed(group),
+        Any::List(_) => true,
+        _ => false,
+    })
+}
+
+fn is_section(key: &str) -> bool {
+    matches!(key, "hosts" | "vars" | "children")
+}
 
 /// Reads a source into an inventory.
 pub(super) struct Reader<'a> {
@@ -27,66 +45,106 @@ impl Reader<'_> {
         }
     }
 
-    /// The answer of `--list`: groups by name, variables of hosts under `_meta`.
-    pub(super) fn list(&mut self, root: Entries) {
-        let mut hostvars = Vec::new();
-        let mut children = Vec::new();
+    /// The answer of `--list`: groups by name, variables of hosts under `_meta`. The hosts whose variables have to be
+    /// asked for, because there is no `_meta`.
+    pub(super) fn list(&mut self, root: Entries) -> Vec<String> {
+        let mut hostvars = None;
+        let mut listed = Vec::new();
         for (name, value) in root {
-            if name.value == "_meta" {
-                if let Any::Map(entries) = value {
-                    hostvars.extend(entries.into_iter().filter(|(key, _)| key.value == "hostvars"));
+            if name.value != "_meta" {
+                self.listed_group(&name, value, &mut listed);
+                continue;
+            }
+            let found = match value {
+                Any::Map(entries) => entries.into_iter().find(|(key, _)| key.value == "hostvars").map(|(_, vars)| vars),
+                _ => None,
+            };
+            match found {
+                Some(Any::Map(hosts)) => hostvars = Some(hosts),
+                _ => {
+                    self.error("invalid-inventory", "`_meta` has no mapping `hostvars`", &name);
+                    hostvars = Some(Vec::new());
                 }
-                continue;
             }
-            if !self.declare(&name) {
-                continue;
+        }
+        let Some(hostvars) = hostvars else {
+            let mut seen = BTreeSet::new();
+            listed.retain(|host| seen.insert(host.clone()));
+            return listed;
+        };
+        let listed: BTreeSet<String> = listed.into_iter().collect();
+        for (host, vars) in hostvars {
+            match vars {
+                _ if !listed.contains(&host.value) => {
+                    let message =
+                        format!("`_meta` has variables of `{}`, which is in no group", printable(&host.value, 80));
+                    self.warn("ignored-key", message, &host, "add it to a group, such as `ungrouped`");
+                }
+                Any::Map(vars) => self.host_vars(&host.value, vars),
+                Any::Null => {}
+                other => {
+                    let what = format!("the variables of `{}` are {}", printable(&host.value, 80), other.describe());
+                    self.error("invalid-inventory", &what, &host);
+                }
             }
-            match value {
-                Any::List(hosts) => self.listed_hosts(&name, hosts),
-                Any::Map(entries) => {
-                    for (key, value) in entries {
-                        match (key.value.as_str(), value) {
-                            ("hosts", Any::List(hosts)) => self.listed_hosts(&name, hosts),
-                            ("children", Any::List(names)) => children.push((name.clone(), names)),
-                            ("vars", Any::Map(vars)) => self.group_vars(&name.value, vars),
-                            (_, Any::Null) => {}
-                            (_, value) => self.unexpected(&key, &name.value, &value),
+        }
+        Vec::new()
+    }
+
+    fn listed_group(&mut self, name: &Spanned<String>, value: Any, listed: &mut Vec<String>) {
+        if !self.declare(name) {
+            return;
+        }
+        let entries = match value {
+            Any::Map(entries) if entries.iter().any(|(key, _)| is_section(&key.value)) => entries,
+            Any::Map(vars) => {
+                let message = format!("`{}` has neither `hosts`, `vars` nor `children`", printable(&name.value, 80));
+                self.warn("ignored-key", message, name, "it is taken for a host of this name, as Ansible does");
+                self.listed_hosts(name, vec![Any::Text(name.value.clone(), 0)], listed);
+                return self.group_vars(&name.value, vars);
+            }
+            hosts => vec![(Spanned { value: "hosts".to_owned(), ..name.clone() }, hosts)],
+        };
+        for (key, value) in entries {
+            match (key.value.as_str(), value) {
+                ("hosts", Any::List(hosts)) => self.listed_hosts(name, hosts, listed),
+                ("children", Any::List(names)) => {
+                    for child in names {
+                        let Any::Text(child, offset) = child else { continue };
+                        let child = Spanned { length: child.len(), value: child, offset };
+                        if self.declare(&child) {
+                            self.add_child(&name.value, &child);
                         }
                     }
                 }
-                Any::Null => {}
-                value @ (Any::Text(..) | Any::Scalar(_)) => self.unexpected(&name, "all", &value),
-            }
-        }
-        for (parent, names) in children {
-            for child in names {
-                let Any::Text(child, _) = child else { continue };
-                let child = Spanned { value: child, ..parent.clone() };
-                if self.declare(&child) {
-                    self.add_child(&parent.value, &child);
+                ("vars", Any::Map(vars)) => self.group_vars(&name.value, vars),
+                ("hosts" | "children" | "vars", value) => {
+                    let what = if key.value == "vars" { "a mapping" } else { "a list" };
+                    let message = format!("`{}` of group `{}` is {}", key.value, name.value, value.describe());
+                    let diagnostic = Diagnostic::error("invalid-inventory", message).at(yaml::span(self.source, &key));
+                    self.diagnostics.push(diagnostic.help(format!("in the answer of `--list` it is {what}")));
                 }
-            }
-        }
-        for (_, hosts) in hostvars {
-            let Any::Map(hosts) = hosts else { continue };
-            for (host, vars) in hosts {
-                if let Any::Map(vars) = vars
-                    && self.add_hosts(&host, "all", vec![host.value.clone()], None)
-                {
-                    self.host_vars(&host.value, vars);
-                }
+                (_, value) => self.unexpected(&key, &name.value, &value),
             }
         }
     }
 
-    fn listed_hosts(&mut self, group: &Spanned<String>, hosts: Vec<Any>) {
+    fn listed_hosts(&mut self, group: &Spanned<String>, hosts: Vec<Any>, listed: &mut Vec<String>) {
         for host in hosts {
-            let host = match host {
-                Any::Text(host, _) => host,
-                Any::Scalar(host) => host.to_string(),
-                _ => continue,
-            };
-            self.add_hosts(group, &group.value, vec![host], None);
+            let what = host.describe();
+            match host {
+                Any::Text(host, offset) => {
+                    let at = Spanned { length: host.len(), value: (), offset };
+                    if self.add_hosts(&at, &group.value, std::slice::from_ref(&host), None) {
+                        listed.push(host);
+                    }
+                }
+                _ => self.error(
+                    "invalid-inventory",
+                    &format!("a host of group `{}` is {what}, no text", group.value),
+                    group,
+                ),
+            }
         }
     }
 
@@ -135,6 +193,10 @@ impl Reader<'_> {
 
     fn hosts(&mut self, group: &str, hosts: Entries) {
         for (entry, vars) in hosts {
+            if self.inventory.is_full() {
+                // Every further range would be expanded for nothing.
+                return;
+            }
             let (names, port) = match expand_host_entry(&entry.value) {
                 Ok(expanded) => expanded,
                 Err(message) => {
@@ -153,7 +215,19 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            if self.add_hosts(&entry, group, names.clone(), port) {
+            if names.len() > 1
+                && vars.iter().map(|(_, value)| 64 + value.weight()).sum::<usize>() * names.len() > MAX_SHARED
+            {
+                let message = format!(
+                    "the variables of `{}` for {} hosts take more than {} MiB",
+                    printable(&entry.value, 80),
+                    names.len(),
+                    MAX_SHARED >> 20
+                );
+                self.error("too-many-hosts", &message, &entry);
+                continue;
+            }
+            if self.add_hosts(&entry, group, &names, port) {
                 for name in names {
                     self.host_vars(&name, vars.clone());
                 }
@@ -161,19 +235,19 @@ impl Reader<'_> {
         }
     }
 
-    fn add_hosts(&mut self, at: &Spanned<String>, group: &str, names: Vec<String>, port: Option<u16>) -> bool {
-        if self.inventory.host_count() + names.len() > MAX_HOSTS {
-            self.error("too-many-hosts", &format!("the inventory names more than {MAX_HOSTS} hosts"), at);
-            return false;
-        }
-        for name in &names {
+    fn add_hosts<T>(&mut self, at: &Spanned<T>, group: &str, names: &[String], port: Option<u16>) -> bool {
+        for name in names {
             if let Err(error) = HostName::new(name) {
                 self.error("invalid-host-name", &error.to_string(), at);
                 return false;
             }
         }
         let source = self.source;
-        for name in &names {
+        for name in names {
+            if self.inventory.is_full() {
+                self.error("too-many-hosts", TOO_MANY_HOSTS, at);
+                return false;
+            }
             self.inventory.add_host(name, group, port, || yaml::span(source, at));
         }
         true
@@ -193,6 +267,10 @@ impl Reader<'_> {
 
     fn declare(&mut self, name: &Spanned<String>) -> bool {
         match GroupName::new(&name.value) {
+            Ok(_) if self.inventory.group_count() >= MAX_GROUPS && !self.inventory.has_group(&name.value) => {
+                self.error("too-many-hosts", &format!("the inventory names more than {MAX_GROUPS} groups"), name);
+                false
+            }
             Ok(_) => {
                 self.inventory.add_group(&name.value);
                 true
@@ -205,9 +283,7 @@ impl Reader<'_> {
     }
 
     fn add_child(&mut self, parent: &str, child: &Spanned<String>) {
-        if let Err(message) = self.inventory.add_child(parent, &child.value) {
-            self.error("group-loop", &message, child);
-        }
+        self.inventory.add_child(parent, &child.value, Some(yaml::span(self.source, child)));
     }
 
     fn unexpected(&mut self, key: &Spanned<String>, group: &str, value: &Any) {
@@ -219,7 +295,7 @@ impl Reader<'_> {
         self.warn("ignored-key", message, key, "a group has `hosts`, `children` and `vars`");
     }
 
-    fn error(&mut self, code: &'static str, message: &str, at: &Spanned<String>) {
+    fn error<T>(&mut self, code: &'static str, message: &str, at: &Spanned<T>) {
         self.diagnostics.push(Diagnostic::error(code, message).at(yaml::span(self.source, at)));
     }
 

@@ -1,0 +1,9 @@
+//! Tests of policies: hosts, findings and a time are given, what policy says of them is expected.
+
+mod check;
+mod raw;
+mod run;
+
+pub use check::Suite;
+pub use raw::schema as suite_schema;
+pub use run::{Coverage, Mismatch, Outcome, Tested};

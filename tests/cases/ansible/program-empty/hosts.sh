@@ -1,0 +1,5 @@
+#!/bin/sh
+if [ "$1" = --list ]; then cat <<'EOF'
+{}
+EOF
+fi
