@@ -67,7 +67,7 @@ fn finding(i: usize) -> Finding {
         severity: None,
         cvss: cvss.into_iter().collect(),
         epss: [None, Some(0.1), Some(0.6)][i % 4 % 3].map(|chance| Probability::try_from(chance).unwrap()),
-        kev: i % 4 == 0,
+        kev: i.is_multiple_of(4),
         published: [None, Some(5), Some(60)][i % 5 % 3].map(|days| TimeSpan::days(days).before(now())),
         first_seen: None,
         title: None,

@@ -15,14 +15,17 @@ use crate::policy::glob::Glob;
 pub(in crate::policy) struct Effort(u32);
 
 impl Effort {
-    /// For all rules of a policy: a few hundred rules need a hundredth of it.
-    pub const WHOLE: Self = Self(1_000_000);
+    /// For all rules of a policy: a hundred overrides need a hundredth of it, five hundred a quarter.
+    pub const WHOLE: Self = Self(5_000_000);
     /// For one question: people write less than ten alternatives.
     const QUESTION: u32 = 2_000;
 
     /// Asks one question.
     fn ask(&mut self, question: impl FnOnce(&mut u32) -> bool) -> bool {
         let given = self.0.min(Self::QUESTION);
+        if given == 0 {
+            return false;
+        }
         let mut left = given;
         let answer = question(&mut left);
         self.0 -= given - left;
@@ -42,7 +45,7 @@ impl Selector {
             let mut case = Case::default();
             case.assume(true, Part::Whole(self), left);
             others.iter().for_each(|other| case.assume(false, Part::Whole(other), left));
-            case.is_impossible(left)
+            case.contradicts(left)
         })
     }
 }
@@ -80,7 +83,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether no host and no finding are like this.
-    fn is_impossible(mut self, left: &mut u32) -> bool {
+    fn contradicts(mut self, left: &mut u32) -> bool {
         if *left == 0 {
             return false;
         }
@@ -94,7 +97,7 @@ impl<'a> Case<'a> {
         choice.into_iter().all(|(holds, part)| {
             let mut case = self.clone();
             case.assume(holds, part, left);
-            case.is_impossible(left)
+            case.contradicts(left)
         })
     }
 }
@@ -127,11 +130,13 @@ enum Measure {
     Age,
 }
 
+/// Lists of patterns: of each wanted one a pattern must match, of the unwanted none may.
+type Patterns<'a> = (Vec<&'a [Glob]>, Vec<&'a [Glob]>);
+
 /// What is assumed of each property.
 #[derive(Default)]
 struct Facts<'a> {
-    /// The patterns of which one must match, and those of which none may.
-    texts: BTreeMap<Key<'a>, (Vec<&'a [Glob]>, Vec<&'a [Glob]>)>,
+    texts: BTreeMap<Key<'a>, Patterns<'a>>,
     /// Where a value lies that must be there, and where none may lie.
     measures: BTreeMap<Measure, (Option<Vec<Stretch>>, Vec<Stretch>)>,
     not_importance: Vec<Importance>,
