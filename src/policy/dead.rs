@@ -247,13 +247,25 @@ impl<'a> Dead<'a> {
         // An exception that has ended is told elsewhere.
         let mut left: Vec<_> = self.policy.exceptions.iter().filter(|e| as_of < e.expires).collect();
         left.retain(|exception| !self.is_told(&exception.at));
+        let mut matched = vec![false; left.len()];
+        // Most exceptions are for few hosts: those that may match are found once a host.
+        let mut by_host: BTreeMap<&HostName, Vec<usize>> = BTreeMap::new();
         for (name, finding) in findings {
-            let Some(host) = hosts.get(name).filter(|_| !left.is_empty()) else { continue };
-            let assessment = self.policy.assess(finding, host, as_of);
-            let facts = Facts { importance: assessment.importance, priority: assessment.priority, as_of };
-            left.retain(|exception| !exception.selector.matches(finding, host, facts));
+            let Some(host) = hosts.get(name) else { continue };
+            let importance = self.policy.importance_value(host);
+            let may = |&index: &usize| left[index].selector.truth_for_host(host, importance) != Truth::No;
+            let near = by_host.entry(name).or_insert_with(|| (0..left.len()).filter(may).collect());
+            near.retain(|&index| !matched[index]);
+            if near.is_empty() {
+                continue;
+            }
+            let priority = self.policy.assess(finding, host, as_of).priority;
+            let facts = Facts { importance, priority, as_of };
+            for &index in near.iter() {
+                matched[index] = left[index].selector.matches(finding, host, facts);
+            }
         }
-        for exception in left {
+        for (exception, _) in left.into_iter().zip(matched).filter(|(_, matched)| !matched) {
             let message = format!("exception `{}` matches no finding of the reports", exception.name);
             let help = "what it was for may be fixed: take it out, so that it cannot hide what comes next";
             self.tell(Diagnostic::warning("unmatched-exception", message).help(help), &exception.at);

@@ -17,12 +17,14 @@ pub(in crate::policy) struct Effort(u32);
 impl Effort {
     /// For all rules of a policy: a hundred overrides need a hundredth of it, five hundred a quarter.
     pub const WHOLE: Self = Self(5_000_000);
-    /// For one question: people write less than ten alternatives.
-    const QUESTION: u32 = 2_000;
+    /// For one question, and for each selector that it asks about: people write less than ten alternatives.
+    const QUESTION: u32 = 200;
+    const EACH: u32 = 4;
 
     /// Asks one question.
-    fn ask(&mut self, question: impl FnOnce(&mut u32) -> bool) -> bool {
-        let given = self.0.min(Self::QUESTION);
+    fn ask(&mut self, about: usize, question: impl FnOnce(&mut u32) -> bool) -> bool {
+        let most = Self::QUESTION + Self::EACH * u32::try_from(about).unwrap_or(u32::MAX / Self::EACH / 2);
+        let given = self.0.min(most);
         if given == 0 {
             return false;
         }
@@ -41,7 +43,7 @@ impl Selector {
 
     /// Whether surely everything that matches also matches one of the others.
     pub fn is_covered_by(&self, others: &[&Self], effort: &mut Effort) -> bool {
-        effort.ask(|left| {
+        effort.ask(others.len(), |left| {
             let mut case = Case::default();
             case.assume(true, Part::Whole(self), left);
             others.iter().for_each(|other| case.assume(false, Part::Whole(other), left));
