@@ -192,11 +192,25 @@ pub struct Scan {
     pub format: Format,
 }
 
+/// How problems are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// On stderr, with the source line underlined
+    Table,
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// Code Quality report of GitLab
+    Gitlab,
+}
+
 /// `check`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  switchback check -p policies/ -i inventory.yaml\n  switchback check --explain unknown-key"
-)]
+#[command(after_help = "Examples:\n  switchback check -p policies/ -i inventory.yaml\n  \
+    switchback check -p policies/ -i inventory.yaml -f findings.json --deny-warnings\n  \
+    switchback check -p policies/ --format sarif > check.sarif\n  switchback check --explain unknown-key")]
 pub struct Check {
     /// Policy files or folders
     #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
@@ -207,18 +221,30 @@ pub struct Check {
     /// Inventories that are programs
     #[command(flatten)]
     pub programs: Programs,
+    /// Scanner report, or HOST=REPORT to say which host it is about; rules are then judged by its findings as well
+    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", requires = "inventory", num_args = 1..)]
+    pub reports: Vec<String>,
+    /// Read the reports as this format, whatever their content looks like
+    #[arg(long, value_name = "FORMAT")]
+    pub from: Option<String>,
     /// Playbooks beside the shipped ones
     #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
     pub playbooks: Vec<PathBuf>,
+    /// The time ages and expiries refer to (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
     /// Warnings are errors
     #[arg(long)]
     pub deny_warnings: bool,
-    /// Explain a diagnostic code
+    /// Explain a diagnostic code, or `all` of them
     #[arg(long, value_name = "CODE")]
     pub explain: Option<String>,
+    /// List the diagnostic codes
+    #[arg(long, conflicts_with = "explain")]
+    pub codes: bool,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    pub format: CheckFormat,
 }
 
 /// `exceptions`

@@ -8,7 +8,7 @@ use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
 use crate::report::{CampaignReport, DemoSummary, FindingsView};
-use crate::{playbook, policy};
+use crate::{intake, playbook, policy};
 
 use super::args;
 use super::error::CommandError;
@@ -19,13 +19,14 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 11] = [
+const SCHEMAS: [(&str, Make); 12] = [
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),
     ("event", || schema_for!(Event).to_value()),
     ("findings", || schema_for!(FindingsView).to_value()),
     ("host-scan", || schema_for!(HostScan).to_value()),
+    ("inventory", intake::inventory_schema),
     ("plan", || schema_for!(Plan).to_value()),
     ("playbook", playbook::schema),
     ("policy", policy::schema),

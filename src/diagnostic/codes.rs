@@ -109,6 +109,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A variable of an Ansible inventory changes how hosts are reached in a way that is not supported; it is left out.",
     ),
     (
+        "impossible-selector",
+        "The keys of a selector contradict each other, such as `kev: true` together with `not: {kev: true}`, or a comparison that no value fulfils. All keys of a selector must hold at once, so that it can never match; alternatives stand under `any`.",
+    ),
+    (
         "incomplete-decision-table",
         "Some combinations of answers have no row in a decision table of SSVC. For these it decides nothing.",
     ),
@@ -355,6 +359,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A value is set in two files of a bundle. Files have no order, so that neither wins. Keep one of them.",
     ),
     (
+        "shadowed-rule",
+        "A rule of a list in which the first match wins comes behind others that match all that it matches, so that it decides nothing: by what the selectors say, for every host of the inventory, or for every finding of the reports; the message says which. Take it out, or put it in front of the more general rule.",
+    ),
+    (
         "tag-strips-space",
         "A template tag removes the white space around it, which would join its value to what stands beside it.",
     ),
@@ -431,12 +439,21 @@ pub const CODES: &[(&str, &str)] = &[
         "unmatched-selector",
         "A rule can match no host of the inventory: a misspelt label or group, or a rule that has outlived its hosts.",
     ),
+    (
+        "unreachable-priority",
+        "No score can be so high, or so low, that a finding would have this priority, and neither an override nor `unscored` gives it: the thresholds do not fit the weights and the points of importance.",
+    ),
+    ("unreachable-scope", "`scope.fix` lists only priorities that no finding can have, so that nothing is ever fixed."),
     ("unreadable-file", "A file or folder could not be read; the message says why."),
     (
         "unsupported-encoding",
         "An XML file says that it is in an encoding which is not read. UTF-8, ISO-8859-1 and Windows-1252 are; save the file as UTF-8.",
     ),
     ("unsupported-version", "The file says that it is written for another version of the format."),
+    (
+        "unused-playbook",
+        "A playbook that was given fits no host of the inventory, or another one fits every host that it fits and comes first by name, so that no plan uses it.",
+    ),
     ("value-as-command", "A value would decide which program runs. The program must be a plain name."),
     ("value-as-script", "A value would be read as a script, by `eval`, `sh -c` and the like."),
     (

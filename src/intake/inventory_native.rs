@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
@@ -13,10 +14,13 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{Become, GroupName, Host, HostName, Importance, Os, printable};
 use crate::yaml::{self, Size, Spanned};
 
-#[derive(Debug, Deserialize)]
+/// The hosts of a fleet.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawInventory {
+    /// The version of the format: 1.
     version: Spanned<u64>,
+    /// The hosts by name.
     #[serde(default)]
     hosts: Entries<Option<RawHost>>,
 }
@@ -51,40 +55,80 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// A server that can be fixed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct RawHost {
+    /// Where to connect; the name where absent.
     address: Option<Spanned<String>>,
+    /// Other names by which scanners know it: addresses, full names, instance ids.
     aliases: Vec<Spanned<String>>,
+    /// Groups it belongs to.
     groups: BTreeSet<GroupName>,
+    /// Labels, by which policies select hosts and know services and failure domains.
     labels: Option<Spanned<BTreeMap<String, LabelValue>>>,
+    /// Its operating system; reports say it where it is absent.
     os: Option<RawOs>,
+    /// How much it matters; policy decides where it is absent.
     importance: Option<Importance>,
+    /// How to reach it; what is absent comes from the user's ssh configuration.
     ssh: RawSsh,
+    /// How to become root.
     #[serde(rename = "become")]
     becomes: Become,
+    /// What makes its backups.
     provider: Option<Spanned<RawProvider>>,
+    /// What moves traffic to and from it.
     switch: Option<Spanned<RawSwitch>>,
 }
 
-#[derive(Debug, Deserialize)]
+/// An operating system.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawOs {
+    /// `debian` for Debian, Ubuntu and their kin, `redhat`, `suse`, `alpine`, `windows`.
     family: Spanned<String>,
+    /// `debian`, `ubuntu`, `rocky`, ... (`ID` of os-release).
     name: Option<String>,
+    /// `"12"`, `"22.04"`, ... (`VERSION_ID` of os-release).
     version: Option<LabelValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// A connection.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct RawSsh {
+    /// Login user.
     user: Option<Spanned<String>>,
+    /// Port.
     port: Option<Spanned<u16>>,
+    /// Private key file.
     identity: Option<Spanned<String>>,
+    /// Jump hosts, `[USER@]HOST[:PORT]`, several with commas.
     jump: Option<Spanned<String>>,
+    /// An ssh_config file of its own.
     config: Option<Spanned<String>>,
+    /// A known_hosts file of its own.
     known_hosts: Option<Spanned<String>>,
+    /// The pinned host key, `TYPE BASE64`.
     host_key: Option<Spanned<String>>,
+}
+
+impl<T: JsonSchema> JsonSchema for Entries<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Entries_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": generator.subschema_for::<T>() })
+    }
+}
+
+/// The JSON Schema by which editors complete and check inventories in YAML.
+pub fn inventory_schema() -> serde_json::Value {
+    let mut schema = schema_for!(RawInventory);
+    schema.insert("title".to_owned(), "Switchback inventory".into());
+    yaml::with_plain_texts(schema.to_value())
 }
 
 /// The hosts of a source with where they are named; every problem is a diagnostic.

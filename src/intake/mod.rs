@@ -84,6 +84,7 @@ pub use feeds::*;
 pub use format::report_formats;
 pub use ignore::*;
 pub use inventory::*;
+pub use inventory_native::inventory_schema;
 pub use json::MAX_BYTES;
 pub use merge::merge_scanners;
 pub use native::{FORMAT, HostFacts, HostScan, write_scans};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
@@ -10,31 +11,50 @@ use crate::model::{ExecProvider, ProviderSettings, SwitchSettings, TimeSpan, is_
 use crate::yaml;
 
 /// A backup provider, `kind` told apart by hand: tagged enums lose the places of errors.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProvider {
+    /// `podman`, `exec` or `simulated`.
+    #[schemars(extend("enum" = ["podman", "exec", "simulated"]))]
     kind: String,
+    /// podman: the container's name.
     name: Option<String>,
+    /// podman: a `CONTAINERS_CONF` to call it with.
     containers_conf: Option<String>,
+    /// exec: a command that prints the reference of the backup it made as its last line.
     backup: Option<Vec<String>>,
+    /// exec: a command that puts the host back.
     restore: Option<Vec<String>>,
+    /// exec: a command that succeeds if the backup is whole.
     verify_backup: Option<Vec<String>>,
+    /// exec: a command that deletes the backup.
     delete: Option<Vec<String>>,
+    /// exec: a command that makes a clone.
     clone: Option<Vec<String>>,
+    /// exec: a command that destroys a clone.
     destroy: Option<Vec<String>>,
+    /// exec: how long each command may take, such as `10m`.
     timeout: Option<TimeSpan>,
 }
 
 /// What moves traffic.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSwitch {
+    /// `haproxy`, `command` or `simulated`.
+    #[schemars(extend("enum" = ["haproxy", "command", "simulated"]))]
     kind: String,
+    /// haproxy: path of the admin socket on this machine.
     socket: Option<String>,
+    /// haproxy: the backend.
     backend: Option<String>,
+    /// haproxy: the server in the backend.
     server: Option<String>,
+    /// command: takes the host out of service.
     drain: Option<Vec<String>>,
+    /// command: puts it back.
     undrain: Option<Vec<String>>,
+    /// command: how long each may take, such as `2m`.
     timeout: Option<TimeSpan>,
 }
 
@@ -288,6 +308,16 @@ impl<'de> Deserialize<'de> for LabelValue {
             }
         }
         deserializer.deserialize_any(V)
+    }
+}
+
+impl JsonSchema for LabelValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LabelValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer", "boolean"], "maxLength": 256 })
     }
 }
 

@@ -20,6 +20,7 @@ use jiff::Timestamp;
     schemars::JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9]+[wdhms]([0-9]+[dhms])*$"))]
 pub struct TimeSpan(u64);
 
 /// Why a text is not a length of time.

@@ -13,6 +13,7 @@ mod planner;
 mod reserve;
 mod summary;
 mod types;
+mod unused;
 mod what_if;
 
 pub use chain::*;
@@ -25,4 +26,5 @@ pub use input::*;
 pub use planner::*;
 pub use summary::*;
 pub use types::*;
+pub use unused::*;
 pub use what_if::*;

@@ -22,6 +22,7 @@ pub struct Playbook {
     pub(super) os: Option<OsMatch>,
     pub(super) steps: Steps,
     pub(super) expected: PhaseTimes,
+    pub(super) at: Span,
 }
 
 /// Which operating systems.
@@ -125,6 +126,16 @@ impl Playbook {
         &self.description
     }
 
+    /// What kind of vulnerability it fixes.
+    pub fn kind(&self) -> VulnerabilityType {
+        self.kind
+    }
+
+    /// Where it gives its name.
+    pub fn place(&self) -> &Span {
+        &self.at
+    }
+
     /// The digest of its text and of the scripts it names.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -203,6 +214,7 @@ impl Checker<'_> {
             os,
             steps,
             expected,
+            at: span(self.source, &raw.name),
         })
     }
 

@@ -14,10 +14,12 @@ pub(super) struct RawPlaybook {
     pub name: Spanned<String>,
     /// One sentence for people.
     pub description: Spanned<String>,
+    /// What the playbook is for.
     #[serde(rename = "match")]
     pub selector: RawMatch,
     /// What is done when. Only `fix`, `restart` and `reboot` may change the host.
     pub steps: Spanned<RawSteps>,
+    /// How long each part usually takes.
     #[serde(default)]
     pub expected: RawExpected,
 }
@@ -29,6 +31,7 @@ pub(super) struct RawMatch {
     /// `linux`, `windows`, `web_cms`, `application` or `emergency`.
     #[serde(rename = "type")]
     pub kind: Spanned<String>,
+    /// Which operating systems; every one where absent.
     #[serde(default)]
     pub os: Option<RawOs>,
 }
@@ -43,6 +46,7 @@ pub(super) struct RawOs {
     /// For people.
     #[serde(default)]
     pub name: Option<Spanned<String>>,
+    /// The release: `"12"`, `">=12"`, `"<22.04"`.
     #[serde(default)]
     pub version: Option<Spanned<String>>,
 }
@@ -168,14 +172,19 @@ impl RawReboot {
 #[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExpected {
+    /// The checks before, such as `30s`.
     #[serde(default)]
     pub preflight: Option<Spanned<String>>,
+    /// The fix.
     #[serde(default)]
     pub fix: Option<Spanned<String>>,
+    /// The restart of services.
     #[serde(default)]
     pub restart: Option<Spanned<String>>,
+    /// The reboot, until the host is back.
     #[serde(default)]
     pub reboot: Option<Spanned<String>>,
+    /// The checks behind.
     #[serde(default)]
     pub verify: Option<Spanned<String>>,
 }

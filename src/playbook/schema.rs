@@ -6,5 +6,5 @@ use super::raw::RawPlaybook;
 pub fn schema() -> serde_json::Value {
     let mut schema = schemars::schema_for!(RawPlaybook);
     schema.insert("title".to_owned(), "Switchback playbook".into());
-    schema.to_value()
+    crate::yaml::with_plain_texts(schema.to_value())
 }

@@ -51,11 +51,13 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
             check.file(source, raw);
         }
     }
+    let set = std::mem::take(&mut check.set);
     // What policies name is part of what they say.
     let named = std::mem::take(&mut check.named);
     let rules = std::mem::take(&mut check.rules);
     policy.digest = super::bundle::digest(files.iter().chain(named.values()));
     policy.rules = Rules::new(RuleSet::read(rules, &mut found));
+    policy.set_at = set.into_iter().filter(|((_, name), _)| name.is_empty()).map(|((key, _), at)| (key, at)).collect();
     // The order of files must not matter: where the first match wins, names decide.
     policy.exceptions.sort();
     policy.windows.sort_by(|a, b| a.name.cmp(&b.name));

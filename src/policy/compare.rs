@@ -52,6 +52,68 @@ impl<T> Comparison<T> {
     }
 }
 
+/// The values from one point up to, and without, another; points are numbers between dots without zeros at their end,
+/// so that they compare as their lists do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    from: Vec<u128>,
+    /// None: without end.
+    to: Option<Vec<u128>>,
+}
+
+impl Stretch {
+    /// Everything.
+    pub const ALL: Self = Self { from: Vec::new(), to: None };
+
+    /// All values up to this one.
+    pub fn up_to(last: u64) -> Self {
+        Self { from: Vec::new(), to: Some(vec![u128::from(last) + 1]) }
+    }
+
+    /// What lies in both; none if nothing does.
+    pub fn and(&self, other: &Self) -> Option<Self> {
+        let from = self.from.clone().max(other.from.clone());
+        let to = match (&self.to, &other.to) {
+            (Some(a), Some(b)) => Some(a.min(b).clone()),
+            (a, b) => a.clone().or_else(|| b.clone()),
+        };
+        to.as_ref().is_none_or(|to| from < *to).then_some(Self { from, to })
+    }
+
+    /// What lies outside.
+    pub fn outside(&self) -> Vec<Self> {
+        let before = (!self.from.is_empty()).then(|| Self { from: Vec::new(), to: Some(self.from.clone()) });
+        let behind = self.to.clone().map(|from| Self { from, to: None });
+        before.into_iter().chain(behind).collect()
+    }
+}
+
+impl<T> Comparison<T> {
+    /// Where it holds; none if nowhere.
+    fn stretch_by(&self, point: impl Fn(&T) -> Vec<u128>) -> Option<Stretch> {
+        let trim = |mut point: Vec<u128>| {
+            while point.last() == Some(&0) {
+                point.pop();
+            }
+            point
+        };
+        self.0.iter().try_fold(Stretch::ALL, |all, (operator, bound)| {
+            let from = point(bound);
+            let mut next = from.clone();
+            next.last_mut().into_iter().for_each(|last| *last += 1);
+            let (from, next) = (trim(from), trim(next));
+            let this = match operator {
+                Operator::Less => Stretch { from: Vec::new(), to: Some(from) },
+                Operator::LessOrEqual => Stretch { from: Vec::new(), to: Some(next) },
+                Operator::Equal => Stretch { from, to: Some(next) },
+                Operator::GreaterOrEqual => Stretch { from, to: None },
+                Operator::Greater => Stretch { from: next, to: None },
+            };
+            all.and(&this)
+        })
+    }
+}
+
 impl<T: Ord> Comparison<T> {
     pub fn holds(&self, value: &T) -> bool {
         self.0.iter().all(|(operator, bound)| operator.holds(value.cmp(bound)))
@@ -59,18 +121,30 @@ impl<T: Ord> Comparison<T> {
 }
 
 impl Comparison<Score> {
+    pub fn stretch(&self) -> Option<Stretch> {
+        self.stretch_by(|score| vec![u128::from(score.hundredths())])
+    }
+
     pub fn score(text: &str) -> Option<Self> {
         Self::parse(text, |t| f64::from_str(t).ok().and_then(|n| Score::try_from(n).ok()))
     }
 }
 
 impl Comparison<Probability> {
+    pub fn stretch(&self) -> Option<Stretch> {
+        self.stretch_by(|chance| vec![u128::from(chance.hundred_thousandths())])
+    }
+
     pub fn probability(text: &str) -> Option<Self> {
         Self::parse(text, |t| f64::from_str(t).ok().and_then(|n| Probability::try_from(n).ok()))
     }
 }
 
 impl Comparison<TimeSpan> {
+    pub fn stretch(&self) -> Option<Stretch> {
+        self.stretch_by(|span| vec![u128::from(span.as_seconds())])
+    }
+
     pub fn span(text: &str) -> Option<Self> {
         Self::parse(text, |t| t.parse().ok())
     }
@@ -90,6 +164,10 @@ impl OsVersion {
 }
 
 impl Comparison<OsVersion> {
+    pub fn stretch(&self) -> Option<Stretch> {
+        self.stretch_by(|version| version.0.iter().copied().map(u128::from).collect())
+    }
+
     pub fn os_version(text: &str) -> Option<Self> {
         Self::parse(text, OsVersion::new)
     }

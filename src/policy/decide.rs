@@ -69,6 +69,8 @@ pub struct Policy {
     pub notifies: u32,
     pub(super) probes: Vec<ProbeRule>,
     pub(super) rules: Rules,
+    /// Where values that stand once in the bundle are set, by key.
+    pub(super) set_at: BTreeMap<&'static str, Span>,
     /// Intervals by the windows and freezes that match: thousands of hosts share a few.
     sets: Mutex<BTreeMap<SetKey, WindowSet>>,
 }
@@ -230,6 +232,7 @@ impl Policy {
             notifies: 0,
             probes: Vec::new(),
             rules: Rules::default(),
+            set_at: BTreeMap::new(),
             sets: Mutex::default(),
         }
     }
@@ -262,6 +265,14 @@ impl Policy {
 
     pub(super) fn importance_value(&self, host: &Host) -> Importance {
         host.importance.unwrap_or_else(|| self.importance_by_rule(host).0)
+    }
+
+    /// What overrides are judged by: the priority is the one by score.
+    pub(super) fn facts_by_score(&self, finding: &Finding, host: &Host, as_of: Timestamp) -> Facts {
+        let importance = self.importance_value(host);
+        let score = self.scoring.score(finding, importance, as_of);
+        let priority = score.map_or(self.unscored.0, |(score, _)| self.scoring.priority(score).0);
+        Facts { importance, priority, as_of }
     }
 
     /// The priority of a finding on a host.
@@ -561,7 +572,7 @@ impl Policy {
             .collect()
     }
 
-    fn selectors(&self) -> Vec<(&Selector, &Span)> {
+    pub(super) fn selectors(&self) -> Vec<(&Selector, &Span)> {
         let mut all: Vec<(&Selector, &Span)> = Vec::new();
         all.extend(self.overrides.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.importance_rules.iter().map(|rule| (&rule.selector, &rule.at)));

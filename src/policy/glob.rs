@@ -30,14 +30,47 @@ impl Glob {
             Self::Any => true,
             Self::Exact(exact) => exact == text,
             Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
-            Self::Pattern(pattern) => wildcard(pattern, text),
+            Self::Pattern(pattern) => wildcard(pattern, &text.chars().collect::<Vec<_>>(), |_| true),
+        }
+    }
+
+    /// Whether it surely matches every text that the other matches.
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Exact(text)) => self.matches(text),
+            (Self::Exact(_), _) | (_, Self::Any) => false,
+            // What the other leaves open may be anything: only `*` takes its `*`, and only `*` and `?` its `?`.
+            _ => wildcard(&self.chars(), &other.chars(), |c| c != '*'),
+        }
+    }
+
+    /// Whether surely no text matches both.
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(text), glob) | (glob, Self::Exact(text)) => !glob.matches(text),
+            _ => {
+                let literal = |c: &&char| !matches!(c, '*' | '?');
+                let (a, b) = (self.chars(), other.chars());
+                let begin = a.iter().take_while(literal).zip(b.iter().take_while(literal)).any(|(a, b)| a != b);
+                begin || a.iter().rev().take_while(literal).zip(b.iter().rev().take_while(literal)).any(|(a, b)| a != b)
+            }
+        }
+    }
+
+    /// The pattern as written.
+    fn chars(&self) -> Vec<char> {
+        match self {
+            Self::Any => vec!['*'],
+            Self::Exact(text) => text.chars().collect(),
+            Self::Prefix(text) => text.chars().chain(['*']).collect(),
+            Self::Pattern(pattern) => pattern.clone(),
         }
     }
 }
 
-/// Goes back to the last `*` only, so that it takes at most pattern times text steps.
-fn wildcard(pattern: &[char], text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
+/// Goes back to the last `*` only, so that it takes at most pattern times text steps. `single` says what `?` stands for.
+fn wildcard(pattern: &[char], text: &[char], single: impl Fn(char) -> bool) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut back: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -46,7 +79,7 @@ fn wildcard(pattern: &[char], text: &str) -> bool {
                 back = Some((p, t));
                 p += 1;
             }
-            Some(&c) if c == '?' || c == text[t] => {
+            Some(&c) if (c == '?' && single(text[t])) || c == text[t] => {
                 p += 1;
                 t += 1;
             }
@@ -83,6 +116,33 @@ mod tests {
             let chars = |s: &str| s.chars().collect::<Vec<_>>();
             prop_assert_eq!(Glob::new(&pattern).matches(&text), slow(&chars(&pattern), &chars(&text)));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_of_two_patterns_holds_for_every_text(
+            a in "[ab*?]{0,4}", b in "[ab*?]{0,4}", texts in proptest::collection::vec("[ab]{0,5}", 40),
+        ) {
+            let (a, b) = (Glob::new(&a), Glob::new(&b));
+            for text in &texts {
+                prop_assert!(!a.includes(&b) || !b.matches(text) || a.matches(text), "{a:?} {b:?} {text}");
+                prop_assert!(!(a.is_disjoint(&b) && a.matches(text) && b.matches(text)), "{a:?} {b:?} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_compare_as_far_as_can_be_seen() {
+        let includes = |a: &str, b: &str| Glob::new(a).includes(&Glob::new(b));
+        assert!(
+            includes("*", "web-?")
+                && includes("web-*", "web-1")
+                && includes("w*", "web-*")
+                && includes("w*-*", "we*-a?")
+        );
+        assert!(!includes("web-?", "web-*") && !includes("web-*", "w*") && !includes("web", "*"));
+        let disjoint = |a: &str, b: &str| Glob::new(a).is_disjoint(&Glob::new(b));
+        assert!(disjoint("web-*", "db-*") && disjoint("*.de", "*.com") && disjoint("a", "b*") && !disjoint("a*", "*b"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod calendar;
 mod calendars;
 mod check;
 mod compare;
+mod dead;
 mod decide;
 mod exceptions;
 mod export;
@@ -36,6 +37,7 @@ mod vex_tests;
 mod windows;
 
 pub use bundle::*;
+pub use dead::Judged;
 pub use decide::Policy;
 pub use exceptions::{ExceptionKind, ExceptionState, ExceptionView, expiry};
 pub use export::{ExportFormat, Exported};

@@ -6,5 +6,5 @@ use super::raw::PolicyRaw;
 pub fn schema() -> serde_json::Value {
     let mut schema = schemars::schema_for!(PolicyRaw);
     schema.insert("title".to_owned(), "Switchback policy".into());
-    schema.to_value()
+    crate::yaml::with_plain_texts(schema.to_value())
 }

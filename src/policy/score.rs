@@ -122,6 +122,16 @@ impl Scoring {
         }
     }
 
+    /// The least and the highest score that any finding can have on hosts of these importances.
+    pub fn range(&self, importances: &[Importance]) -> Option<(Score, Score)> {
+        let points = importances.iter().map(|importance| self.importance_points(*importance));
+        let none = Score::default();
+        Some((
+            self.weigh([none, none, points.clone().min()?, none]),
+            self.weigh([Score::MAX, Score::MAX, points.max()?, Score::MAX]),
+        ))
+    }
+
     const fn importance_points(&self, importance: Importance) -> Score {
         match importance {
             Importance::Important => self.important,

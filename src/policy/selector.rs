@@ -1,5 +1,7 @@
 //! The one grammar that says which hosts and findings are meant.
 
+mod proof;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,6 +14,8 @@ use crate::model::{
     Finding, FixState, Host, Importance, Priority, Probability, Score, TimeSpan, VulnerabilityType, printable,
 };
 use crate::yaml::{Spanned, span};
+
+pub(super) use proof::Effort;
 
 /// What a selector may speak about where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ mod plan_mermaid;
 mod plan_table;
 mod plan_text;
 mod plan_tree;
+mod problems;
 mod suite;
 mod what_if;
 
@@ -27,5 +28,6 @@ pub use plan_explain::*;
 pub use plan_mermaid::*;
 pub use plan_table::*;
 pub use plan_tree::*;
+pub use problems::*;
 pub use suite::*;
 pub use what_if::*;

@@ -4,6 +4,7 @@ mod de;
 mod outline;
 mod parse;
 mod scalar;
+mod schema;
 mod spanned;
 #[cfg(test)]
 mod tests;
@@ -11,4 +12,5 @@ mod tree;
 
 pub use outline::*;
 pub use parse::*;
+pub use schema::*;
 pub use spanned::*;

@@ -186,7 +186,7 @@ fn files_that_cannot_be_read_are_problems_like_others() {
     ----- stderr
     unreadable-file
 
-      × policy latin.yaml: stream did not contain valid UTF-8
+      × policy latin.yaml: it is not UTF-8 text
       help: -p takes policy files, or folders of *.yaml
 
     1 error, 0 warnings
@@ -208,4 +208,183 @@ fn a_hostile_policy_drives_no_terminal() {
         assert_eq!(ran.code, Some(3));
         super::findings::assert_harmless(&ran);
     }
+}
+
+/// Rules that decide nothing, an exception for what is gone and a playbook that nothing needs.
+fn dead() -> World {
+    let world = World::new();
+    world.example("first-plan");
+    world.write(
+        "policies/more.yaml",
+        "version: 1\npriority:\n  overrides:\n    - {name: web, match: {groups: web}, priority: high, reason: r}\n    \
+            - {name: exploited, match: {kev: true, groups: web}, priority: critical, reason: r}\n    \
+            - {name: never, match: {kev: true, not: {kev: true}}, priority: low, reason: r}\n\
+         exceptions:\n  - {name: GONE, kind: ignore, match: {vulnerability: CVE-1999-1}, reason: r, owner: o, expires: 2099-01-01}\n",
+    );
+    world.write(
+        "mine.yaml",
+        "version: 1\nname: mine\ndescription: d\nmatch: {type: linux, os: {family: suse}}\nsteps:\n  fix: [{run: [fix]}]\n  verify: [{run: [look]}]\n",
+    );
+    world
+}
+
+const DEAD: &[&str] = &[
+    "check",
+    "-p",
+    "policies",
+    "-i",
+    "inventory.yaml",
+    "-f",
+    "web-1=reports/web-1.trivy.json",
+    "--playbooks",
+    "mine.yaml",
+];
+
+#[test]
+fn rules_that_decide_nothing_are_warnings() {
+    let ran = dead().run(DEAD);
+    insta::assert_snapshot!(ran.show(), @r"
+    exit: 0
+    ----- stderr
+    unused-playbook
+
+      ⚠ playbook `mine` fits no host of the inventory
+       ╭─[mine.yaml:2:7]
+     1 │ version: 1
+     2 │ name: mine
+       ·       ────
+     3 │ description: d
+       ╰────
+      help: look at its `match` and at the `os` of the hosts
+
+    shadowed-rule
+
+      ⚠ `priority.overrides/exploited` decides nothing: an earlier rule matches all that it matches
+       ╭─[policies/more.yaml:5:14]
+     3 │   overrides:
+     4 │     - {name: web, match: {groups: web}, priority: high, reason: r}
+       ·              ─┬─
+       ·               ╰── this one comes first
+     5 │     - {name: exploited, match: {kev: true, groups: web}, priority: critical, reason: r}
+       ·              ─────────
+     6 │     - {name: never, match: {kev: true, not: {kev: true}}, priority: low, reason: r}
+       ╰────
+      help: the first match wins: take it out, or put it in front of the rule that is more general
+
+    impossible-selector
+
+      ⚠ the selector of this rule contradicts itself: it can never match
+       ╭─[policies/more.yaml:6:14]
+     5 │     - {name: exploited, match: {kev: true, groups: web}, priority: critical, reason: r}
+     6 │     - {name: never, match: {kev: true, not: {kev: true}}, priority: low, reason: r}
+       ·              ─────
+     7 │ exceptions:
+       ╰────
+      help: every key must hold at once; alternatives stand under `any`
+
+    unmatched-exception
+
+      ⚠ exception `GONE` matches no finding of the reports
+       ╭─[policies/more.yaml:8:12]
+     7 │ exceptions:
+     8 │   - {name: GONE, kind: ignore, match: {vulnerability: CVE-1999-1}, reason: r, owner: o, expires: 2099-01-01}
+       ·            ────
+       ╰────
+      help: what it was for may be fixed: take it out, so that it cannot hide what comes next
+
+    0 errors, 4 warnings
+    ");
+    let ran = dead().refused(3, &[DEAD, &["--deny-warnings"]].concat());
+    assert!(ran.stderr.contains("0 errors, 4 warnings"), "{}", ran.show());
+}
+
+#[test]
+fn findings_need_an_inventory() {
+    let ran = dead().refused(2, &["check", "-p", "policies", "-f", "reports/web-1.trivy.json"]);
+    assert!(ran.stderr.contains("--inventory"), "{}", ran.show());
+    let ran = dead().run(&["check", "-p", "policies", "-i", "inventory.yaml", "-f", "nothere.json"]);
+    assert!(
+        ran.code == Some(3) && ran.stderr.contains("nothere.json") && ran.stderr.contains("shadowed-rule"),
+        "{}",
+        ran.show()
+    );
+}
+
+#[test]
+fn annotations_for_github_and_gitlab() {
+    let ran = dead().run(&[DEAD, &["--format", "github"]].concat());
+    insta::assert_snapshot!(ran.show(), @r"
+    exit: 0
+    ----- stdout
+    ::warning file=mine.yaml,line=2,col=7,endLine=2,endColumn=11,title=unused-playbook::playbook `mine` fits no host of the inventory%0Ahelp: look at its `match` and at the `os` of the hosts
+    ::warning file=policies/more.yaml,line=5,col=14,endLine=5,endColumn=23,title=shadowed-rule::`priority.overrides/exploited` decides nothing: an earlier rule matches all that it matches%0Ahelp: the first match wins: take it out, or put it in front of the rule that is more general%0Athis one comes first: policies/more.yaml:4:14
+    ::warning file=policies/more.yaml,line=6,col=14,endLine=6,endColumn=19,title=impossible-selector::the selector of this rule contradicts itself: it can never match%0Ahelp: every key must hold at once; alternatives stand under `any`
+    ::warning file=policies/more.yaml,line=8,col=12,endLine=8,endColumn=16,title=unmatched-exception::exception `GONE` matches no finding of the reports%0Ahelp: what it was for may be fixed: take it out, so that it cannot hide what comes next
+    ----- stderr
+    0 errors, 4 warnings
+    ");
+    let ran = bad().run(&["check", "-p", "bad", "--format", "gitlab", "-q"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(3), ""));
+    let report = ran.json();
+    assert_eq!(
+        (&report[0]["check_name"], &report[0]["severity"], &report[0]["location"]),
+        (
+            &"unknown-key".into(),
+            &"major".into(),
+            &serde_json::json!({"path": "bad/a.yaml", "lines": {"begin": 3, "end": 3}})
+        )
+    );
+    assert_eq!(report[0]["fingerprint"].as_str().unwrap().len(), 64);
+    assert_eq!(report.as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn sarif_for_code_scanning() {
+    let ran = dead().run(&[DEAD, &["--format", "sarif"]].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "0 errors, 4 warnings\n"));
+    let run = &ran.json()["runs"][0];
+    assert_eq!(run["tool"]["driver"]["version"], env!("CARGO_PKG_VERSION"));
+    let results = run["results"].as_array().unwrap();
+    let ids: Vec<_> = results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["unused-playbook", "shadowed-rule", "impossible-selector", "unmatched-exception"]);
+    assert_eq!(
+        results[1]["locations"][0]["physicalLocation"],
+        serde_json::json!({
+            "artifactLocation": {"uri": "policies/more.yaml", "uriBaseId": "%SRCROOT%"},
+            "region": {"startLine": 5, "startColumn": 14, "endLine": 5, "endColumn": 23},
+        })
+    );
+    assert_eq!(results[1]["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 4);
+    // Nothing wrong is a log as well: code scanning closes what is no longer there.
+    let world = World::new();
+    world.example("first-plan");
+    let ran = world.run(&["check", "-p", "policies", "--format", "sarif"]);
+    assert_eq!((ran.code, &ran.json()["runs"][0]["results"]), (Some(0), &serde_json::json!([])));
+}
+
+#[test]
+fn no_format_lets_a_hostile_name_through() {
+    let world = World::new();
+    let name = "p\u{1b}[2J\n::add-mask::x,y:z%0A\u{202e}.yaml";
+    world.write(name, "version: 1\n\"::error::\\r\\n::stop-commands::t\": 1\n\"\\u001b[31m\\u009b\": 2\n");
+    for format in ["json", "sarif", "github", "gitlab", "table"] {
+        let ran = world.run(&["check", "-p", name, "--format", format]);
+        assert_eq!(ran.code, Some(3), "{format}: {}", ran.show());
+        super::findings::assert_harmless(&ran);
+        if format == "github" {
+            assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+            assert!(ran.stdout.lines().all(|line| line.starts_with("::error file=p")), "{}", ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn all_codes_are_listed() {
+    let world = World::new();
+    let listed = world.run(&["check", "--codes"]);
+    assert_eq!(listed.stdout, world.run(&["check", "--explain", "all"]).stdout);
+    assert!(listed.stdout.starts_with("abbreviated-time-zone\n    The time zone"), "{}", listed.stdout);
+    assert_eq!(listed.stdout.lines().count(), 2 * switchback::diagnostic::CODES.len());
+    let json = world.run(&["check", "--codes", "--format", "json"]).json();
+    assert_eq!(json.as_array().unwrap().len(), switchback::diagnostic::CODES.len());
 }

@@ -19,7 +19,7 @@ fn a_finding_is_explained_with_its_rule_and_place() {
       decision        no_fix_available  its maintainers offer no fix, by default
     ");
     let ran = world.run(&["explain", "web-1", "CVE-2024-5535", "--plan", "plan.json"]);
-    assert!(ran.stdout.contains("by scope.fix at policies/policy.yaml:4:8"), "{}", ran.show());
+    assert!(ran.stdout.contains("by scope.fix at policies/policy.yaml:5:8"), "{}", ran.show());
     let json = world.run(&["explain", "web-1", "--format", "json"]).json();
     assert!(json.to_string().contains("CVE-2024-5535"), "{json}");
 }

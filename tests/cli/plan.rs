@@ -157,18 +157,18 @@ fn two_hosts_with_one_name_are_refused() {
     duplicate-key
 
       × key `web-1` is given twice
-       ╭─[twice.yaml:3:3]
-     2 │ hosts:
-     3 │   web-1:
+       ╭─[twice.yaml:4:3]
+     3 │ hosts:
+     4 │   web-1:
        ·   ──┬──
        ·     ╰── given before here
-     4 │     address: 10.0.0.11
+     5 │     address: 10.0.0.11
        ╰────
-        ╭─[twice.yaml:21:3]
-     20 │     switch: {kind: haproxy, socket: /run/haproxy/admin.sock, backend: shop, server: web-2}
-     21 │   web-1:
+        ╭─[twice.yaml:22:3]
+     21 │     switch: {kind: haproxy, socket: /run/haproxy/admin.sock, backend: shop, server: web-2}
+     22 │   web-1:
         ·   ─────
-     22 │     address: 10.0.0.13
+     23 │     address: 10.0.0.13
         ╰────
       help: keep one of them
 
@@ -179,7 +179,7 @@ fn two_hosts_with_one_name_are_refused() {
     args.extend(["-i", "other.yaml"]);
     let ran = world.refused(3, &args);
     assert!(ran.stderr.contains("duplicate-host"), "{}", ran.show());
-    assert!(ran.stderr.contains("[other.yaml:3:3]") && ran.stderr.contains("[inventory.yaml:3:3]"), "{}", ran.show());
+    assert!(ran.stderr.contains("[other.yaml:3:3]") && ran.stderr.contains("[inventory.yaml:4:3]"), "{}", ran.show());
 }
 
 #[test]

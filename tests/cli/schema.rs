@@ -29,5 +29,6 @@ fn committed_schemas_are_what_the_program_prints() {
     let mut files: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
+    known.sort();
     assert_eq!(files, known, "schemas/ holds a file that no schema writes");
 }

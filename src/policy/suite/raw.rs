@@ -13,7 +13,7 @@ use crate::yaml::{OneOrMany, Spanned};
 pub fn schema() -> serde_json::Value {
     let mut schema = schemars::schema_for!(SuiteRaw);
     schema.insert("title".to_owned(), "Switchback policy test".into());
-    schema.to_value()
+    crate::yaml::with_plain_texts(schema.to_value())
 }
 
 /// Tests of policies.
