@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use crate::diagnostic::Diagnostics;
 use crate::model::printable;
-use crate::policy::{Bundle, Policy, Suite, mutants};
-use crate::report::{Mutation, SuiteReport, Survivor, TestLine, suite_junit, suite_text};
+use crate::policy::{Bundle, Mismatch, Outcome, Policy, RegoOutcome, RuleSet, Suite, Tested, mutants, run_rego_tests};
+use crate::report::{LineCoverage, Mutation, SuiteReport, Survivor, TestLine, suite_junit, suite_text};
 
 use super::args::{Test, TestFormat};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::inputs::{load_bundle, settle};
 use super::printer::Printer;
+use super::rules;
 
 pub(super) fn run(args: &Test, printer: Printer) -> Result<Exit, CommandError> {
     let bundle = load_bundle(&args.policies)?;
@@ -20,8 +21,9 @@ pub(super) fn run(args: &Test, printer: Printer) -> Result<Exit, CommandError> {
     let mut loaded: Vec<(Suite, Policy)> = Vec::new();
     for source in &bundle.tests {
         if let Some(suite) = Suite::load(source, &bundle, &mut diagnostics)
-            && let Some(policy) = suite.policy(&mut diagnostics)
+            && let Some(mut policy) = suite.policy(&mut diagnostics)
         {
+            rules::start(&mut policy, &mut diagnostics);
             loaded.push((suite, policy));
         }
     }
@@ -30,6 +32,7 @@ pub(super) fn run(args: &Test, printer: Printer) -> Result<Exit, CommandError> {
     for (suite, policy) in &loaded {
         for index in 0..suite.len() {
             let start = Instant::now();
+            suite.prepare(index, policy).map_err(CommandError::invalid)?;
             if let Some(tested) = suite.run(index, policy)
                 && wanted(args, &tested.name)
             {
@@ -39,6 +42,7 @@ pub(super) fn run(args: &Test, printer: Printer) -> Result<Exit, CommandError> {
         }
         report.coverage.add(suite.coverage(policy));
     }
+    rego(args, &bundle, &mut report)?;
     if report.tests.is_empty() {
         return Err(CommandError::new(Exit::InvalidInput, "there is no test")
             .code("no-tests")
@@ -53,6 +57,59 @@ pub(super) fn run(args: &Test, printer: Printer) -> Result<Exit, CommandError> {
         TestFormat::Junit => printer.data(&suite_junit(&report))?,
     }
     verdict(args, &report)
+}
+
+/// Runs the `test_` rules beside the rules that policies name.
+fn rego(args: &Test, bundle: &Bundle, report: &mut SuiteReport) -> Result<(), CommandError> {
+    let set = rule_files(bundle);
+    if set.is_empty() {
+        return Ok(());
+    }
+    let launcher = rules::launcher().map_err(|error| CommandError::caused(Exit::Failed, "rules", &error))?;
+    let ran = run_rego_tests(&set, &launcher).map_err(CommandError::invalid)?;
+    for test in ran.tests {
+        let name = format!("{}.{}", test.package, test.name);
+        if !wanted(args, &name) {
+            continue;
+        }
+        let wrong = |got: String| vec![Mismatch { key: "result", expected: "true".to_owned(), got }];
+        let outcome = match test.outcome {
+            RegoOutcome::Pass => Outcome::Passed,
+            RegoOutcome::Fail { output } if output.is_empty() => Outcome::Failed(wrong("not true".to_owned())),
+            RegoOutcome::Fail { output } => Outcome::Failed(wrong(format!("not true; printed {}", output.join("; ")))),
+            RegoOutcome::Error { problem } => Outcome::Failed(wrong(problem.to_string())),
+        };
+        let file = test.place.file.clone();
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a test")]
+        let seconds = test.millis as f64 / 1000.0;
+        report.tests.push(TestLine { file, tested: Tested { name, place: test.place, outcome }, seconds });
+    }
+    for (file, lines) in ran.coverage {
+        let covered = lines.covered.into_iter().collect();
+        report.lines.push(LineCoverage { file, covered, not_covered: lines.not_covered.into_iter().collect() });
+    }
+    Ok(())
+}
+
+/// The rule files that any policy of the bundle names, with their tests; policies that cannot be read were told.
+fn rule_files(bundle: &Bundle) -> RuleSet {
+    let mut files = Vec::new();
+    for policy in &bundle.policies {
+        let mut alone = bundle.clone();
+        alone.policies = vec![Arc::clone(policy)];
+        if let Some(policy) = Policy::load(alone, &mut Diagnostics::default()) {
+            files.extend(policy.rules().files().chain(policy.rules().tests()).cloned());
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files.dedup_by(|a, b| a.name == b.name);
+    RuleSet::read(files, &mut Diagnostics::default())
+}
+
+fn started(policy: &mut Policy) -> bool {
+    let mut problems = Diagnostics::default();
+    rules::start(policy, &mut problems);
+    !problems.has_errors()
 }
 
 fn wanted(args: &Test, name: &str) -> bool {
@@ -96,8 +153,12 @@ fn mutate(bundle: &Bundle, loaded: &[(Suite, Policy)], printer: Printer) -> Muta
         for (suite, _) in loaded.iter().filter(|(suite, _)| has(&suite.bundle, &mutant.edit.file)) {
             match Policy::load(suite.bundle.edited(&mutant.edit), &mut Diagnostics::default()) {
                 None => noticed = Some(true),
-                Some(policy) if !suite.passes(&policy) => noticed = Some(false),
-                Some(_) => continue,
+                Some(mut policy) => {
+                    if started(&mut policy) && suite.passes(&policy) {
+                        continue;
+                    }
+                    noticed = Some(false);
+                }
             }
             break;
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::check::{Suite, Test};
+use crate::diagnostic::Diagnostic;
 use crate::model::{Decision, Host, Place, RuleRef, Score, TimeSpan};
 use crate::policy::{Policy, WindowSet};
 
@@ -63,6 +64,12 @@ impl Coverage {
 }
 
 impl Suite {
+    /// Lets the rules of a policy judge the findings at the time of a test.
+    pub fn prepare(&self, index: usize, policy: &Policy) -> Result<(), Vec<Diagnostic>> {
+        let now = self.tests.get(index).and_then(|test| test.now).unwrap_or(self.now);
+        policy.prepare(self.findings(), now).map(drop)
+    }
+
     /// Runs one test.
     pub fn run(&self, index: usize, policy: &Policy) -> Option<Tested> {
         let test = self.tests.get(index)?;
@@ -73,7 +80,10 @@ impl Suite {
 
     /// Whether all tests pass.
     pub fn passes(&self, policy: &Policy) -> bool {
-        self.tests.iter().all(|test| self.mismatches(test, policy).is_empty())
+        let passes = |(index, test): (usize, &Test)| {
+            self.prepare(index, policy).is_ok() && self.mismatches(test, policy).is_empty()
+        };
+        self.tests.iter().enumerate().all(passes)
     }
 
     /// The rules of the policies, and which of them decided or matched what the tests are about.
