@@ -317,6 +317,15 @@ impl Policy {
     /// When disruptive steps on a host may start, for whole intervals that overlap `from .. from + horizon` (at most
     /// five years). Where only freezes are written, the time between them counts as a window called `any time`.
     pub fn windows_for(&self, host: &Host, from: Timestamp, horizon: TimeSpan) -> WindowSet {
+        self.window_set(host, from, horizon, true)
+    }
+
+    /// The same as if there were no freezes: for what may not wait for them to end.
+    pub fn windows_bypassing_freezes(&self, host: &Host, from: Timestamp, horizon: TimeSpan) -> WindowSet {
+        self.window_set(host, from, horizon, false)
+    }
+
+    fn window_set(&self, host: &Host, from: Timestamp, horizon: TimeSpan, freezes: bool) -> WindowSet {
         let importance = self.importance_value(host);
         let horizon = horizon.min(windows::MAX_HORIZON);
         let open: Vec<usize> =
@@ -327,7 +336,7 @@ impl Policy {
             };
         }
         let closed: Vec<usize> = (0..self.freezes.len())
-            .filter(|&i| self.freezes[i].interval.end > from)
+            .filter(|&i| freezes && self.freezes[i].interval.end > from)
             .filter(|&i| self.freezes[i].selector.matches_host(host, importance))
             .collect();
         if open.is_empty() && closed.is_empty() {
