@@ -17,6 +17,7 @@ mod run;
 mod scan;
 mod schema;
 mod show;
+mod test;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -178,7 +178,7 @@ pub(super) struct ExpectRaw {
     /// Times at which they may not.
     #[serde(default)]
     pub closed: Option<OneOrMany<Spanned<String>>>,
-    /// Probes that verify the host, by name, sorted.
+    /// Probes that verify the host, by name, in any order.
     #[serde(default)]
     pub probes: Option<Vec<String>>,
 }

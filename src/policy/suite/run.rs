@@ -167,7 +167,10 @@ fn of_finding(test: &Test, decision: &Decision, wrong: &mut Vec<Mismatch>) {
     compare(wrong, "score", score, assessment.score.map_or("none".to_owned(), |score| score.to_string()), None);
     // The rule of the decision or of the priority: a test may name either.
     if raw.rule.as_deref() != Some(assessment.rule.name.as_str()) {
-        compare(wrong, "rule", raw.rule.clone(), decision.rule.name.to_string(), None);
+        let (decides, ranks) = (&decision.rule.name, &assessment.rule.name);
+        if raw.rule.as_deref() != Some(decides.as_str()) {
+            compare(wrong, "rule", raw.rule.clone(), format!("{decides}, and of the priority {ranks}"), None);
+        }
     }
     if let Some(part) = raw.reason.as_ref().filter(|part| !decision.reason.contains(part.as_str())) {
         let got = decision.reason.clone();
@@ -201,10 +204,13 @@ fn of_host(test: &Test, host: &Host, emergency: bool, policy: &Policy, wrong: &m
         }
     }
     if let Some(expected) = &raw.probes {
-        let mut probes: Vec<String> = policy.probes_for(host).iter().map(|probe| probe.name.to_string()).collect();
-        probes.sort();
-        let shown = |probes: &[String]| if probes.is_empty() { "none".to_owned() } else { probes.join(", ") };
-        compare(wrong, "probes", Some(shown(expected)), shown(&probes), None);
+        let probes = policy.probes_for(host);
+        let names: BTreeSet<&str> = probes.iter().map(|probe| probe.name.as_str()).collect();
+        let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+        let shown = |names: BTreeSet<&str>| {
+            if names.is_empty() { "none".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+        };
+        compare(wrong, "probes", Some(shown(expected)), shown(names), None);
     }
 }
 
