@@ -180,7 +180,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "no-policy-files",
-        "A folder of policies holds no *.yaml and no *.yml file. It is not guessed that none was meant.",
+        "A folder of policies holds no *.yaml and no *.yml file, or a test has no policy to be about. It is not guessed that none was meant.",
     ),
     ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
     (

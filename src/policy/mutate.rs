@@ -51,6 +51,9 @@ const ORDERED: [(&str, Option<&str>); 3] = [
 /// What a host or finding has one value of: two rules that ask for different ones never meet.
 const SINGLE: [&str; 7] = ["hosts", "importance", "type", "package", "priority", "kev", "fix_available"];
 
+/// How many later rules are looked at for one that may win in the place of another: each is compared with each.
+const MAX_BETWEEN: usize = 100;
+
 /// Keys whose values decide nothing that a test can see.
 const SILENT: [&str; 14] = [
     "name",
@@ -169,15 +172,18 @@ impl Maker<'_> {
     /// Behind the first later rule with which it may disagree: with those between, the order is nothing a test could see.
     fn put_behind(&mut self, name: &str, index: usize, gives: Option<&str>) {
         let depth = self.item.path.len();
-        let is_sibling =
-            |other: &&Item| other.path.len() == depth && other.path[..depth - 1] == self.item.path[..depth - 1];
-        let later: Vec<&Item> = self.items[index + 1..].iter().filter(is_sibling).collect();
-        let given = |rule: &Item| gives.and_then(|key| self.under(rule, key)).and_then(|item| item.scalar.clone());
-        let disagree = |other: &Item| {
-            (gives.is_none() || given(self.item) != given(other))
-                && !never_meet(&self.asked(self.item), &self.asked(other))
+        let is_sibling = |at: &usize| {
+            let path = &self.items[*at].path;
+            path.len() == depth && path[..depth - 1] == self.item.path[..depth - 1]
         };
-        let Some(at) = later.iter().position(|other| disagree(other)) else { return };
+        let indices: Vec<usize> = (index + 1..self.items.len()).filter(is_sibling).take(MAX_BETWEEN).collect();
+        let (asked, given) = (self.asked(index), gives.map(|key| self.given(index, key)));
+        let disagrees = |at: &usize| {
+            let same = given.is_some() && gives.map(|key| self.given(*at, key)) == given;
+            !same && !never_meet(&asked, &self.asked(*at))
+        };
+        let Some(at) = indices.iter().position(disagrees) else { return };
+        let later: Vec<&Item> = indices.iter().map(|at| &self.items[*at]).collect();
         let text = &self.source.text;
         let mut places = vec![self.item];
         places.extend(&later[..=at]);
@@ -195,21 +201,22 @@ impl Maker<'_> {
         self.push(self.item.start, later[at].end, turned, format!("{name} put behind {other}"));
     }
 
-    fn under(&self, parent: &Item, key: &str) -> Option<&Item> {
-        let is_child = |item: &&Item| {
-            item.path
-                .split_last()
-                .is_some_and(|(last, way)| way == parent.path && matches!(last, Part::Key(k) if k == key))
-        };
-        self.items.iter().find(is_child)
+    /// What lies in the rule at an index.
+    fn within(&self, index: usize) -> impl Iterator<Item = (&[Part], &Item)> {
+        let path = self.items[index].path.as_slice();
+        self.items[index + 1..].iter().map_while(move |item| Some((item.path.strip_prefix(path)?, item)))
+    }
+
+    fn given(&self, index: usize, key: &str) -> Option<&str> {
+        let mut inside = self.within(index);
+        inside.find(|(way, _)| matches!(way, [Part::Key(k)] if k == key)).and_then(|(_, item)| item.scalar.as_deref())
     }
 
     /// What the selector of a rule asks of things that have one value, by the way there.
-    fn asked(&self, rule: &Item) -> BTreeMap<Vec<Part>, BTreeSet<String>> {
+    fn asked(&self, index: usize) -> BTreeMap<Vec<Part>, BTreeSet<String>> {
         let mut asked: BTreeMap<Vec<Part>, BTreeSet<String>> = BTreeMap::new();
-        for item in self.items {
-            let Some(text) = &item.scalar else { continue };
-            let Some([Part::Key(word), way @ ..]) = item.path.strip_prefix(rule.path.as_slice()) else { continue };
+        for (way, item) in self.within(index) {
+            let (Some(text), [Part::Key(word), way @ ..]) = (&item.scalar, way) else { continue };
             let way = match way {
                 [way @ .., Part::Index(_)] => way,
                 way => way,
@@ -231,7 +238,7 @@ impl Maker<'_> {
 
     /// A key of a selector taken out: does the test have a host or finding that it keeps out?
     fn selector(&mut self) {
-        let Some(at) = self.item.path.iter().position(|part| is_match(part)) else { return };
+        let Some(at) = self.item.path.iter().position(is_match) else { return };
         let name = self.item.name();
         if self.item.path.len() == at + 1 {
             if self.item.scalar.is_none() {

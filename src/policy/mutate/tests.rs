@@ -115,3 +115,17 @@ fn weights_change_in_their_own_scale_and_the_only_one_not_at_all() {
     let all = what("cvss: 1, exploitation: 0, importance: 0, age: 0");
     assert!(!all.contains("weights.cvss") && all.contains("age: 0 -> 0.1"), "{all}");
 }
+
+#[test]
+fn thousands_of_rules_that_never_meet_are_looked_at_in_time() {
+    let mut text = "version: 1\nimportance:\n  rules:\n".to_owned();
+    for n in 0..3000 {
+        text.push_str(&format!(
+            "    - {{match: {{labels: {{env: e{n}}}}}, importance: {}}}\n",
+            ["test", "general"][n % 2]
+        ));
+    }
+    let all = mutants(&Bundle::from(vec![Source::new("p.yaml", text)]));
+    assert_eq!(all.iter().filter(|mutant| mutant.what.contains("put behind")).count(), 0);
+    assert!(all.len() >= 3000 * 4, "{}", all.len());
+}
