@@ -388,13 +388,14 @@ pub enum TestFormat {
 /// `test`
 #[derive(Debug, Args)]
 #[command(after_help = "Tests are *.test.yaml beside the policies.\n\nExamples:\n  switchback test -p policies/\n  \
-    switchback test -p policies/ --min-coverage 90 --format junit > junit.xml\n  switchback test -p policies/ --mutants")]
+    switchback test -p policies/ --min-coverage 90 --format junit > junit.xml\n  switchback test -p policies/ --mutants\n  \
+    switchback test -p policies/default.yaml")]
 pub struct Test {
     /// Policy files or folders, with their tests
     #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
     pub policies: Vec<PathBuf>,
-    /// Only tests whose name has this part
-    #[arg(long, value_name = "PART")]
+    /// Only tests whose name has this part; coverage and mutants are about all tests
+    #[arg(long, value_name = "PART", conflicts_with_all = ["mutants", "min_coverage"])]
     pub run: Option<String>,
     /// Fail where less of the rules and lines is covered, in per cent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]

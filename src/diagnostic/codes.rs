@@ -252,10 +252,13 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "no-policy-files",
-        "A folder of policies holds no *.yaml and no *.yml file. It is not guessed that none was meant.",
+        "A folder of policies holds no *.yaml and no *.yml file, or a test has no policy to be about. It is not guessed that none was meant.",
     ),
     ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
-    ("no-tests", "There is nothing to run: no `*.test.yaml` lies beside the policies, or one has no tests."),
+    (
+        "no-tests",
+        "There is nothing to run: no `*.test.yaml` lies beside the policies, one has no tests, or `--run` fits none.",
+    ),
     ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
     (
         "no-window",
