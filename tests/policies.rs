@@ -69,6 +69,10 @@ fn no_mutant_of_a_shipped_policy_survives() {
     }
     assert!(shipped.len() >= 7, "{shipped:?}");
     for path in shipped {
+        // Rules in Rego are asked in a process of their own: `tests/rego.rs` runs the tests of that example.
+        if std::fs::read_to_string(&path).unwrap().contains("\nrules: ") {
+            continue;
+        }
         let mutation = tested(&path);
         let total = mutation.killed + mutation.invalid + mutation.survivors.len();
         assert_eq!(mutation.mutants, total, "every mutant is accounted for");

@@ -15,6 +15,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A text stands without quotes that other readers of YAML take for something else: `no` and `on` for truth values, `012` for an octal number, `22:00` for a number to the base of 60. Put it in quotes.",
     ),
     (
+        "approval-missing",
+        "The plan needs approvals, and none can be given yet: it is not run. Take the rule out of `approvals`, or wait for a version that records approvals.",
+    ),
+    (
         "args-of-run",
         "A command written as `run` has `args` as well. The list behind `run` holds the program and all its arguments.",
     ),
@@ -448,6 +452,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("unreachable-scope", "`scope.fix` lists only priorities that no finding can have, so that nothing is ever fixed."),
     ("unreadable-file", "A file or folder could not be read; the message says why."),
+    (
+        "unreadable-revision",
+        "A revision of git, or a path in it, cannot be read: it is not there, or there is no repository here. Nothing is compared.",
+    ),
     (
         "unsupported-encoding",
         "An XML file says that it is in an encoding which is not read. UTF-8, ISO-8859-1 and Windows-1252 are; save the file as UTF-8.",

@@ -102,7 +102,16 @@ pub(super) fn place(bytes: &[u8], offset: usize) -> (usize, usize) {
 
 /// Reads checked bytes.
 pub(super) fn parse<'de, T: Deserialize<'de>>(name: &str, bytes: &'de [u8]) -> Result<T, IntakeError> {
+    if bytes.trim_ascii().is_empty() {
+        return Err(empty(name));
+    }
     serde_json::from_slice(bytes).map_err(|error| explain(name, &error))
+}
+
+/// A file with nothing in it.
+pub(super) fn empty(name: &str) -> IntakeError {
+    let empty = IntakeError::new("invalid-json", name, "the file is empty").at(1, 1);
+    empty.help("did the scanner fail? an empty report would be `{}` or `null`")
 }
 
 /// Reads the documents that stand behind each other in checked bytes, one after the other.

@@ -264,8 +264,8 @@ fn problems_of_tests_and_policies_come_in_one_go_and_each_once() {
      5 │ scope: {fix: [critical, high]}
        ╰────
       help: the keys here are `hosts`, `groups`, `labels`, `os`, `importance`, `type`,
-            `vulnerability`, `package`, `priority`, `cvss`, `epss`, `kev`, `age`, `fix_available`,
-            `any`, `not`
+            `vulnerability`, `package`, `ecosystem`, `installed`, `priority`, `cvss`, `epss`, `kev`,
+            `age`, `fix_available`, `any`, `not`
 
     error: 2 errors in the input; nothing was done
     ");
