@@ -148,7 +148,9 @@ fn bundle(args: &Diff, own: Option<&str>, other: Option<&str>) -> Result<Bundle,
         }
         return load_bundle(&args.policies);
     };
-    if Path::new(own).exists() && !(revision::is_revision(own) && !given.is_empty()) {
+    // With -p a name means a revision where it is both.
+    let is_revision = !given.is_empty() && revision::is_revision(own);
+    if Path::new(own).exists() && !is_revision {
         return load_bundle(&[PathBuf::from(own)]);
     }
     let (revision, paths) = match own.split_once(':') {
