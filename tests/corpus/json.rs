@@ -1,49 +1,33 @@
 //! JSON reports of other tools, against the facts that their folder's README states: visibly skipped where the folder
 //! (`SWITCHBACK_CORPUS`, else `../shared/corpus`) is not there.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde_json::Value;
 use switchback::intake::{ReadOptions, Report, read_report_file};
 use switchback::model::{FixState, HostName, Severity, VulnerabilityType};
 
-fn corpus() -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = switchback::env::var("SWITCHBACK_CORPUS").map_or_else(beside, PathBuf::from);
-    if folder.join("README.md").is_file() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no corpus at {}; set SWITCHBACK_CORPUS", folder.display());
-    None
-}
+use super::{Facts, accounted_for, corpus, count};
 
-/// The facts of a file: `key=value; key=value`.
+/// A file, what is known of it and what was read.
 struct Entry {
     path: String,
-    facts: BTreeMap<String, String>,
+    facts: Facts,
     report: Report,
     raw: Value,
 }
 
 impl Entry {
     fn text(&self, key: &str) -> &str {
-        self.facts.get(key).map_or("", String::as_str)
+        self.facts.text(key).unwrap_or_default()
     }
 
     fn number(&self, key: &str) -> u64 {
-        self.facts.get(key).map_or(0, |text| text.parse().unwrap())
+        self.facts.number(key).unwrap_or(0)
     }
 
-    /// `MEDIUM 4, LOW 1` as counts; the names in lower case.
     fn counts(&self, key: &str) -> BTreeMap<String, u64> {
-        let count = |item: &str| {
-            let (name, number) = item.trim().rsplit_once(' ').unwrap();
-            (name.to_lowercase(), number.parse().unwrap())
-        };
-        self.facts.get(key).map(|text| text.split(", ").map(count).collect()).unwrap_or_default()
+        self.facts.counts(key).unwrap_or_default()
     }
 
     /// Rows that are the same finding as another.
@@ -80,23 +64,12 @@ fn read(folder: &str, format: &str) -> Vec<Entry> {
         let options = ReadOptions { format: says_nothing.then(|| format.to_owned()), ..ReadOptions::default() };
         let report = read_report_file(&file, &options).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(report.format, format, "{path}");
-        let left_out: u64 = report.left_out.values().sum();
-        assert_eq!(report.read, report.findings.len() as u64 + left_out, "{path}: rows in = rows accounted for");
-        let fact = |item: &str| item.split_once('=').map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()));
-        let facts = facts.split(';').filter_map(fact).collect();
+        accounted_for(path, &report);
         let raw = serde_json::from_slice(&bytes).unwrap_or_default();
-        entries.push(Entry { path: path.to_owned(), facts, report, raw });
+        entries.push(Entry { path: path.to_owned(), facts: Facts::read(facts), report, raw });
     }
     assert!(!entries.is_empty(), "{folder}");
     entries
-}
-
-fn count<T>(items: impl IntoIterator<Item = T>, name: impl Fn(T) -> String) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for item in items {
-        *counts.entry(name(item)).or_default() += 1;
-    }
-    counts
 }
 
 fn severity(severity: Option<Severity>) -> String {

@@ -1,64 +1,43 @@
 //! Reports in XML and in tables, written by others, against the facts that their folder's README states: visibly
 //! skipped where the folder (`SWITCHBACK_CORPUS`, else `../shared/corpus`) is not there.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use switchback::intake::{ReadOptions, Report, read_report_file};
 use switchback::model::{FixState, Severity, VulnerabilityType};
 
-fn corpus() -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = switchback::env::var("SWITCHBACK_CORPUS").map_or_else(beside, PathBuf::from);
-    if folder.join("README.md").is_file() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no corpus at {}; set SWITCHBACK_CORPUS", folder.display());
-    None
-}
+use super::{Facts, accounted_for, corpus};
 
-/// The facts of a file: `key=value; key=value`.
-struct Facts {
+/// What is known of a file, which has it all.
+struct Known {
     path: &'static str,
-    facts: BTreeMap<String, String>,
+    facts: Facts,
 }
 
-impl Facts {
+impl Known {
     fn number(&self, key: &str) -> u64 {
-        self.facts.get(key).unwrap_or_else(|| panic!("{}: no fact {key}", self.path)).parse().unwrap()
+        self.facts.number(key).unwrap_or_else(|| panic!("{}: no fact {key}", self.path))
     }
 
-    /// `Medium 3, Critical 1` as counts by lower-case names.
     fn counts(&self, key: &str) -> BTreeMap<String, u64> {
-        let count = |item: &str| {
-            let (name, number) = item.trim().rsplit_once(' ').unwrap();
-            (name.to_lowercase(), number.parse().unwrap())
-        };
-        self.facts[key].split(',').map(count).collect()
+        self.facts.counts(key).unwrap_or_else(|| panic!("{}: no fact {key}", self.path))
     }
 }
 
 /// Reads a report and its facts, or nothing where there is no corpus; every row is accounted for.
-fn read(path: &'static str, format: &str) -> Option<(Report, Facts)> {
+fn read(path: &'static str, format: &str) -> Option<(Report, Known)> {
     let corpus = corpus()?;
     let readme = std::fs::read_to_string(corpus.join("README.md")).unwrap();
     let line = readme.lines().find(|line| line.starts_with(&format!("| {path} |"))).unwrap();
-    let facts = line.trim_matches('|').split(" | ").last().unwrap();
-    let fact = |item: &str| {
-        item.split_once('=').map(|(k, v)| (k.trim().to_owned(), v.trim().trim_end_matches('|').trim().to_owned()))
-    };
-    let facts = facts.split(';').filter_map(fact).collect();
+    let facts = Facts::read(line.trim_matches(['|', ' ']).split(" | ").last().unwrap());
     let report = read_report_file(&corpus.join(path), &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
-    let left_out: u64 = report.left_out.values().sum();
-    assert_eq!(report.read, report.findings.len() as u64 + left_out, "{path}: rows in = rows accounted for");
+    accounted_for(path, &report);
     assert_eq!(report.format, format, "{path}");
     assert!(
         report.findings.iter().all(|f| report.assets.contains_key(&f.asset)),
         "{path}: every finding has its asset"
     );
-    Some((report, Facts { path, facts }))
+    Some((report, Known { path, facts }))
 }
 
 /// Distinct CVEs of all findings, as ids or as other ids.
@@ -115,13 +94,13 @@ fn nessus_xml_gives_its_facts() {
             assert_eq!(found.get(name), expected.get(number), "{path}: severity {number}");
         }
         let with_cve = report.findings.iter().filter(|f| f.vulnerability.as_str().starts_with("CVE-")).count() as u64;
-        let expected = facts.facts.get("items_with_cve").map_or(with_cve, |_| facts.number("items_with_cve"));
+        let expected = facts.facts.number("items_with_cve").unwrap_or(with_cve);
         assert_eq!(with_cve, expected, "{path}: items_with_cve");
         let scored = |generation: &str| {
             report.findings.iter().filter(|f| f.cvss.iter().any(|c| c.version == generation)).count() as u64
         };
         assert_eq!(scored("2.0"), facts.number("cvss2"), "{path}: cvss2");
-        assert_eq!(scored("3.0"), facts.facts.get("cvss3").map_or(0, |n| n.parse().unwrap()), "{path}: cvss3");
+        assert_eq!(scored("3.0"), facts.facts.number("cvss3").unwrap_or(0), "{path}: cvss3");
     }
     let Some((report, _)) = read("scanners/nessus/nessus_v_unknown.xml", "nessus") else { return };
     assert_eq!(kinds(&report, VulnerabilityType::Windows), 7);
@@ -220,7 +199,7 @@ fn openscap_results_give_their_facts() {
     {
         let Some((report, facts)) = read(path, "openscap-xccdf") else { return };
         assert_eq!((report.read, aside(&report, "compliance")), (0, facts.number("rule_results")), "{path}");
-        assert!(report.assets.keys().any(|name| name.as_str() == facts.facts["targets"]), "{path}: targets");
+        assert!(report.assets.keys().any(|name| Some(name.as_str()) == facts.facts.text("targets")), "{path}: targets");
     }
     let Some((report, facts)) = read("scanners/openscap/one_vuln_rhsa.xml", "openscap-xccdf") else { return };
     let results = facts.counts("results");

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod cloud;
+mod json;
+mod xml;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,27 +27,39 @@ fn corpus() -> Option<PathBuf> {
     None
 }
 
-/// The facts of a file: `key=value; key=value`, and its kind.
+/// What is known of a file: `key=value; key=value`.
+struct Facts(BTreeMap<String, String>);
+
+impl Facts {
+    fn read(cell: &str) -> Self {
+        let fact = |item: &str| item.split_once('=').map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()));
+        Self(cell.split(';').filter_map(fact).collect())
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        self.text(key).map(|text| text.parse().unwrap())
+    }
+
+    /// `MEDIUM 4, LOW 1` as counts; the names in lower case.
+    fn counts(&self, key: &str) -> Option<BTreeMap<String, u64>> {
+        let count = |item: &str| {
+            let (name, number) = item.trim().rsplit_once(' ').unwrap();
+            (name.to_lowercase(), number.parse().unwrap())
+        };
+        self.text(key).map(|text| text.split(',').map(count).collect())
+    }
+}
+
+/// A file of which something is known.
 struct Entry {
     path: String,
     what: String,
     origin: String,
-    facts: BTreeMap<String, String>,
-}
-
-impl Entry {
-    fn number(&self, key: &str) -> Option<u64> {
-        self.facts.get(key).map(|text| text.parse().unwrap())
-    }
-
-    /// `MEDIUM 4, LOW 1` as counts.
-    fn counts(&self, key: &str) -> Option<BTreeMap<String, u64>> {
-        let count = |item: &str| {
-            let (name, number) = item.trim().rsplit_once(' ').unwrap();
-            (name.to_owned(), number.parse().unwrap())
-        };
-        self.facts.get(key).map(|text| text.split(',').map(count).collect())
-    }
+    facts: Facts,
 }
 
 /// The rows of the README's tables.
@@ -55,12 +71,20 @@ fn entries(corpus: &std::path::Path) -> Vec<Entry> {
         if let [path, what, origin, .., facts] = cells[..]
             && path.contains('/')
         {
-            let fact = |item: &str| item.split_once('=').map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()));
-            let facts = facts.split(';').filter_map(fact).collect();
-            entries.push(Entry { path: path.to_owned(), what: what.to_owned(), origin: origin.to_owned(), facts });
+            entries.push(Entry {
+                path: path.to_owned(),
+                what: what.to_owned(),
+                origin: origin.to_owned(),
+                facts: Facts::read(facts),
+            });
         }
     }
     entries
+}
+
+fn accounted_for(path: &str, report: &Report) {
+    let left_out: u64 = report.left_out.values().sum();
+    assert_eq!(report.read, report.findings.len() as u64 + left_out, "{path}: rows in = rows accounted for");
 }
 
 fn count<T>(items: impl IntoIterator<Item = T>, name: impl Fn(T) -> String) -> BTreeMap<String, u64> {
@@ -73,12 +97,12 @@ fn count<T>(items: impl IntoIterator<Item = T>, name: impl Fn(T) -> String) -> B
 
 fn severity(severity: Option<Severity>) -> String {
     severity
-        .map_or("UNKNOWN", |severity| match severity {
-            Severity::Negligible => "NEGLIGIBLE",
-            Severity::Low => "LOW",
-            Severity::Medium => "MEDIUM",
-            Severity::High => "HIGH",
-            Severity::Critical => "CRITICAL",
+        .map_or("unknown", |severity| match severity {
+            Severity::Negligible => "negligible",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
         })
         .to_owned()
 }
@@ -113,25 +137,29 @@ fn check_trivy(entry: &Entry, report: &Report, raw: &serde_json::Value) {
     let cve = |id: &&str| id.starts_with("CVE-");
     if entry.what.starts_with("Trivy Operator") {
         assert_eq!(
-            entry.number("distinct_cves"),
+            entry.facts.number("distinct_cves"),
             Some(ids.iter().copied().filter(|id| cve(id)).count() as u64),
             "{path}"
         );
-        assert_eq!(entry.counts("severity_values"), Some(severities), "{path}");
+        assert_eq!(entry.facts.counts("severity_values"), Some(severities), "{path}");
         assert_eq!(findings.iter().filter(|f| f.kind == VulnerabilityType::Linux).count(), findings.len(), "{path}");
         return;
     }
-    let or_zero = |key: &str| entry.number(key).unwrap_or(0);
+    let or_zero = |key: &str| entry.facts.number(key).unwrap_or(0);
     assert_eq!(report.read, or_zero("findings"), "{path}: findings");
     assert_eq!(ids.len() as u64, or_zero("distinct_ids"), "{path}: distinct_ids");
     assert_eq!(ids.iter().filter(|id| !cve(id)).count() as u64, or_zero("non_cve_ids"), "{path}: non_cve_ids");
-    assert_eq!(severities, entry.counts("severities").unwrap_or_default(), "{path}: severities");
+    assert_eq!(severities, entry.facts.counts("severities").unwrap_or_default(), "{path}: severities");
     let fixed = |least: usize| findings.iter().filter(|f| f.fixed.len() >= least).count() as u64;
     assert_eq!(report.read - fixed(1), or_zero("no_fixed_version"), "{path}: no_fixed_version");
     assert_eq!(fixed(2), or_zero("multi_fixed"), "{path}: multi_fixed");
     let sources = findings.iter().flat_map(|f| f.cvss.iter().map(|c| c.source.as_str()).collect::<BTreeSet<_>>());
-    assert_eq!(count(sources, str::to_owned), entry.counts("cvss_sources").unwrap_or_default(), "{path}: cvss_sources");
-    if let Some(mut expected) = entry.counts("status") {
+    assert_eq!(
+        count(sources, str::to_owned),
+        entry.facts.counts("cvss_sources").unwrap_or_default(),
+        "{path}: cvss_sources"
+    );
+    if let Some(mut expected) = entry.facts.counts("status") {
         // Neither says anything of a fix.
         if let Some(rows) = expected.remove("under_investigation") {
             *expected.entry("unknown".to_owned()).or_default() += rows;
@@ -156,7 +184,7 @@ fn check_trivy(entry: &Entry, report: &Report, raw: &serde_json::Value) {
     rows_by_class(raw, &mut classes);
     let linux = findings.iter().filter(|f| f.kind == VulnerabilityType::Linux).count() as u64;
     assert_eq!((linux, report.read - linux), classes, "{path}: distribution and other packages");
-    if let Some(os) = entry.facts.get("os").filter(|os| !os.starts_with("none")) {
+    if let Some(os) = entry.facts.text("os").filter(|os| !os.starts_with("none")) {
         let shown: Vec<_> = report
             .assets
             .values()
@@ -376,7 +404,7 @@ fn ansible_inventories_answer_as_ansible_does() {
             let mut diagnostics = Diagnostics::default();
             let inventory = read_inventory(&[corpus.join(source)], None, &mut diagnostics);
             let inventory = inventory.unwrap_or_else(|| panic!("{source}:\n{}", show(&diagnostics)));
-            assert_eq!(inventory.hosts.len() as u64, entry.number("hosts").unwrap(), "{source}: hosts");
+            assert_eq!(inventory.hosts.len() as u64, entry.facts.number("hosts").unwrap(), "{source}: hosts");
             let list = inventory.ansible_list().unwrap();
             assert_eq!(normal(&list), normal(&expected), "{source}");
             checked += 1;

@@ -1,75 +1,25 @@
 //! Reports of cloud scanners and of agents, and feeds, as others wrote them, against the facts that their folder's
 //! README states: visibly skipped where the folder (`SWITCHBACK_CORPUS`, else `../shared/corpus`) is not there.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use switchback::intake::{Feeds, ReadOptions, Report, read_report_file};
 use switchback::model::{Finding, FixState, Severity, VulnerabilityType};
 
-fn corpus() -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = switchback::env::var("SWITCHBACK_CORPUS").map_or_else(beside, PathBuf::from);
-    if folder.join("README.md").is_file() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no corpus at {}; set SWITCHBACK_CORPUS", folder.display());
-    None
-}
+use super::{Entry, accounted_for, corpus, count};
 
-/// The facts of a file: `key=value; key=value`.
-struct Entry {
-    path: String,
-    facts: BTreeMap<String, String>,
-}
-
-impl Entry {
-    fn number(&self, key: &str) -> Option<u64> {
-        self.facts.get(key).map(|text| text.parse().unwrap())
-    }
-
-    /// `MEDIUM 4, LOW 1` as counts, in lower case.
-    fn counts(&self, key: &str) -> Option<BTreeMap<String, u64>> {
-        let count = |item: &str| {
-            let (name, number) = item.trim().rsplit_once(' ').unwrap();
-            (name.to_lowercase(), number.parse().unwrap())
-        };
-        self.facts.get(key).map(|text| text.split(',').map(count).collect())
-    }
-}
-
-/// The rows of the README's tables.
+/// The files of a folder, or one file.
 fn entries(corpus: &Path, start: &str) -> Vec<Entry> {
-    let readme = std::fs::read_to_string(corpus.join("README.md")).unwrap();
-    let mut entries = Vec::new();
-    for line in readme.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        if let [path, .., facts] = cells[..]
-            && path.starts_with(start)
-        {
-            let fact = |item: &str| item.split_once('=').map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()));
-            let facts = facts.split("; ").filter_map(fact).collect();
-            entries.push(Entry { path: path.to_owned(), facts });
-        }
-    }
+    let mut entries = super::entries(corpus);
+    entries.retain(|entry| entry.path.starts_with(start));
     entries
 }
 
 fn read(corpus: &Path, path: &str) -> Report {
     let report = read_report_file(&corpus.join(path), &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
-    let left_out: u64 = report.left_out.values().sum();
-    assert_eq!(report.read, report.findings.len() as u64 + left_out, "{path}: rows in = rows accounted for");
+    accounted_for(path, &report);
     report
-}
-
-fn count<T>(items: impl IntoIterator<Item = T>, name: impl Fn(T) -> String) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for item in items {
-        *counts.entry(name(item)).or_default() += 1;
-    }
-    counts
 }
 
 fn severity(finding: &Finding) -> String {
@@ -103,22 +53,26 @@ fn wazuh_reports_give_their_facts() {
     for entry in &entries {
         let report = read(&corpus, &entry.path);
         let path = &entry.path;
-        assert_eq!(Some(report.read), entry.number("findings"), "{path}: findings");
-        let raw = entry.facts["shape"].starts_with("4.7");
+        assert_eq!(Some(report.read), entry.facts.number("findings"), "{path}: findings");
+        let raw = entry.facts.text("shape").unwrap().starts_with("4.7");
         assert_eq!(report.format, if raw { "wazuh-api" } else { "wazuh" }, "{path}");
         if report.read == 0 {
             continue;
         }
-        assert_eq!(Some(ids(&report.findings).len() as u64), entry.number("distinct_ids"), "{path}: distinct_ids");
-        assert_eq!(Some(report.assets.len() as u64), entry.number("agents"), "{path}: agents");
+        assert_eq!(
+            Some(ids(&report.findings).len() as u64),
+            entry.facts.number("distinct_ids"),
+            "{path}: distinct_ids"
+        );
+        assert_eq!(Some(report.assets.len() as u64), entry.facts.number("agents"), "{path}: agents");
         // Rows of several agents of one name (made so when the sample was anonymised) are one finding each.
         let duplicates = report.left_out.get("duplicate").copied().unwrap_or(0);
         let rows: u64 = count(&report.findings, severity).values().sum();
         assert_eq!(rows + duplicates, report.read, "{path}");
         if duplicates == 0 {
-            assert_eq!(Some(count(&report.findings, severity)), entry.counts("severities"), "{path}: severities");
+            assert_eq!(Some(count(&report.findings, severity)), entry.facts.counts("severities"), "{path}: severities");
         }
-        if let Some(packages) = entry.number("packages") {
+        if let Some(packages) = entry.facts.number("packages") {
             let names: BTreeSet<_> = report.findings.iter().map(|f| f.package.as_ref().unwrap().as_str()).collect();
             assert_eq!(names.len() as u64, packages, "{path}: packages");
         }
@@ -143,29 +97,29 @@ fn amazon_reports_give_their_facts() {
         assert_eq!(report.format, if is_inspector { "aws-inspector2" } else { "asff" }, "{path}");
         // A finding of Amazon's may name several packages, each of which must be fixed: the rows are the packages, and
         // a finding without any (as Trivy's, which stand elsewhere) is one.
-        let rows = entry.number("vulnerable_packages").or(entry.number("findings"));
+        let rows = entry.facts.number("vulnerable_packages").or(entry.facts.number("findings"));
         assert_eq!(Some(report.read), rows, "{path}: vulnerable_packages, findings");
         assert_eq!(report.set_aside, BTreeMap::new(), "{path}");
         let closed = report.left_out.get("closed").copied().unwrap_or(0);
-        let counted = entry.counts("status").and_then(|status| status.get("closed").copied()).unwrap_or(0);
+        let counted = entry.facts.counts("status").and_then(|status| status.get("closed").copied()).unwrap_or(0);
         assert_eq!(closed, counted, "{path}: closed");
-        let distinct = entry.number("distinct_ids").or(entry.number("distinct_cves")).unwrap();
+        let distinct = entry.facts.number("distinct_ids").or(entry.facts.number("distinct_cves")).unwrap();
         assert_eq!(ids(&report.findings).len() as u64 + closed, distinct, "{path}: distinct ids");
         let duplicates = report.left_out.get("duplicate").copied().unwrap_or(0);
         if closed == 0 && duplicates == 0 && !path.contains("trivy") {
             let severities = count(written(&report.findings), severity);
-            assert_eq!(Some(severities), entry.counts("severities"), "{path}: severities");
+            assert_eq!(Some(severities), entry.facts.counts("severities"), "{path}: severities");
         }
         let unfixed = report.findings.iter().filter(|f| f.fix_state == FixState::NotFixed).count() as u64;
-        assert_eq!(unfixed, entry.number("no_fixedInVersion").unwrap_or(0), "{path}: no_fixedInVersion");
+        assert_eq!(unfixed, entry.facts.number("no_fixedInVersion").unwrap_or(0), "{path}: no_fixedInVersion");
         let kinds = count(report.assets.values(), |asset| asset.kind.clone().unwrap());
         for (fact, kind) in [("AwsEcrContainerImage", "container_image"), ("AWS_EC2_INSTANCE", "host")] {
-            if entry.facts["resource_types"].contains(fact) {
+            if entry.facts.text("resource_types").unwrap().contains(fact) {
                 assert!(kinds.contains_key(kind), "{path}: {kinds:?}");
             }
         }
         if duplicates == 0 {
-            assert_eq!(Some(report.assets.len() as u64), entry.number("resources"), "{path}: resources");
+            assert_eq!(Some(report.assets.len() as u64), entry.facts.number("resources"), "{path}: resources");
         }
     }
     // Two accounts are written for one instance when the sample was anonymised: it is one asset with one finding.
@@ -234,24 +188,24 @@ fn other_reports_give_their_facts() {
     let path = "scanners/other/ms_defender/report_many_vulns.json";
     let report = read(&corpus, path);
     assert_eq!((report.format, report.findings.len(), report.assets.len()), ("defender", 4, 1));
-    assert_eq!(Some(count(&report.findings, severity)), facts(path).counts("severity_values"));
-    assert_eq!(Some(ids(&report.findings).len() as u64), facts(path).number("distinct_cves"));
+    assert_eq!(Some(count(&report.findings, severity)), facts(path).facts.counts("severity_values"));
+    assert_eq!(Some(ids(&report.findings).len() as u64), facts(path).facts.number("distinct_cves"));
 
     let path = "scanners/other/twistlock/findings_include_packages.json";
     let report = read(&corpus, path);
     assert_eq!((report.format, report.findings.len(), report.set_aside["compliance"]), ("twistlock", 4, 2));
-    assert_eq!(Some(ids(&report.findings).len() as u64), facts(path).number("distinct_cves"));
+    assert_eq!(Some(ids(&report.findings).len() as u64), facts(path).facts.number("distinct_cves"));
     // The fact counts the severities of the two compliance rows, high and medium, as well.
     let mut severities = count(&report.findings, severity);
     *severities.entry("high".to_owned()).or_default() += 1;
     *severities.entry("medium".to_owned()).or_default() += 1;
-    assert_eq!(Some(severities), facts(path).counts("severity_values"));
+    assert_eq!(Some(severities), facts(path).facts.counts("severity_values"));
 
     let path = "scanners/other/gcloud_artifact_scan/many_vulns.json";
     let report = read(&corpus, path);
     assert_eq!((report.format, report.findings.len(), report.assets.len()), ("gcloud", 7, 1));
-    assert_eq!(Some(count(&report.findings, severity)), facts(path).counts("severity_values"));
-    assert_eq!(Some(ids(&report.findings).len() as u64), facts(path).number("distinct_cves"));
+    assert_eq!(Some(count(&report.findings, severity)), facts(path).facts.counts("severity_values"));
+    assert_eq!(Some(ids(&report.findings).len() as u64), facts(path).facts.number("distinct_cves"));
     assert!(report.findings.iter().all(|f| f.ecosystem == "golang" && f.fixed.len() == 1 && !f.cvss.is_empty()));
 
     let report = read(&corpus, "scanners/other/cyberwatch_galeax/mixed_findings.json");
@@ -262,7 +216,7 @@ fn other_reports_give_their_facts() {
     let path = "scanners/other/generic/generic_report_fix_version.json";
     let report = read(&corpus, path);
     assert_eq!((report.format, report.findings.len()), ("defectdojo-generic", 2));
-    assert_eq!(Some(count(&report.findings, severity)), facts(path).counts("severity_values"));
+    assert_eq!(Some(count(&report.findings, severity)), facts(path).facts.counts("severity_values"));
     let states: Vec<_> = report.findings.iter().map(|f| (f.fix_state, f.fixed.len())).collect();
     assert_eq!(states, [(FixState::Fixed, 1), (FixState::NotFixed, 0)]);
 
@@ -298,35 +252,39 @@ fn feeds_give_their_facts() {
         };
         let codes: BTreeSet<_> = feeds.warnings().iter().map(|warning| warning.code).collect();
         if let Some(kev) = feeds.kev() {
-            assert_eq!(kev.version, entry.facts.get("catalogVersion").cloned(), "{path}");
-            assert_eq!(kev.declared, entry.number("declared_count"), "{path}");
-            assert_eq!(Some(kev.entries.len() as u64), entry.number("entries"), "{path}");
-            assert_eq!(kev.entries.len() as u64, entry.number("distinct_cves").unwrap(), "{path}");
-            assert_eq!(kev.ransomware() as u64, entry.number("ransomware_known").unwrap_or(0), "{path}");
+            assert_eq!(kev.version.as_deref(), entry.facts.text("catalogVersion"), "{path}");
+            assert_eq!(kev.declared, entry.facts.number("declared_count"), "{path}");
+            assert_eq!(Some(kev.entries.len() as u64), entry.facts.number("entries"), "{path}");
+            assert_eq!(kev.entries.len() as u64, entry.facts.number("distinct_cves").unwrap(), "{path}");
+            assert_eq!(kev.ransomware() as u64, entry.facts.number("ransomware_known").unwrap_or(0), "{path}");
             let due: BTreeSet<_> = kev.entries.values().filter_map(|entry| entry.due).collect();
             let range = format!("{}..{}", due.first().unwrap(), due.last().unwrap());
-            assert_eq!(Some(&range), entry.facts.get("dueDate_range"), "{path}");
-            let mismatch = entry.number("declared_count") != entry.number("entries");
+            assert_eq!(Some(range.as_str()), entry.facts.text("dueDate_range"), "{path}");
+            let mismatch = entry.facts.number("declared_count") != entry.facts.number("entries");
             assert_eq!(codes.contains("feed-count-mismatch"), mismatch, "{path}: {codes:?}");
         } else if let Some(epss) = feeds.epss() {
-            assert_eq!(Some(epss.scores.len() as u64), entry.number("data_rows"), "{path}");
-            assert_eq!(Some(epss.scores.len() as u64), entry.number("distinct_cves"), "{path}");
-            assert!(entry.facts["comment"].contains(epss.model.as_deref().unwrap()), "{path}");
-            let is_dated = entry.facts["comment"].contains("score_date");
+            assert_eq!(Some(epss.scores.len() as u64), entry.facts.number("data_rows"), "{path}");
+            assert_eq!(Some(epss.scores.len() as u64), entry.facts.number("distinct_cves"), "{path}");
+            assert!(entry.facts.text("comment").unwrap().contains(epss.model.as_deref().unwrap()), "{path}");
+            let is_dated = entry.facts.text("comment").unwrap().contains("score_date");
             assert_eq!((epss.scored.is_some(), codes.contains("feed-without-date")), (is_dated, !is_dated), "{path}");
         } else {
             let [table] = feeds.tables() else { panic!("{path}") };
-            let rows = entry.number("rows").or(entry.number("mapping_rows")).unwrap();
+            let rows = entry.facts.number("rows").or(entry.facts.number("mapping_rows")).unwrap();
             assert_eq!(table.rows() as u64, rows, "{path}: rows");
-            let inputs = entry.number("inputs").or(entry.number("decision_points").map(|points| points - 1)).unwrap();
+            let inputs = entry
+                .facts
+                .number("inputs")
+                .or(entry.facts.number("decision_points").map(|points| points - 1))
+                .unwrap();
             assert_eq!(table.points.len() as u64, inputs, "{path}: inputs");
-            if let Some(key) = entry.facts.get("outcome") {
-                assert_eq!(table.outcome.key.as_ref(), Some(key), "{path}");
+            if let Some(key) = entry.facts.text("outcome") {
+                assert_eq!(table.outcome.key.as_deref(), Some(key), "{path}");
             }
             // Each table is there in both editions, which say the same.
             let twin = entries(&corpus, &path.replace(".json", ".csv")).pop().unwrap();
             let outcomes = table.outcomes().into_iter().map(|(name, rows)| (name.to_owned(), rows as u64)).collect();
-            assert_eq!(twin.counts("outcomes"), Some(outcomes), "{path}: outcomes");
+            assert_eq!(twin.facts.counts("outcomes"), Some(outcomes), "{path}: outcomes");
         }
         checked += 1;
     }
