@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::aws;
-use super::each::{self, Amount, Object, Objects, Shape, Word};
+use super::aws::{self, PackagesOf, RawPackage, RawTags};
+use super::each::{self, Amount, Object, Objects, Shape};
 use super::error::IntakeError;
 use super::format::{Format, Input};
 use super::inspector;
@@ -14,7 +14,7 @@ use super::reports::Report;
 use super::row::{self, MAX_ALIASES, MAX_SCORES, Owner, Row, Sink, reason};
 use super::subject::{self, Subject};
 use super::trivy;
-use crate::model::{AssetName, Cvss, FixState, Os, VulnerabilityType};
+use crate::model::{AssetName, Cvss, FixState, Os};
 
 /// `aws securityhub get-findings`, a list of findings, or findings line by line.
 pub(super) const FINDINGS: Format = Format {
@@ -112,25 +112,6 @@ struct RawVulnerability<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase", bound(deserialize = "'de: 'a"))]
-struct RawPackage<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    epoch: Word<'a>,
-    #[serde(borrow)]
-    version: Text<'a>,
-    #[serde(borrow)]
-    release: Text<'a>,
-    #[serde(borrow)]
-    fixed_in_version: Text<'a>,
-    #[serde(borrow)]
-    package_manager: Text<'a>,
-    #[serde(borrow)]
-    file_path: Text<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase", bound(deserialize = "'de: 'a"))]
 struct RawCvss<'a> {
     base_score: Amount,
     #[serde(borrow)]
@@ -159,13 +140,6 @@ struct RawResource<'a> {
     id: Text<'a>,
     tags: Object<RawTags<'a>>,
     details: Object<RawResourceDetails<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawTags<'a> {
-    #[serde(rename = "Name", borrow)]
-    name: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -297,18 +271,6 @@ impl RawCvss<'_> {
     }
 }
 
-impl RawPackage<'_> {
-    fn complete(&self, mut row: Row, kind: VulnerabilityType) -> Result<Row, &'static str> {
-        row.package = Some(aws::package(kind, &self.name)?);
-        row.installed = aws::version(self.epoch.as_str(), &self.version, self.release.as_str())?;
-        let said = row.fix_state;
-        (row.fix_state, row.fixed) = aws::fixed(&self.fixed_in_version)?;
-        row.fix_state = if row.fix_state == FixState::Unknown { said } else { row.fix_state };
-        row.path = row::location(self.file_path.as_str());
-        Ok(row)
-    }
-}
-
 impl RawResource<'_> {
     fn enter(&self, raw: &RawFinding<'_>, input: &Input<'_>, report: &mut Report) -> (AssetName, Option<Os>) {
         let id = self.id.as_str();
@@ -398,8 +360,6 @@ fn take_trivy(
     }
 }
 
-/// A finding is about a vulnerability of a resource and may name several packages, each of which must be fixed: every
-/// package counts as a row, and a finding without packages as one.
 fn take(raw: &RawFinding<'_>, input: &Input<'_>, report: &mut Report, sink: &mut Sink) {
     if let Some(other) = raw.other_kind() {
         return report.set_aside(other, 1);
@@ -419,49 +379,17 @@ fn take(raw: &RawFinding<'_>, input: &Input<'_>, report: &mut Report, sink: &mut
             continue;
         }
         let (asset, os) = resource.enter(raw, input, report);
-        let mut add = |row: Row, kind, ecosystem: &str| {
-            let location = row.path.clone().filter(|_| kind != VulnerabilityType::Linux);
-            sink.add(row.into_finding(Owner { asset: &asset, kind, ecosystem, location, scanner }));
-        };
-        let mut wrong: Vec<(&'static str, u64)> = Vec::new();
-        let vulnerabilities: Vec<Option<&RawVulnerability<'_>>> = match &raw.vulnerabilities.first[..] {
-            [] => vec![None],
-            some => some.iter().filter_map(|v| v.as_ref().map(Some)).collect(),
-        };
+        let owner = PackagesOf { asset: &asset, os: os.as_ref(), scanner };
         let lost = raw.vulnerabilities.first.iter().filter(|vulnerability| vulnerability.is_none()).count();
-        wrong.push((reason::MALFORMED, u64::try_from(lost).unwrap_or(u64::MAX)));
-        wrong.push((reason::TOO_MANY, raw.vulnerabilities.beyond));
-        for vulnerability in vulnerabilities {
-            let none = Objects::default();
-            let packages = vulnerability.map_or(&none, |vulnerability| &vulnerability.vulnerable_packages);
-            let rows = u64::try_from(packages.first.len().max(1)).unwrap_or(u64::MAX) + packages.beyond;
-            let base = raw.is_done().map_or_else(|| raw.row(vulnerability), Err);
-            let base = match base {
-                Ok(base) => base,
-                Err(why) => {
-                    wrong.push((why, rows));
-                    continue;
-                }
-            };
-            if packages.first.is_empty() {
-                let (kind, ecosystem) = aws::ecosystem("OS", os.as_ref());
-                add(base, kind, &ecosystem);
-                continue;
-            }
-            for package in &packages.first {
-                let Some(package) = package else {
-                    wrong.push((reason::MALFORMED, 1));
-                    continue;
-                };
-                let (kind, ecosystem) = aws::ecosystem(package.package_manager.as_str(), os.as_ref());
-                match package.complete(base.clone(), kind) {
-                    Ok(row) => add(row, kind, &ecosystem),
-                    Err(why) => wrong.push((why, 1)),
-                }
-            }
-            wrong.push((reason::TOO_MANY, packages.beyond));
+        sink.leave_out(reason::MALFORMED, u64::try_from(lost).unwrap_or(u64::MAX));
+        sink.leave_out(reason::TOO_MANY, raw.vulnerabilities.beyond);
+        let row = |vulnerability| raw.is_done().map_or_else(|| raw.row(vulnerability), Err);
+        if raw.vulnerabilities.first.is_empty() {
+            owner.add(&Objects::default(), row(None), sink);
         }
-        wrong.into_iter().for_each(|(why, rows)| sink.leave_out(why, rows));
+        for vulnerability in raw.vulnerabilities.first.iter().flatten() {
+            owner.add(&vulnerability.vulnerable_packages, row(Some(vulnerability)), sink);
+        }
     }
 }
 

@@ -2,11 +2,94 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
+use super::each::{Objects, Word};
 use super::lenient::Text;
-use super::row::{self, reason};
+use super::row::{self, Owner, Row, Sink, reason};
 use super::subject;
 use super::trivy;
-use crate::model::{FixState, Os, PackageName, PackageVersion, VulnerabilityType};
+use crate::model::{AssetName, FixState, Os, PackageName, PackageVersion, VulnerabilityType};
+
+/// A package that is vulnerable, as Inspector spells it and as Security Hub does.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(super) struct RawPackage<'a> {
+    #[serde(alias = "Name", borrow)]
+    name: Text<'a>,
+    #[serde(alias = "Epoch", borrow)]
+    epoch: Word<'a>,
+    #[serde(alias = "Version", borrow)]
+    version: Text<'a>,
+    #[serde(alias = "Release", borrow)]
+    release: Text<'a>,
+    #[serde(alias = "FixedInVersion", borrow)]
+    fixed_in_version: Text<'a>,
+    #[serde(alias = "PackageManager", borrow)]
+    package_manager: Text<'a>,
+    #[serde(alias = "FilePath", borrow)]
+    file_path: Text<'a>,
+}
+
+/// The tag by which people know a resource.
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct RawTags<'a> {
+    #[serde(rename = "Name", borrow)]
+    pub(super) name: Text<'a>,
+}
+
+impl RawPackage<'_> {
+    fn complete(&self, mut row: Row, kind: VulnerabilityType) -> Result<Row, &'static str> {
+        row.package = Some(package(kind, &self.name)?);
+        row.installed = version(self.epoch.as_str(), &self.version, self.release.as_str())?;
+        let said = row.fix_state;
+        (row.fix_state, row.fixed) = fixed(&self.fixed_in_version)?;
+        row.fix_state = if row.fix_state == FixState::Unknown { said } else { row.fix_state };
+        row.path = row::location(self.file_path.as_str());
+        Ok(row)
+    }
+}
+
+/// Whose the packages of a finding are.
+pub(super) struct PackagesOf<'a> {
+    pub(super) asset: &'a AssetName,
+    pub(super) os: Option<&'a Os>,
+    pub(super) scanner: &'a str,
+}
+
+impl PackagesOf<'_> {
+    /// A finding is about a vulnerability of a resource and may name several packages, each of which must be fixed:
+    /// every package counts as a row, and a finding without packages as one.
+    pub(super) fn add(&self, packages: &Objects<RawPackage<'_>>, row: Result<Row, &'static str>, sink: &mut Sink) {
+        let rows = u64::try_from(packages.first.len().max(1)).unwrap_or(u64::MAX) + packages.beyond;
+        let row = match row {
+            Ok(row) => row,
+            Err(why) => return sink.leave_out(why, rows),
+        };
+        if packages.first.is_empty() {
+            return self.add_row(row, ecosystem("OS", self.os), sink);
+        }
+        for package in &packages.first {
+            let Some(package) = package else {
+                sink.leave_out(reason::MALFORMED, 1);
+                continue;
+            };
+            let ecosystem = ecosystem(package.package_manager.as_str(), self.os);
+            match package.complete(row.clone(), ecosystem.0) {
+                Ok(row) => self.add_row(row, ecosystem, sink),
+                Err(why) => sink.leave_out(why, 1),
+            }
+        }
+        sink.leave_out(reason::TOO_MANY, packages.beyond);
+    }
+
+    fn add_row(&self, row: Row, (kind, ecosystem): (VulnerabilityType, Cow<'_, str>), sink: &mut Sink) {
+        let location = row.path.clone().filter(|_| kind != VulnerabilityType::Linux);
+        let owner = Owner { asset: self.asset, kind, ecosystem: &ecosystem, location, scanner: self.scanner };
+        sink.add(row.into_finding(owner));
+    }
+}
 
 /// `UBUNTU_20_04`, `AMAZON_LINUX_2`, `WINDOWS_SERVER_2019`: what the instance or image runs.
 pub(super) fn os(platform: &str) -> Option<Os> {
@@ -33,7 +116,7 @@ pub(super) fn os(platform: &str) -> Option<Os> {
 }
 
 /// Whose package it is: the platform's own manager, or a language's.
-pub(super) fn ecosystem(manager: &str, platform: Option<&Os>) -> (VulnerabilityType, Cow<'static, str>) {
+fn ecosystem(manager: &str, platform: Option<&Os>) -> (VulnerabilityType, Cow<'static, str>) {
     let lower = manager.to_ascii_lowercase();
     let known = match lower.as_str() {
         "os" => {
@@ -60,7 +143,7 @@ pub(super) fn ecosystem(manager: &str, platform: Option<&Os>) -> (VulnerabilityT
 }
 
 /// `EPOCH:VERSION-RELEASE` of its parts; an epoch of 0 is not written.
-pub(super) fn version(epoch: &str, version: &Text<'_>, release: &str) -> Result<Option<PackageVersion>, &'static str> {
+fn version(epoch: &str, version: &Text<'_>, release: &str) -> Result<Option<PackageVersion>, &'static str> {
     let upstream = match version {
         Text::Is(text) => text,
         Text::Absent => return Ok(None),
@@ -75,7 +158,7 @@ pub(super) fn version(epoch: &str, version: &Text<'_>, release: &str) -> Result<
 }
 
 /// The versions that fix it. `NotAvailable` stands for none, and an epoch of 0 is written here.
-pub(super) fn fixed(text: &Text<'_>) -> Result<(FixState, Vec<PackageVersion>), &'static str> {
+fn fixed(text: &Text<'_>) -> Result<(FixState, Vec<PackageVersion>), &'static str> {
     match text {
         Text::Wrong => Err(reason::MALFORMED),
         Text::Absent => Ok((FixState::Unknown, Vec::new())),
@@ -91,7 +174,7 @@ pub(super) fn fixed(text: &Text<'_>) -> Result<(FixState, Vec<PackageVersion>), 
 }
 
 /// A package of the platform, or a product where the platform's are no packages.
-pub(super) fn package(kind: VulnerabilityType, name: &Text<'_>) -> Result<PackageName, &'static str> {
+fn package(kind: VulnerabilityType, name: &Text<'_>) -> Result<PackageName, &'static str> {
     if kind == VulnerabilityType::Windows { subject::product_name("microsoft", name) } else { row::package_name(name) }
 }
 

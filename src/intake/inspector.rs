@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::aws;
-use super::each::{self, Amount, Object, Objects, Shape, Word};
+use super::aws::{self, PackagesOf, RawPackage, RawTags};
+use super::each::{self, Amount, Object, Objects, Shape};
 use super::format::{Format, Input};
 use super::json::Root;
 use super::lenient::{Few, Text};
 use super::reports::Report;
-use super::row::{self, MAX_ALIASES, MAX_SCORES, Owner, Row, Sink, reason};
+use super::row::{self, MAX_ALIASES, MAX_SCORES, Row, Sink, reason};
 use super::subject::{self, Subject};
-use crate::model::{AssetName, Cvss, Os, VulnerabilityType};
+use crate::model::{AssetName, Cvss, Os};
 
 pub(super) const SCANNER: &str = "aws-inspector";
 
@@ -110,25 +110,6 @@ struct RawDetails<'a> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-struct RawPackage<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    epoch: Word<'a>,
-    #[serde(borrow)]
-    version: Text<'a>,
-    #[serde(borrow)]
-    release: Text<'a>,
-    #[serde(borrow)]
-    fixed_in_version: Text<'a>,
-    #[serde(borrow)]
-    package_manager: Text<'a>,
-    #[serde(borrow)]
-    file_path: Text<'a>,
-}
-
-#[derive(Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct RawResource<'a> {
     #[serde(rename = "type", borrow)]
@@ -137,13 +118,6 @@ struct RawResource<'a> {
     id: Text<'a>,
     tags: Object<RawTags<'a>>,
     details: Object<RawResourceDetails<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-struct RawTags<'a> {
-    #[serde(rename = "Name", borrow)]
-    name: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -245,18 +219,6 @@ impl RawFinding<'_> {
     }
 }
 
-impl RawPackage<'_> {
-    fn complete(&self, mut row: Row, kind: VulnerabilityType) -> Result<Row, &'static str> {
-        row.package = Some(aws::package(kind, &self.name)?);
-        row.installed = aws::version(self.epoch.as_str(), &self.version, self.release.as_str())?;
-        (row.fix_state, row.fixed) = aws::fixed(&self.fixed_in_version)?;
-        row.path = row::location(self.file_path.as_str());
-        Ok(row)
-    }
-}
-
-/// A finding is about a vulnerability of a resource and may name several packages, each of which must be fixed: every
-/// package counts as a row, and a finding without packages as one.
 fn take(raw: &RawFinding<'_>, input: &Input<'_>, report: &mut Report, sink: &mut Sink) {
     let other = match raw.kind.as_str() {
         "NETWORK_REACHABILITY" => Some("network-reachability"),
@@ -272,43 +234,12 @@ fn take(raw: &RawFinding<'_>, input: &Input<'_>, report: &mut Report, sink: &mut
     let resources = if raw.resources.0.is_empty() { std::slice::from_ref(&nowhere) } else { &raw.resources.0 };
     for resource in resources.iter().filter_map(|resource| resource.0.as_ref()) {
         let (asset, os) = resource.enter(input, report, raw.last_observed_at.as_str());
-        let packages = &details.vulnerable_packages;
-        let rows = u64::try_from(packages.first.len().max(1)).unwrap_or(u64::MAX) + packages.beyond;
-        let base = match raw.status.as_str() {
+        let row = match raw.status.as_str() {
             "CLOSED" => Err(reason::CLOSED),
             "SUPPRESSED" => Err(reason::SUPPRESSED),
             _ => raw.row(details),
         };
-        let base = match base {
-            Ok(base) => base,
-            Err(why) => {
-                sink.leave_out(why, rows);
-                continue;
-            }
-        };
-        let mut add = |row: Row, kind, ecosystem: &str| {
-            let location = row.path.clone().filter(|_| kind != VulnerabilityType::Linux);
-            sink.add(row.into_finding(Owner { asset: &asset, kind, ecosystem, location, scanner: SCANNER }));
-        };
-        if packages.first.is_empty() {
-            let (kind, ecosystem) = aws::ecosystem("OS", os.as_ref());
-            add(base, kind, &ecosystem);
-            continue;
-        }
-        let mut wrong = Vec::new();
-        for package in &packages.first {
-            let Some(package) = package else {
-                wrong.push(reason::MALFORMED);
-                continue;
-            };
-            let (kind, ecosystem) = aws::ecosystem(package.package_manager.as_str(), os.as_ref());
-            match package.complete(base.clone(), kind) {
-                Ok(row) => add(row, kind, &ecosystem),
-                Err(why) => wrong.push(why),
-            }
-        }
-        wrong.into_iter().for_each(|why| sink.leave_out(why, 1));
-        sink.leave_out(reason::TOO_MANY, packages.beyond);
+        PackagesOf { asset: &asset, os: os.as_ref(), scanner: SCANNER }.add(&details.vulnerable_packages, row, sink);
     }
 }
 
@@ -318,8 +249,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::reports::{ReadOptions, Report, read_report};
-    use super::*;
-    use crate::model::FixState;
+    use crate::model::{FixState, VulnerabilityType};
 
     fn read(text: &str) -> Report {
         read_report("i.json", text.as_bytes(), &ReadOptions::default()).unwrap()
