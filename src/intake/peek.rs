@@ -33,10 +33,7 @@ impl Peek {
     pub(super) fn at(name: &str, bytes: &[u8]) -> Result<Self, IntakeError> {
         let wrong = |what: &str, help: &str| Err(IntakeError::new("unknown-report-format", name, what).help(help));
         match bytes.iter().copied().find(|b| !b.is_ascii_whitespace()) {
-            None => {
-                let empty = IntakeError::new("invalid-json", name, "the file is empty").at(1, 1);
-                Err(empty.help("did the scanner fail? an empty report would be `{}` or `null`"))
-            }
+            None => Err(json::empty(name)),
             Some(0x1f) if bytes.starts_with(b"\x1f\x8b") => {
                 wrong("the file is compressed with gzip", "decompress it first")
             }
