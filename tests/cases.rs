@@ -3,6 +3,8 @@
 //! `policy-invalid/NAME/`: the policy files of a bundle, and `expected.txt` with a line `CODE FILE:LINE:COLUMN` for
 //! every problem (and its other place, where it has one). `SWITCHBACK_BLESS=1` writes what was found.
 //!
+//! `suite-invalid/NAME/`: the same for tests of policies (`*.test.yaml`).
+//!
 //! `ansible/NAME/`: inventories (`hosts*`), and what ansible-core says of them: `expected.json` as
 //! `ansible-inventory --list` prints it, or `"refused"` and why in our words in `refused.txt`; `patterns.tsv` with hosts
 //! by pattern. `ansible/README.md` says how they were made.
@@ -12,9 +14,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use switchback::diagnostic::{Diagnostics, Level, explain, render_text};
+use switchback::diagnostic::{Diagnostic, Diagnostics, Level, explain, render_text};
 use switchback::intake::{Inventory, read_inventory};
-use switchback::policy::{Bundle, Policy};
+use switchback::policy::{Bundle, Policy, Suite};
 
 fn folder(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(kind)
@@ -38,11 +40,38 @@ fn bundle(case: &Path) -> Bundle {
     Bundle::of_files(files, &[String::new()]).unwrap()
 }
 
+/// The folders of a kind, sorted.
+fn cases(kind: &str) -> Vec<PathBuf> {
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(folder(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+/// How what was found differs from what is expected.
+fn differs(case: &Path, all: &[Diagnostic]) -> Option<String> {
+    let found: String = all
+        .iter()
+        .map(|diagnostic| {
+            assert!(explain(diagnostic.code).is_some(), "{} is explained", diagnostic.code);
+            let place = diagnostic.place().map_or("nowhere".to_owned(), |place| place.to_string());
+            let level = if diagnostic.level == Level::Warning { "warning " } else { "" };
+            let related =
+                diagnostic.related.as_ref().map_or(String::new(), |(_, span)| format!(" and {}", span.place()));
+            format!("{level}{} {place}{related}\n", diagnostic.code)
+        })
+        .collect();
+    let path = case.join("expected.txt");
+    if std::env::var("SWITCHBACK_BLESS").is_ok() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let shown = render_text(all, false);
+    (found != expected).then(|| format!("{}\nexpected:\n{expected}found:\n{found}{shown}", case.display()))
+}
+
 #[test]
 fn invalid_policies_are_refused_with_code_and_place() {
-    let mut cases: Vec<PathBuf> =
-        std::fs::read_dir(folder("policy-invalid")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
+    let cases = cases("policy-invalid");
     assert!(cases.len() >= 25, "the cases are found");
     let mut wrong = Vec::new();
     for case in cases {
@@ -59,26 +88,27 @@ fn invalid_policies_are_refused_with_code_and_place() {
         let (all, again) = (diagnostics.sorted(), again.sorted());
         assert_eq!(render_text(&all, false), render_text(&again, false), "{case:?}");
 
-        let found: String = all
-            .iter()
-            .map(|diagnostic| {
-                assert!(explain(diagnostic.code).is_some(), "{} is explained", diagnostic.code);
-                let place = diagnostic.place().map_or("nowhere".to_owned(), |place| place.to_string());
-                let level = if diagnostic.level == Level::Warning { "warning " } else { "" };
-                let related =
-                    diagnostic.related.as_ref().map_or(String::new(), |(_, span)| format!(" and {}", span.place()));
-                format!("{level}{} {place}{related}\n", diagnostic.code)
-            })
-            .collect();
-        let path = case.join("expected.txt");
-        if std::env::var("SWITCHBACK_BLESS").is_ok() {
-            std::fs::write(&path, &found).unwrap();
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        if found != expected {
-            let shown = render_text(&all, false);
-            wrong.push(format!("{}\nexpected:\n{expected}found:\n{found}{shown}", case.display()));
-        }
+        wrong.extend(differs(&case, &all));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn invalid_tests_of_policies_are_refused_with_code_and_place() {
+    let cases = cases("suite-invalid");
+    assert!(cases.len() >= 15, "the cases are found");
+    let mut wrong = Vec::new();
+    for case in cases {
+        let bundle = bundle(&case);
+        let [source] = bundle.tests.as_slice() else { panic!("{case:?}: one file of tests") };
+        let mut diagnostics = Diagnostics::default();
+        let suite = Suite::load(source, &bundle, &mut diagnostics);
+        assert!(suite.is_none() && diagnostics.has_errors(), "{case:?} is refused");
+        let all = diagnostics.sorted();
+        let shown = render_text(&all, false);
+        let harmless = |c: char| c == '\n' || !(c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+        assert!(shown.chars().all(harmless), "{case:?} drives a terminal");
+        wrong.extend(differs(&case, &all));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

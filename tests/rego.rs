@@ -462,10 +462,13 @@ fn one_problem_of_many_inputs_is_told_once() {
 }
 
 #[test]
-fn a_strategy_that_is_not_built_yet_is_refused() {
-    let text = "package switchback.strategy\n\nuse := \"clone_and_switch\"\n";
-    let problems = ask(&start("", &[("s.rego", text)]).unwrap()).unwrap_err();
+fn what_is_no_strategy_is_refused() {
+    let answer = |name: &str| format!("package switchback.strategy\n\nuse := \"{name}\"\n");
+    let problems = ask(&start("", &[("s.rego", &answer("sideways"))]).unwrap()).unwrap_err();
     assert_eq!(problems[0].code, "invalid-rule-decision");
+    let policy = start("", &[("s.rego", &answer("clone_and_switch"))]).unwrap();
+    ask(&policy).unwrap();
+    assert_eq!(policy.strategy_for(&sample().0).kind, StrategyKind::CloneAndSwitch);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use crate::diagnostic::{Diagnostic, Diagnostics, Level};
 use crate::intake::Inventory;
 use crate::model::{Finding, HostName};
-use crate::plan::{Impact, Plan, Version, impact};
+use crate::plan::{Impact, Plan, Version, impact, summary};
 use crate::playbook::Playbook;
-use crate::policy::{Bundle, Policy};
+use crate::policy::{Bundle, Judged, Policy};
 use crate::report::{impact_markdown, impact_text};
 
 use super::args::{Diff, DiffFormat};
@@ -20,7 +20,7 @@ use super::findings::{read_reports, split};
 use super::inputs::{load_bundle, load_playbooks, match_findings, read_inventory};
 use super::plan::make;
 use super::printer::Printer;
-use super::revision;
+use super::{revision, rules};
 
 /// One side, read and planned.
 struct Side {
@@ -79,7 +79,10 @@ fn read(
 ) -> Result<Side, CommandError> {
     let mut diagnostics = Diagnostics::default();
     let bundle = bundle(args, own.as_deref(), other.as_deref())?;
-    let policy = Policy::load(bundle, &mut diagnostics);
+    let mut policy = Policy::load(bundle, &mut diagnostics);
+    if let Some(policy) = &mut policy {
+        rules::start(policy, &mut diagnostics);
+    }
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
     let inventory = if inventory.is_empty() { &args.inventory } else { inventory };
     let findings = if findings.is_empty() { &args.findings } else { findings };
@@ -107,9 +110,19 @@ fn read(
         error.message = format!("the {name} version: {}", error.message);
         return Err(error);
     };
+    rules::prepare(&policy, &inventory, &matched, as_of)?;
     let plan = plan_of(&policy, &inventory, &matched, &playbooks, as_of, args)?;
-    diagnostics.extend_from(policy.unmatched_selectors(inventory.hosts.values()));
+    let verdict = policy.judge_plan(&summary(&plan)).map_err(CommandError::invalid)?;
+    for (messages, code) in [(verdict.deny, "plan-denied"), (verdict.warn, "rule-warning")] {
+        diagnostics.extend_from(messages.iter().map(|m| Diagnostic::warning(code, m.to_string())).collect());
+    }
+    diagnostics.extend_from(policy.dead_rules(Judged {
+        hosts: Some(&inventory.hosts),
+        findings: Some(&matched),
+        as_of,
+    }));
     diagnostics.extend_from(policy.expired_exceptions(as_of));
+    diagnostics.extend_from(policy.prove_windows(as_of));
     let problems = diagnostics.sorted().into_iter().filter(|d| d.level == Level::Warning).collect();
     Ok(Side { policy, inventory, findings: matched, plan, problems })
 }
@@ -135,7 +148,9 @@ fn bundle(args: &Diff, own: Option<&str>, other: Option<&str>) -> Result<Bundle,
         }
         return load_bundle(&args.policies);
     };
-    if Path::new(own).exists() && !(revision::is_revision(own) && !given.is_empty()) {
+    // With -p a name means a revision where it is both.
+    let is_revision = !given.is_empty() && revision::is_revision(own);
+    if Path::new(own).exists() && !is_revision {
         return load_bundle(&[PathBuf::from(own)]);
     }
     let (revision, paths) = match own.split_once(':') {

@@ -17,6 +17,7 @@ use super::findings::read_reports;
 use super::inputs::{load_bundle, load_plan, load_playbooks, match_findings, read_inventory, settle};
 use super::plan::make;
 use super::printer::Printer;
+use super::rules;
 
 /// All that is known of the question, for programs.
 #[derive(Serialize)]
@@ -54,7 +55,10 @@ fn from_inputs(args: &Explain, printer: Printer) -> Result<Exit, CommandError> {
     let as_of = args.as_of.unwrap_or_else(crate::env::now);
     let mut diagnostics = Diagnostics::default();
     let bundle = load_bundle(&args.policies)?;
-    let policy = Policy::load(bundle.clone(), &mut diagnostics);
+    let mut policy = Policy::load(bundle.clone(), &mut diagnostics);
+    if let Some(policy) = &mut policy {
+        rules::start(policy, &mut diagnostics);
+    }
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
     let mut inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
     let reports = read_reports(&args.reports, args.from.as_deref())?;
@@ -66,10 +70,16 @@ fn from_inputs(args: &Explain, printer: Printer) -> Result<Exit, CommandError> {
     let (Some(policy), Some(inventory)) = (policy, inventory) else {
         return Err(CommandError::new(Exit::InvalidInput, "policies or inventory cannot be read"));
     };
+    rules::prepare(&policy, &inventory, &findings, as_of)?;
     let plan = make(&inventory, &findings, &policy, &playbooks, as_of, 0, args.horizon, BTreeMap::new())?;
     let explanation = explained(&plan, args)?;
     let about: Vec<FindingId> = explanation.decisions.iter().map(|decision| decision.finding.clone()).collect();
     findings.retain(|(host, _)| *host == args.host);
+    let ready = |policy: &mut Policy| {
+        let mut problems = Diagnostics::default();
+        rules::start(policy, &mut problems);
+        !problems.has_errors() && rules::prepare(policy, &inventory, &findings, as_of).is_ok()
+    };
     let question = Question {
         bundle: &bundle,
         hosts: &inventory.hosts,
@@ -79,6 +89,7 @@ fn from_inputs(args: &Explain, printer: Printer) -> Result<Exit, CommandError> {
         about: &about,
         as_of,
         horizon: args.horizon,
+        ready: &ready,
     };
     let (changes, unreached) = what_if(&question);
     let links = |decision: &&'_ Decision| chain(decision, &bundle);

@@ -15,6 +15,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A text stands without quotes that other readers of YAML take for something else: `no` and `on` for truth values, `012` for an octal number, `22:00` for a number to the base of 60. Put it in quotes.",
     ),
     (
+        "approval-missing",
+        "The plan needs approvals, and none can be given yet: it is not run. Take the rule out of `approvals`, or wait for a version that records approvals.",
+    ),
+    (
         "args-of-run",
         "A command written as `run` has `args` as well. The list behind `run` holds the program and all its arguments.",
     ),
@@ -252,10 +256,13 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "no-policy-files",
-        "A folder of policies holds no *.yaml and no *.yml file. It is not guessed that none was meant.",
+        "A folder of policies holds no *.yaml and no *.yml file, or a test has no policy to be about. It is not guessed that none was meant.",
     ),
     ("no-state", "The state folder holds no journal. --state names the folder in which the campaign was started."),
-    ("no-tests", "There is nothing to run: no `*.test.yaml` lies beside the policies, or one has no tests."),
+    (
+        "no-tests",
+        "There is nothing to run: no `*.test.yaml` lies beside the policies, one has no tests, or `--run` fits none.",
+    ),
     ("no-verify", "A playbook has no verify step, so that it could not be told whether the fix is there."),
     (
         "no-window",
@@ -445,6 +452,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("unreachable-scope", "`scope.fix` lists only priorities that no finding can have, so that nothing is ever fixed."),
     ("unreadable-file", "A file or folder could not be read; the message says why."),
+    (
+        "unreadable-revision",
+        "A revision of git, or a path in it, cannot be read: it is not there, or there is no repository here. Nothing is compared.",
+    ),
     (
         "unsupported-encoding",
         "An XML file says that it is in an encoding which is not read. UTF-8, ISO-8859-1 and Windows-1252 are; save the file as UTF-8.",

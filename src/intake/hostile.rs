@@ -1,13 +1,9 @@
 //! Every format reads whatever it is given without harm, and accounts for every row.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-#![expect(clippy::disallowed_methods, reason = "a test asks its own environment")]
-
-use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
 use super::format::{FORMATS, Input};
-use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
 
@@ -161,36 +157,5 @@ proptest! {
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         read_as_all(&bytes);
-    }
-}
-
-/// All files of a folder.
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() { files(&entry, found) } else { found.push(entry) }
-    }
-}
-
-#[test]
-fn no_file_is_of_two_formats() {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let corpus = std::env::var_os("SWITCHBACK_CORPUS").map_or_else(beside, PathBuf::from);
-    if !corpus.join("README.md").is_file() {
-        #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-        {
-            eprintln!("skipped: no corpus at {}", corpus.display());
-        }
-        return;
-    }
-    let mut found = Vec::new();
-    files(&corpus, &mut found);
-    for file in found {
-        let bytes = std::fs::read(&file).unwrap();
-        let Ok(peek) = Peek::at("f", &bytes) else { continue };
-        let claims: Vec<&str> = FORMATS.iter().filter(|format| (format.is)(&peek)).map(|format| format.name).collect();
-        assert!(claims.len() < 2, "{}: {claims:?}", file.display());
-        let text = file.to_string_lossy().into_owned();
-        let is_ours = text.contains("/scanners/") && [".xml", ".nessus", ".csv"].iter().any(|end| text.ends_with(end));
-        assert!(!is_ours || claims.len() == 1, "{}: nobody reads it", file.display());
     }
 }

@@ -102,17 +102,16 @@ pub(super) fn place(bytes: &[u8], offset: usize) -> (usize, usize) {
 
 /// Reads checked bytes.
 pub(super) fn parse<'de, T: Deserialize<'de>>(name: &str, bytes: &'de [u8]) -> Result<T, IntakeError> {
-    serde_json::from_slice(bytes).map_err(|error| match bytes.trim_ascii() {
-        [] => empty(name),
-        _ => explain(name, &error),
-    })
+    if bytes.trim_ascii().is_empty() {
+        return Err(empty(name));
+    }
+    serde_json::from_slice(bytes).map_err(|error| explain(name, &error))
 }
 
-/// What is said of a file with nothing in it.
+/// A file with nothing in it.
 pub(super) fn empty(name: &str) -> IntakeError {
-    IntakeError::new("invalid-json", name, "the file is empty")
-        .at(1, 1)
-        .help("did the scanner fail? an empty report would be `{}` or `null`")
+    let empty = IntakeError::new("invalid-json", name, "the file is empty").at(1, 1);
+    empty.help("did the scanner fail? an empty report would be `{}` or `null`")
 }
 
 /// Reads the documents that stand behind each other in checked bytes, one after the other.

@@ -35,7 +35,7 @@ pub(super) const REPORT: Format = Format {
             let only = keys.keys().all(|key| KEYS.contains(&key.as_str()));
             let first = matches!(root.at("results"), Some(Root::List(Some(_))));
             list && ((only && !first)
-                || root.has(&["results/0/packages"])
+                || root.has(&["results/0/packages", "results/0/source"])
                 || root.has(&["results", "experimental_config"]))
         }
         _ => false,

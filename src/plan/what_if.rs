@@ -41,7 +41,7 @@ pub struct WhatIf {
 }
 
 /// What is asked about, and all that a plan needs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The policies as text.
     pub bundle: &'a Bundle,
@@ -59,6 +59,14 @@ pub struct Question<'a> {
     pub as_of: Timestamp,
     /// How far ahead windows are looked for.
     pub horizon: TimeSpan,
+    /// Makes a changed policy ready to decide: lets its rules judge the findings. False where they cannot.
+    pub ready: &'a dyn Fn(&mut Policy) -> bool,
+}
+
+impl std::fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question").field("host", self.host).field("about", &self.about).finish_non_exhaustive()
+    }
 }
 
 /// A change that may help, with what it costs a reviewer.
@@ -74,10 +82,13 @@ struct State {
     planned: Vec<bool>,
     decisions: Vec<Decision>,
     blocked: Option<String>,
+    has_rules: bool,
 }
 
 /// More changes than these are not tried: a policy of thousands of rules would take minutes.
 const MAX_TRIED: usize = 3_000;
+/// With rules in Rego every change starts a process that evaluates them.
+const MAX_TRIED_WITH_RULES: usize = 200;
 
 /// For every goal that is not reached now the smallest change that reaches it, and the goals that no single change reached.
 pub fn what_if(question: &Question<'_>) -> (Vec<WhatIf>, Vec<Goal>) {
@@ -95,7 +106,8 @@ pub fn what_if(question: &Question<'_>) -> (Vec<WhatIf>, Vec<Goal>) {
         (a.cost, a.change.len(), &a.change, &a.place).cmp(&(b.cost, b.change.len(), &b.change, &b.place))
     });
     let mut found: BTreeMap<Goal, WhatIf> = BTreeMap::new();
-    for candidate in candidates.into_iter().take(MAX_TRIED) {
+    let most = if now.has_rules { MAX_TRIED_WITH_RULES } else { MAX_TRIED };
+    for candidate in candidates.into_iter().take(most) {
         if found.len() == goals.len() {
             break;
         }
@@ -123,7 +135,10 @@ fn reached(goal: Goal, state: &State) -> bool {
 
 /// Plans the host alone under a version of the policy; none if that is no policy.
 fn state(question: &Question<'_>, bundle: &Bundle) -> Option<State> {
-    let policy = Policy::load(bundle.clone(), &mut Diagnostics::default())?;
+    let mut policy = Policy::load(bundle.clone(), &mut Diagnostics::default())?;
+    if !(question.ready)(&mut policy) {
+        return None;
+    }
     let input = PlanInput {
         hosts: question.hosts,
         findings: question.findings,
@@ -143,7 +158,8 @@ fn state(question: &Question<'_>, bundle: &Bundle) -> Option<State> {
         let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
         codes.join(", ")
     });
-    (!decisions.is_empty()).then_some(State { planned, decisions, blocked })
+    let has_rules = !policy.rules().is_empty();
+    (!decisions.is_empty()).then_some(State { planned, decisions, blocked, has_rules })
 }
 
 fn outcome(state: &State) -> String {

@@ -61,8 +61,14 @@ impl Bundle {
             } else {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 bundle.roots.push(folder.to_string_lossy().into_owned());
-                bundle.policies.push(read(path)?);
-                files.remove(path);
+                // A test may be named itself; those of a policy lie beside it.
+                if is_test(path) {
+                    bundle.tests.push(read(path)?);
+                } else {
+                    bundle.policies.push(read(path)?);
+                    let beside = ["test.yaml", "test.yml"].map(|end| path.with_extension(end));
+                    files.extend(beside.into_iter().filter(|test| test.is_file()));
+                }
             }
         }
         let named: BTreeSet<&PathBuf> = paths.iter().collect();
@@ -85,7 +91,7 @@ impl Bundle {
             let name = path.rsplit('/').next().unwrap_or(path);
             let hidden = path.split('/').any(|part| part.starts_with('.'));
             if named || (inside && !hidden && is_yaml(name)) {
-                let list = if !named && is_test(Path::new(path)) { &mut bundle.tests } else { &mut bundle.policies };
+                let list = if is_test(Path::new(path)) { &mut bundle.tests } else { &mut bundle.policies };
                 list.push(source(path, bytes)?);
             }
         }
@@ -307,6 +313,13 @@ mod tests {
         let read = Bundle::read(&[folder.path().to_owned(), at("b.yaml")]).unwrap();
         assert_eq!(texts(&read.policies), ["a.yml", "b.yaml", "sub/c.yaml"]);
         assert_eq!(texts(&read.tests), ["b.test.yaml"]);
+        let one = Bundle::read(&[at("b.yaml")]).unwrap();
+        assert_eq!(
+            (texts(&one.policies), texts(&one.tests)),
+            (vec!["b.yaml".to_owned()], vec!["b.test.yaml".to_owned()])
+        );
+        let test = Bundle::read(&[at("b.test.yaml")]).unwrap();
+        assert_eq!((texts(&test.policies), texts(&test.tests)), (vec![], vec!["b.test.yaml".to_owned()]));
         let missing = Bundle::read(&[at("nothing")]).unwrap_err().to_string();
         assert!(missing.contains("nothing"), "{missing}");
     }

@@ -390,7 +390,10 @@ impl Policy {
         as_of: Timestamp,
     ) -> Vec<Diagnostic> {
         let counts = self.exception_matches(findings, as_of);
-        let unmatched = self.exceptions.all.iter().filter(|exception| counts.get(&exception.name) == Some(&0));
+        // One that has ended is told as such.
+        let unmatched = self.exceptions.all.iter().filter(|exception| {
+            exception.expires.is_some_and(|end| as_of < end) && counts.get(&exception.name) == Some(&0)
+        });
         unmatched
             .map(|exception| {
                 let message = format!("exception `{}` matches none of the findings", exception.name);

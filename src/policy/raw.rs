@@ -637,11 +637,13 @@ pub(super) struct SelectorRaw {
     /// Names of packages, with `*` and `?`.
     #[serde(default)]
     pub package: Option<Texts>,
-    /// The priority of the finding.
+    /// Ecosystems of packages, with `*` and `?`: deb, rpm, npm, pypi, ...
     #[serde(default)]
     pub ecosystem: Option<Texts>,
+    /// Installed versions as they are written, with `*` and `?`.
     #[serde(default)]
     pub installed: Option<Texts>,
+    /// The priority of the finding.
     #[serde(default)]
     pub priority: Option<Spanned<OneOrMany<Priority>>>,
     /// The CVSS base score: ">=7.0".

@@ -27,6 +27,7 @@ pub use plan_dot::*;
 pub use plan_explain::*;
 pub use plan_mermaid::*;
 pub use plan_table::*;
+pub(crate) use plan_text::count;
 pub use plan_tree::*;
 pub use problems::*;
 pub use suite::*;

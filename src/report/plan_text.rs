@@ -36,7 +36,7 @@ pub(super) fn cell(text: impl std::fmt::Display) -> String {
 }
 
 /// `1 host`, `2 hosts`.
-pub(super) fn count(n: usize, one: &str) -> String {
+pub(crate) fn count(n: usize, one: &str) -> String {
     format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::plan_text::{cell, columns, count};
-use crate::model::{Place, printable};
-use crate::policy::{Coverage, Outcome, Tested};
+use crate::model::printable;
+use crate::policy::{Coverage, Mutation, Outcome, Tested};
 
 /// A test with the file that it stands in and how long it took.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -16,28 +16,6 @@ pub struct TestLine {
     pub tested: Tested,
     /// How long it took.
     pub seconds: f64,
-}
-
-/// A mutant that no test noticed.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Survivor {
-    /// Where.
-    pub place: Place,
-    /// What was changed.
-    pub what: String,
-}
-
-/// What mutation testing found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Mutation {
-    /// Mutants that were tried.
-    pub mutants: usize,
-    /// Those that a test noticed.
-    pub killed: usize,
-    /// Those that are no policy: the checker noticed.
-    pub invalid: usize,
-    /// Those that nobody noticed.
-    pub survivors: Vec<Survivor>,
 }
 
 /// Lines of a text that tests reached, for rules in Rego.
@@ -128,73 +106,82 @@ fn coverage_text(report: &SuiteReport, out: &mut String) {
         let _ = write!(out, ", {} of {} of {}", file.covered.len(), count(total, "line"), cell(&file.file));
     }
     out.push('\n');
-    let unseen = report.coverage.rules.iter().filter(|(_, (_, seen))| !seen);
+    let unseen = report.coverage.rules.iter().filter(|(_, seen)| !**seen);
     let rows: Vec<_> = unseen
-        .map(|(name, (place, _))| {
-            let place = place.as_ref().map_or_else(String::new, ToString::to_string);
-            vec!["not covered".to_owned(), cell(name), cell(place)]
+        .map(|(rule, _)| {
+            let place = rule.place.as_ref().map_or_else(String::new, ToString::to_string);
+            vec!["not covered".to_owned(), cell(&rule.name), cell(place)]
         })
         .collect();
     out.push_str(&columns(&rows));
     for file in report.lines.iter().filter(|file| !file.not_covered.is_empty()) {
         let lines: Vec<String> = file.not_covered.iter().take(20).map(ToString::to_string).collect();
-        let _ = writeln!(out, "  not covered  {} lines {}", cell(&file.file), lines.join(", "));
+        let more = if file.not_covered.len() > lines.len() { ", ..." } else { "" };
+        let _ = writeln!(out, "  not covered  {} lines {}{more}", cell(&file.file), lines.join(", "));
     }
 }
 
-/// JUnit XML, as continuous integration reads it.
+/// JUnit XML, as continuous integration reads it. Mutants are one test more: that none survives.
 pub fn suite_junit(report: &SuiteReport) -> String {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let mutants = usize::from(report.mutation.is_some());
+    let survived = usize::from(report.mutation.as_ref().is_some_and(|mutation| !mutation.survivors.is_empty()));
     let seconds: f64 = report.tests.iter().map(|line| line.seconds).sum();
-    let _ = writeln!(
-        out,
-        "<testsuites name=\"switchback test\" tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{seconds:.6}\">",
-        report.tests.len(),
-        report.failed()
-    );
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let (tests, failed) = (report.tests.len() + mutants, report.failed() + survived);
+    let _ = writeln!(out, "<testsuites name=\"switchback test\" {}>", numbers(tests, failed, seconds));
     for lines in report.tests.chunk_by(|a, b| a.file == b.file) {
         let failed = lines.iter().filter(|line| line.tested.outcome != Outcome::Passed).count();
         let seconds: f64 = lines.iter().map(|line| line.seconds).sum();
         let file = xml(&lines[0].file);
-        let _ = writeln!(
-            out,
-            "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\" skipped=\"0\" time=\"{seconds:.6}\">",
-            lines.len()
-        );
-        for line in lines {
-            let _ = write!(
-                out,
-                "    <testcase classname=\"{file}\" name=\"{}\" file=\"{file}\" line=\"{}\" time=\"{:.6}\"",
-                xml(&line.tested.name),
-                line.tested.place.line,
-                line.seconds
-            );
-            match &line.tested.outcome {
-                Outcome::Passed => out.push_str("/>\n"),
-                Outcome::Failed(mismatches) => {
-                    let keys: Vec<&str> = mismatches.iter().map(|mismatch| mismatch.key).collect();
-                    let _ = writeln!(
-                        out,
-                        ">\n      <failure message=\"{}\">",
-                        xml(&format!("not as expected: {}", keys.join(", ")))
-                    );
-                    for mismatch in mismatches {
-                        let _ = writeln!(
-                            out,
-                            "{}: expected {}, got {}",
-                            mismatch.key,
-                            xml(&mismatch.expected),
-                            xml(&mismatch.got)
-                        );
-                    }
-                    out.push_str("      </failure>\n    </testcase>\n");
-                }
-            }
-        }
+        let numbers = numbers(lines.len(), failed, seconds);
+        let _ = writeln!(out, "  <testsuite name=\"{file}\" {numbers} skipped=\"0\">");
+        lines.iter().for_each(|line| junit_case(line, &file, &mut out));
+        out.push_str("  </testsuite>\n");
+    }
+    if let Some(mutation) = &report.mutation {
+        let _ = writeln!(out, "  <testsuite name=\"mutants\" {} skipped=\"0\">", numbers(1, survived, 0.0));
+        out.push_str("    <testcase classname=\"mutants\" name=\"no mutant survives\" time=\"0.000000\"");
+        let survivors = mutation.survivors.iter().map(|survivor| format!("{}: {}", survivor.place, survivor.what));
+        let message = format!("{} survived", count(mutation.survivors.len(), "mutant"));
+        junit_end(survived > 0, &message, "survivor", survivors, &mut out);
         out.push_str("  </testsuite>\n");
     }
     out.push_str("</testsuites>\n");
     out
+}
+
+fn numbers(tests: usize, failures: usize, seconds: f64) -> String {
+    format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" time=\"{seconds:.6}\"")
+}
+
+fn junit_case(line: &TestLine, file: &str, out: &mut String) {
+    let tested = &line.tested;
+    let (name, at) = (xml(&tested.name), tested.place.line);
+    let seconds = line.seconds;
+    let _ = write!(
+        out,
+        "    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{at}\" time=\"{seconds:.6}\""
+    );
+    let mismatches = match &tested.outcome {
+        Outcome::Passed => &[][..],
+        Outcome::Failed(mismatches) => mismatches,
+    };
+    let keys: Vec<&str> = mismatches.iter().map(|mismatch| mismatch.key).collect();
+    let message = format!("not as expected: {}", keys.join(", "));
+    let wrong = mismatches.iter().map(|m| format!("{}: expected {}, got {}", m.key, m.expected, m.got));
+    junit_end(tested.outcome != Outcome::Passed, &message, "expectation", wrong, out);
+}
+
+fn junit_end(failed: bool, message: &str, kind: &str, lines: impl Iterator<Item = String>, out: &mut String) {
+    if !failed {
+        out.push_str("/>\n");
+        return;
+    }
+    let _ = writeln!(out, ">\n      <failure message=\"{}\" type=\"{kind}\">", xml(message));
+    for line in lines {
+        let _ = writeln!(out, "{}", xml(&line));
+    }
+    out.push_str("      </failure>\n    </testcase>\n");
 }
 
 fn xml(text: &str) -> String {

@@ -171,7 +171,6 @@ fn closing(text: &str, offset: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -214,7 +213,7 @@ mod tests {
             let (start, end) = at(&items, name).removal(TEXT);
             assert_eq!(&TEXT[start..end], gone, "{name}");
             let left = Source::new("b.yaml", format!("{}{}", &TEXT[..start], &TEXT[end..]));
-            assert_eq!(outline(&left).len() < items.len(), true, "{name}: {}", left.text);
+            assert!(outline(&left).len() < items.len(), "{name}: {}", left.text);
         }
     }
 

@@ -284,13 +284,13 @@ fn rules_that_decide_nothing_are_warnings() {
 
     unmatched-exception
 
-      ⚠ exception `GONE` matches no finding of the reports
+      ⚠ exception `GONE` matches none of the findings
        ╭─[policies/more.yaml:8:12]
      7 │ exceptions:
      8 │   - {name: GONE, kind: ignore, match: {vulnerability: CVE-1999-1}, reason: r, owner: o, expires: 2099-01-01}
        ·            ────
        ╰────
-      help: what it was for may be fixed: take it out, so that it cannot hide what comes next
+      help: take it out, if what it accepted is fixed
 
     0 errors, 4 warnings
     ");
@@ -319,7 +319,7 @@ fn annotations_for_github_and_gitlab() {
     ::warning file=mine.yaml,line=2,col=7,endLine=2,endColumn=11,title=unused-playbook::playbook `mine` fits no host of the inventory%0Ahelp: look at its `match` and at the `os` of the hosts
     ::warning file=policies/more.yaml,line=5,col=14,endLine=5,endColumn=23,title=shadowed-rule::`priority.overrides/exploited` decides nothing: an earlier rule matches all that it matches%0Ahelp: the first match wins: take it out, or put it in front of the rule that is more general%0Athis one comes first: policies/more.yaml:4:14
     ::warning file=policies/more.yaml,line=6,col=14,endLine=6,endColumn=19,title=impossible-selector::the selector of this rule contradicts itself: it can never match%0Ahelp: every key must hold at once; alternatives stand under `any`
-    ::warning file=policies/more.yaml,line=8,col=12,endLine=8,endColumn=16,title=unmatched-exception::exception `GONE` matches no finding of the reports%0Ahelp: what it was for may be fixed: take it out, so that it cannot hide what comes next
+    ::warning file=policies/more.yaml,line=8,col=12,endLine=8,endColumn=16,title=unmatched-exception::exception `GONE` matches none of the findings%0Ahelp: take it out, if what it accepted is fixed
     ----- stderr
     0 errors, 4 warnings
     ");

@@ -41,6 +41,7 @@ fn diff<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test asks its own environment")]
 fn the_comment_on_the_example_is_the_one_shown() {
     let world = World::new();
     world.example("pull-request");

@@ -58,7 +58,7 @@ fn problems_of_several_reports_are_told_in_one_run() {
     world.example("first-plan");
     let whole = std::fs::read_to_string(world.path().join("reports/web-1.trivy.json")).unwrap();
     world.write("cut.json", &whole[..700]);
-    world.write("root.json", "{\"matches\": [], \"descriptor\": {}}");
+    world.write("root.json", "{\"unheard\": [], \"of\": {}}");
     world.write("empty.json", "");
     let ran = world.refused(
         3,
@@ -84,9 +84,9 @@ fn problems_of_several_reports_are_told_in_one_run() {
 
     unknown-report-format
 
-      × root.json: the document is an object with `descriptor`, `matches`, no report known here: this
-      │ looks like a Grype report, which cannot be read yet
-      help: known are Trivy's JSON (`trivy ... --format json`) and what `switchback scan` writes
+      × root.json: a JSON document: an object with `of`, `unheard`, no report known here
+      help: `switchback findings --formats` lists the formats that are read; `--from FORMAT` forces
+            one
 
     unreadable-file
 

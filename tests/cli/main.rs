@@ -21,6 +21,7 @@ mod run;
 mod scan;
 mod schema;
 mod show;
+mod test;
 mod windows;
 
 use std::collections::BTreeMap;

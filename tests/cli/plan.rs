@@ -111,16 +111,17 @@ fn a_truncated_report_is_refused() {
 fn a_report_with_another_root_is_refused() {
     let world = World::new();
     world.example("first-plan");
-    world.write("sarif.json", "{\"version\": \"2.1.0\", \"runs\": []}");
-    let ran = world.refused(3, &first_plan_with("web-1=reports/web-1.trivy.json", "web-1=sarif.json"));
+    world.write("spdx.json", "{\"spdxVersion\": \"SPDX-2.3\"}");
+    let ran = world.refused(3, &first_plan_with("web-1=reports/web-1.trivy.json", "web-1=spdx.json"));
     insta::assert_snapshot!(ran.show(), @r"
     exit: 3
     ----- stderr
     unknown-report-format
 
-      × sarif.json: the document is an object with `runs`, `version`, no report known here: this looks
-      │ like SARIF, which cannot be read yet
-      help: known are Trivy's JSON (`trivy ... --format json`) and what `switchback scan` writes
+      × spdx.json: a JSON document: an object with `spdxVersion`, no report known here; this looks
+      │ like an SPDX document, which is not read
+      help: `switchback findings --formats` lists the formats that are read; `--from FORMAT` forces
+            one
 
     error: 1 error in the input; nothing was done
     ");

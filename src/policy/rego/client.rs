@@ -234,7 +234,13 @@ mod tests {
         let mut runner = ChildLauncher::new(PathBuf::from("/usr/bin/yes"), 1).start().unwrap();
         let process = PathBuf::from(format!("/proc/{}", runner.child.id()));
         // Nothing of our surroundings reaches it.
-        assert_eq!(std::fs::read_to_string(process.join("environ")).unwrap(), "TZ=UTC\0");
+        // It shows its own only when it has taken over from us, a moment later.
+        let environment = || std::fs::read_to_string(process.join("environ")).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while environment().is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(environment(), "TZ=UTC\0");
         assert_eq!(std::fs::read_link(process.join("cwd")).unwrap(), PathBuf::from("/"));
         let failure = runner.ask(&Request::Compile { coverage: false }, 1, &mut |_| panic!("that is no answer"));
         assert!(matches!(failure, Err(Failure::Crashed(why)) if why.contains("no answer that can be read")));

@@ -1,13 +1,13 @@
 //! Raw tests to checked ones; every problem becomes a diagnostic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::raw::{ExpectRaw, FindingRaw, HostRaw, SuiteRaw};
+use super::raw::{ExpectRaw, FindingRaw, HostRaw, SuiteRaw, TestRaw};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{
     AssetName, Cvss, Finding, FixState, GroupName, Host, HostName, InvalidName, Os, PackageName, PackageVersion,
@@ -84,11 +84,17 @@ impl Suite {
 
     /// Every time at which something is asked, the file's own first.
     pub fn times(&self) -> Vec<Timestamp> {
-        let mut times = vec![self.now];
-        times.extend(self.tests.iter().filter_map(|test| test.now));
-        times.dedup();
-        times
+        let others: BTreeSet<Timestamp> = self.tests.iter().filter_map(|test| test.now).collect();
+        std::iter::once(self.now).chain(others.into_iter().filter(|time| *time != self.now)).collect()
     }
+}
+
+/// What the tests of a file may be about, checked and as written.
+struct Known<'a> {
+    hosts: &'a BTreeMap<HostName, Host>,
+    findings: &'a BTreeMap<String, (HostName, Finding)>,
+    raw_hosts: &'a BTreeMap<String, Spanned<HostRaw>>,
+    raw_findings: &'a BTreeMap<String, Spanned<FindingRaw>>,
 }
 
 struct Check<'a> {
@@ -109,6 +115,10 @@ impl Check<'_> {
         let mut tested = bundle.clone();
         if let Some(OneOrMany(paths)) = &raw.policies {
             tested.policies = self.policies(paths, bundle);
+        } else if bundle.policies.is_empty() {
+            let problem = Diagnostic::error("no-policy-files", "there is no policy to test");
+            let problem = problem.at(span(self.source, &raw.version));
+            self.diagnostics.push(problem.help("name it: `policies: NAME.yaml`, relative to this file"));
         }
         let mut hosts = BTreeMap::new();
         for (name, host) in &raw.hosts.value {
@@ -119,35 +129,31 @@ impl Check<'_> {
         }
         let mut findings = BTreeMap::new();
         for (name, finding) in &raw.findings {
-            if let Some(finding) = self.finding(name, finding, &hosts) {
+            if let Some(finding) = self.finding(name, finding, &hosts, &raw.hosts.value) {
                 findings.insert(name.clone(), finding);
             }
         }
         if raw.tests.value.is_empty() {
             self.error("no-tests", &raw.tests, "this file tests nothing");
         }
+        let known =
+            Known { hosts: &hosts, findings: &findings, raw_hosts: &raw.hosts.value, raw_findings: &raw.findings };
         let mut tests: Vec<Test> = Vec::new();
-        for raw in raw.tests.value {
-            let at = span(self.source, &raw.value.name);
-            let name = printable(&raw.value.name.value, 200);
-            if let Some(first) = tests.iter().find(|test| test.name == name) {
-                let message = format!("two tests are called `{name}`");
-                let twice = Diagnostic::error("duplicate-name", message).at(at.clone());
-                self.diagnostics.push(twice.related("the first is here", first.at.clone()));
+        let mut names: BTreeMap<String, Span> = BTreeMap::new();
+        for Spanned { value: raw, .. } in raw.tests.value {
+            let at = span(self.source, &raw.name);
+            let name = printable(&raw.name.value, 200);
+            if let Some(first) = names.insert(name.clone(), at.clone()) {
+                let twice = Diagnostic::error("duplicate-name", format!("two tests are called `{name}`"));
+                self.diagnostics.push(twice.at(at.clone()).related("the first is here", first));
             }
-            let test_now = raw.value.now.as_ref().map(|now| self.time(now));
-            let subject = self.subject(
-                &raw.value.name,
-                raw.value.finding.as_ref(),
-                raw.value.host.as_ref(),
-                &hosts,
-                &raw_hosts(&findings),
-            );
-            let expect = self.expect(raw.value.expect, raw.value.finding.is_some());
-            if let (Some(host), Some(expect)) = (subject, expect)
-                && !matches!(test_now, Some(None))
+            let test_now = raw.now.as_ref().map(|now| self.time(now));
+            let host = self.subject(&raw, &known);
+            let expect = self.expect(raw.expect, raw.finding.is_some());
+            if let (Some(host), Some(expect)) = (host, expect)
+                && test_now != Some(None)
             {
-                let finding = raw.value.finding.map(|finding| finding.value);
+                let finding = raw.finding.map(|finding| finding.value);
                 tests.push(Test { name, at, now: test_now.flatten(), finding, host, expect });
             }
         }
@@ -191,9 +197,10 @@ impl Check<'_> {
         name: &str,
         raw: &Spanned<FindingRaw>,
         hosts: &BTreeMap<HostName, Host>,
+        raw_hosts: &BTreeMap<String, Spanned<HostRaw>>,
     ) -> Option<(HostName, Finding)> {
         let written = &raw.value;
-        let host = self.known_host(&written.host, hosts);
+        let host = self.known_host(&written.host, hosts, raw_hosts);
         let vulnerability = match &written.vulnerability {
             Some(id) => self.named(id, VulnerabilityId::new),
             None => VulnerabilityId::new("CVE-0000-0001").ok(),
@@ -204,7 +211,7 @@ impl Check<'_> {
         for version in written.fixed.iter().flat_map(|fixed| &fixed.0) {
             fixed.extend(self.named(version, PackageVersion::new));
         }
-        let mut aliases = std::collections::BTreeSet::new();
+        let mut aliases = BTreeSet::new();
         for alias in written.aliases.iter().flat_map(|aliases| &aliases.0) {
             aliases.extend(self.named(alias, VulnerabilityId::new));
         }
@@ -257,46 +264,45 @@ impl Check<'_> {
         ))
     }
 
-    fn subject(
-        &mut self,
-        name: &Spanned<String>,
-        finding: Option<&Spanned<String>>,
-        host: Option<&Spanned<String>>,
-        hosts: &BTreeMap<HostName, Host>,
-        findings: &BTreeMap<&str, &HostName>,
-    ) -> Option<HostName> {
-        match (finding, host) {
+    /// The host that a test is about: its own, or that of its finding.
+    fn subject(&mut self, test: &TestRaw, known: &Known<'_>) -> Option<HostName> {
+        match (&test.finding, &test.host) {
             (Some(finding), None) => {
-                let host = findings.get(finding.value.as_str()).map(|host| (*host).clone());
-                if host.is_none() {
-                    let message = format!("there is no finding `{}` in this file", printable(&finding.value, 80));
-                    let mut problem = Diagnostic::error("unknown-name", message).at(span(self.source, finding));
-                    if let Some(near) = nearest(&finding.value, findings.keys().copied()) {
-                        problem = problem.help(format!("did you mean `{near}`?"));
-                    }
-                    self.diagnostics.push(problem);
+                let host = known.findings.get(&finding.value).map(|(host, _)| host.clone());
+                // What is wrong with a finding that is described was said there.
+                if host.is_none() && !known.raw_findings.contains_key(&finding.value) {
+                    self.unknown("finding", finding, known.raw_findings.keys().map(String::as_str));
                 }
                 host
             }
-            (None, Some(host)) => self.known_host(host, hosts),
+            (None, Some(host)) => self.known_host(host, known.hosts, known.raw_hosts),
             _ => {
-                self.error("invalid-test", name, "a test is about a `finding` or about a `host`");
+                self.error("invalid-test", &test.name, "a test is about a `finding` or about a `host`");
                 None
             }
         }
     }
 
-    fn known_host(&mut self, name: &Spanned<String>, hosts: &BTreeMap<HostName, Host>) -> Option<HostName> {
+    fn known_host(
+        &mut self,
+        name: &Spanned<String>,
+        hosts: &BTreeMap<HostName, Host>,
+        raw_hosts: &BTreeMap<String, Spanned<HostRaw>>,
+    ) -> Option<HostName> {
         let known = hosts.get_key_value(name.value.as_str()).map(|(name, _)| name.clone());
-        if known.is_none() {
-            let message = format!("there is no host `{}` in this file", printable(&name.value, 80));
-            let mut problem = Diagnostic::error("unknown-name", message).at(span(self.source, name));
-            if let Some(near) = nearest(&name.value, hosts.keys().map(HostName::as_str)) {
-                problem = problem.help(format!("did you mean `{near}`?"));
-            }
-            self.diagnostics.push(problem);
+        if known.is_none() && !raw_hosts.contains_key(&name.value) {
+            self.unknown("host", name, raw_hosts.keys().map(String::as_str));
         }
         known
+    }
+
+    fn unknown<'k>(&mut self, what: &str, name: &Spanned<String>, known: impl Iterator<Item = &'k str>) {
+        let message = format!("there is no {what} `{}` in this file", printable(&name.value, 80));
+        let mut problem = Diagnostic::error("unknown-name", message).at(span(self.source, name));
+        if let Some(near) = nearest(&name.value, known) {
+            problem = problem.help(format!("did you mean `{}`?", printable(near, 80)));
+        }
+        self.diagnostics.push(problem);
     }
 
     fn expect(&mut self, raw: Spanned<ExpectRaw>, of_finding: bool) -> Option<Expect> {
@@ -321,13 +327,28 @@ impl Check<'_> {
         if about_finding && !of_finding {
             self.error("invalid-test", &at, "this is expected of a finding, and the test is about a host");
         }
-        let due = match &raw.due {
-            Some(due) if due.value == "never" => Some(None),
-            Some(due) => Some(Some(self.time(due)?)),
-            None => None,
-        };
+        if raw.reason.as_deref() == Some("") {
+            self.error("invalid-test", &at, "every reason has the empty text in it");
+        }
+        if let Some(score) = &raw.score
+            && let Err(error) = Score::try_from(score.value)
+        {
+            self.error("invalid-score", score, error.to_string());
+        }
+        for (key, times) in [("open", &raw.open), ("closed", &raw.closed)] {
+            if times.as_ref().is_some_and(|times| times.0.is_empty()) {
+                self.error("invalid-test", &at, format!("`{key}` names no time: nothing is expected"));
+            }
+        }
+        let due = raw.due.as_ref().map(|due| (due.value != "never").then(|| self.time(due)));
         let open = self.times(raw.open.as_ref());
         let closed = self.times(raw.closed.as_ref());
+        // A time that is wrong was reported.
+        let due = match due {
+            Some(Some(None)) => return None,
+            Some(time) => Some(time.flatten()),
+            None => None,
+        };
         Some(Expect { raw, due, open, closed })
     }
 
@@ -354,8 +375,4 @@ impl Check<'_> {
     fn named<T>(&mut self, text: &Spanned<String>, new: impl Fn(&str) -> Result<T, InvalidName>) -> Option<T> {
         new(&text.value).map_err(|error| self.error("invalid-name", text, error.to_string())).ok()
     }
-}
-
-fn raw_hosts(findings: &BTreeMap<String, (HostName, Finding)>) -> BTreeMap<&str, &HostName> {
-    findings.iter().map(|(name, (host, _))| (name.as_str(), host)).collect()
 }

@@ -171,13 +171,14 @@ pub(super) struct ExpectRaw {
     /// How many people must approve, all rules together.
     #[serde(default)]
     pub approvals: Option<u32>,
-    /// Times at which disruptive steps may start.
+    /// Times at which disruptive steps may start; for a finding in the emergency lane, freezes that the lane bypasses
+    /// do not count.
     #[serde(default)]
     pub open: Option<OneOrMany<Spanned<String>>>,
     /// Times at which they may not.
     #[serde(default)]
     pub closed: Option<OneOrMany<Spanned<String>>>,
-    /// Probes that verify the host, by name, sorted.
+    /// Probes that verify the host, by name, in any order.
     #[serde(default)]
     pub probes: Option<Vec<String>>,
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::check::{Suite, Test};
+use crate::diagnostic::Diagnostic;
 use crate::model::{Decision, Host, Place, RuleRef, Score, TimeSpan};
 use crate::policy::{Policy, WindowSet};
 
@@ -43,26 +44,41 @@ pub struct Tested {
 /// Which rules of policies were asked for by tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Coverage {
-    /// Every rule by name, with its place and whether a test saw it decide or match.
-    pub rules: BTreeMap<String, (Option<Place>, bool)>,
+    /// Every rule with its place, and whether a test saw it decide or match. Rules of two policies may share a name.
+    #[serde(serialize_with = "as_list")]
+    pub rules: BTreeMap<RuleRef, bool>,
+}
+
+fn as_list<S: serde::Serializer>(rules: &BTreeMap<RuleRef, bool>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        rule: &'a RuleRef,
+        covered: bool,
+    }
+    serializer.collect_seq(rules.iter().map(|(rule, covered)| Line { rule, covered: *covered }))
 }
 
 impl Coverage {
     /// Adds what another suite saw.
     pub fn add(&mut self, other: Self) {
-        for (name, (place, seen)) in other.rules {
-            let known = self.rules.entry(name).or_insert((place, false));
-            known.1 |= seen;
+        for (rule, seen) in other.rules {
+            *self.rules.entry(rule).or_default() |= seen;
         }
     }
 
     /// Rules that were seen, and all.
     pub fn counts(&self) -> (usize, usize) {
-        (self.rules.values().filter(|(_, seen)| *seen).count(), self.rules.len())
+        (self.rules.values().filter(|seen| **seen).count(), self.rules.len())
     }
 }
 
 impl Suite {
+    /// Lets the rules of a policy judge the findings at the time of a test.
+    pub fn prepare(&self, index: usize, policy: &Policy) -> Result<(), Vec<Diagnostic>> {
+        let now = self.tests.get(index).and_then(|test| test.now).unwrap_or(self.now);
+        policy.prepare(self.findings(), now).map(drop)
+    }
+
     /// Runs one test.
     pub fn run(&self, index: usize, policy: &Policy) -> Option<Tested> {
         let test = self.tests.get(index)?;
@@ -73,7 +89,10 @@ impl Suite {
 
     /// Whether all tests pass.
     pub fn passes(&self, policy: &Policy) -> bool {
-        self.tests.iter().all(|test| self.mismatches(test, policy).is_empty())
+        let passes = |(index, test): (usize, &Test)| {
+            self.prepare(index, policy).is_ok() && self.mismatches(test, policy).is_empty()
+        };
+        self.tests.iter().enumerate().all(passes)
     }
 
     /// The rules of the policies, and which of them decided or matched what the tests are about.
@@ -86,7 +105,9 @@ impl Suite {
             let Some(host) = self.hosts.get(&test.host) else { continue };
             let now = test.now.unwrap_or(self.now);
             let raw = &test.expect.raw;
-            if let Some(decision) = self.decide(test, policy, now) {
+            let decision = self.decide(test, policy, now);
+            let emergency = decision.as_ref().is_some_and(|decision| decision.emergency);
+            if let Some(decision) = decision {
                 note(&decision.rule);
                 note(&decision.assessment.rule);
                 note(&policy.importance_of(host).1);
@@ -98,7 +119,7 @@ impl Suite {
                 note(&policy.strategy_for(host).rule);
             }
             if raw.approvals.is_some() {
-                policy.approvals_for(host, false).iter().for_each(|approval| note(&approval.rule));
+                policy.approvals_for(host, emergency).iter().for_each(|approval| note(&approval.rule));
             }
             if raw.open.is_some() || raw.closed.is_some() {
                 policy.window_rules(host).iter().chain(&policy.freeze_rules(host)).for_each(&mut note);
@@ -107,16 +128,11 @@ impl Suite {
                 policy.probe_rules(host).iter().for_each(&mut note);
             }
         }
-        let rules = policy.rules_written();
-        Coverage {
-            rules: rules
-                .into_iter()
-                .map(|rule| {
-                    let was_seen = seen.contains(rule.name.as_str());
-                    (rule.name.to_string(), (rule.place, was_seen))
-                })
-                .collect(),
-        }
+        let covered = |rule: RuleRef| {
+            let was_seen = seen.contains(rule.name.as_str());
+            (rule, was_seen)
+        };
+        Coverage { rules: policy.rules_written().into_iter().map(covered).collect() }
     }
 
     fn decide(&self, test: &Test, policy: &Policy, now: Timestamp) -> Option<Decision> {
@@ -161,7 +177,10 @@ fn of_finding(test: &Test, decision: &Decision, wrong: &mut Vec<Mismatch>) {
     compare(wrong, "score", score, assessment.score.map_or("none".to_owned(), |score| score.to_string()), None);
     // The rule of the decision or of the priority: a test may name either.
     if raw.rule.as_deref() != Some(assessment.rule.name.as_str()) {
-        compare(wrong, "rule", raw.rule.clone(), decision.rule.name.to_string(), None);
+        let (decides, ranks) = (&decision.rule.name, &assessment.rule.name);
+        if raw.rule.as_deref() != Some(decides.as_str()) {
+            compare(wrong, "rule", raw.rule.clone(), format!("{decides}, and of the priority {ranks}"), None);
+        }
     }
     if let Some(part) = raw.reason.as_ref().filter(|part| !decision.reason.contains(part.as_str())) {
         let got = decision.reason.clone();
@@ -187,7 +206,7 @@ fn of_host(test: &Test, host: &Host, emergency: bool, policy: &Policy, wrong: &m
     compare(wrong, "approvals", expected, people.to_string(), approvals.first().map(|approval| &approval.rule));
     for (key, times, wanted) in [("open", &test.expect.open, true), ("closed", &test.expect.closed, false)] {
         for time in times {
-            let (open, why) = is_open(policy, host, *time);
+            let (open, why) = is_open(policy, host, *time, emergency);
             if open != wanted {
                 let state = if open { "open" } else { "closed" };
                 wrong.push(Mismatch { key, expected: format!("{key} at {time}"), got: format!("{state}: {why}") });
@@ -195,17 +214,25 @@ fn of_host(test: &Test, host: &Host, emergency: bool, policy: &Policy, wrong: &m
         }
     }
     if let Some(expected) = &raw.probes {
-        let mut probes: Vec<String> = policy.probes_for(host).iter().map(|probe| probe.name.to_string()).collect();
-        probes.sort();
-        let shown = |probes: &[String]| if probes.is_empty() { "none".to_owned() } else { probes.join(", ") };
-        compare(wrong, "probes", Some(shown(expected)), shown(&probes), None);
+        let probes = policy.probes_for(host);
+        let names: BTreeSet<&str> = probes.iter().map(|probe| probe.name.as_str()).collect();
+        let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+        let shown = |names: BTreeSet<&str>| {
+            if names.is_empty() { "none".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+        };
+        compare(wrong, "probes", Some(shown(expected)), shown(names), None);
     }
 }
 
 /// Whether disruptive steps on a host may start at a time, and by which windows.
-fn is_open(policy: &Policy, host: &Host, time: Timestamp) -> (bool, String) {
-    match policy.windows_for(host, time, TimeSpan::seconds(1)) {
-        WindowSet::Always => (true, "policy writes no window".to_owned()),
+fn is_open(policy: &Policy, host: &Host, time: Timestamp, emergency: bool) -> (bool, String) {
+    let windows = if emergency && policy.emergency_bypasses_freezes() {
+        policy.windows_bypassing_freezes(host, time, TimeSpan::seconds(1))
+    } else {
+        policy.windows_for(host, time, TimeSpan::seconds(1))
+    };
+    match windows {
+        WindowSet::Always => (true, "no window is written, and no freeze lies ahead".to_owned()),
         WindowSet::None { why } => (false, why),
         WindowSet::Set { name, intervals } => {
             (intervals.iter().any(|window| window.interval.contains(time)), name.to_string())
