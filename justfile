@@ -26,3 +26,7 @@ deny:
 
 bench:
     cargo bench
+
+# Every parser of foreign input against made-up bytes: seconds a target, then targets (all).
+fuzz seconds="60" *targets:
+    scripts/fuzz {{seconds}} {{targets}}

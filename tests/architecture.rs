@@ -156,3 +156,44 @@ fn uses_are_found_in_every_form() {
     let text = "use crate::model::X; use crate::{plan::{A, B}, run}; fn f() { crate::env::now(); }";
     assert_eq!(used_rooms(text), ["model", "plan", "run", "env"]);
 }
+
+/// Names with versions of a lock file.
+fn locked(path: &Path) -> BTreeMap<String, Vec<String>> {
+    let text = fs::read_to_string(path).unwrap();
+    let value = |line: &str, key: &str| Some(line.strip_prefix(key)?.trim_matches('"').to_owned());
+    let mut packages: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut name = String::new();
+    for line in text.lines() {
+        if let Some(found) = value(line, "name = ") {
+            name = found;
+        } else if let Some(version) = value(line, "version = ").filter(|_| !name.is_empty()) {
+            packages.entry(std::mem::take(&mut name)).or_default().push(version);
+        }
+    }
+    packages
+}
+
+#[test]
+fn fuzz_targets_are_declared_have_seeds_and_meet_the_parsers_that_are_shipped() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("fuzz/Cargo.toml")).unwrap();
+    let mut targets = Vec::new();
+    rust_files(&root.join("fuzz/fuzz_targets"), &mut targets);
+    assert!(targets.len() > 10, "{targets:?}");
+    for target in targets {
+        let name = target.file_stem().unwrap().to_str().unwrap();
+        assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "fuzz/Cargo.toml declares no {name}");
+        let seeds = fs::read_dir(root.join("fuzz/seeds").join(name)).map_or(0, Iterator::count);
+        assert!(seeds > 0, "fuzz/seeds/{name} is empty");
+    }
+    let (ours, fuzzed) = (locked(&root.join("Cargo.lock")), locked(&root.join("fuzz/Cargo.lock")));
+    for parser in
+        ["croner", "csv", "jiff", "minijinja", "quick-xml", "regex", "rrule", "serde-saphyr", "serde_json", "toml"]
+    {
+        assert!(ours.contains_key(parser), "{parser} is no dependency any more");
+        assert_eq!(
+            ours[parser], fuzzed[parser],
+            "{parser}: `cp Cargo.lock fuzz/Cargo.lock && cargo metadata --manifest-path fuzz/Cargo.toml >/dev/null`"
+        );
+    }
+}

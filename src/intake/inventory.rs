@@ -133,38 +133,26 @@ pub fn read_inventory(
     run: Option<RunProgram<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Inventory> {
-    let problems = Diagnostics::default();
-    let mut reader = Reader { ansible: AnsibleReader::default(), hosts: Vec::new(), run, problems };
+    let mut reader = Reader::new(run);
     for path in paths {
         let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
         reader.ansible.folder(folder.unwrap_or(Path::new("")).to_path_buf());
         reader.path(path, MAX_FOLDERS);
     }
-    let Reader { ansible, mut hosts, mut problems, .. } = reader;
-    let mut members = Members::default();
-    let ansible = ansible.finish(&mut problems).map(|answer| {
-        members = answer.members;
-        hosts.iter().for_each(|(host, _)| members.add(host));
-        hosts.extend(answer.hosts);
-        Arc::new(answer.ansible)
-    });
-    let mut seen: BTreeMap<HostName, Span> = BTreeMap::new();
-    for (host, span) in &hosts {
-        if let Some(first) = seen.get(&host.name) {
-            let message = format!("host `{}` is there twice", host.name);
-            let diagnostic = Diagnostic::error("duplicate-host", message).at(span.clone());
-            problems.push(diagnostic.related("it is here as well", first.clone()).help("keep one of them"));
-        } else {
-            seen.insert(host.name.clone(), span.clone());
-        }
-    }
-    let failed = problems.has_errors();
-    diagnostics.extend(problems);
-    if failed {
-        return None;
-    }
-    let inventory = Inventory::new(hosts.into_iter().map(|(host, _)| host));
-    Some(if ansible.is_some() { Inventory { ansible, members, ..inventory } } else { inventory })
+    reader.finish(diagnostics)
+}
+
+/// Reads one source that is in memory already: what it is, its name tells as that of a file does, but nothing on disk
+/// is asked, no `group_vars` either.
+pub fn read_inventory_bytes(
+    name: &Path,
+    bytes: Vec<u8>,
+    run: Option<RunProgram<'_>>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Inventory> {
+    let mut reader = Reader::new(run);
+    reader.bytes(name, bytes);
+    reader.finish(diagnostics)
 }
 
 struct Reader<'a> {
@@ -183,7 +171,40 @@ const IGNORED_ENDS: [&str; 12] =
 /// A program that leaves `_meta` out is asked for every host; no more often than this.
 const MAX_ASKED: usize = 1000;
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(run: Option<RunProgram<'a>>) -> Self {
+        Self { ansible: AnsibleReader::default(), hosts: Vec::new(), run, problems: Diagnostics::default() }
+    }
+
+    /// The hosts of everything that was read; none if there was an error.
+    fn finish(self, diagnostics: &mut Diagnostics) -> Option<Inventory> {
+        let Self { ansible, mut hosts, mut problems, .. } = self;
+        let mut members = Members::default();
+        let ansible = ansible.finish(&mut problems).map(|answer| {
+            members = answer.members;
+            hosts.iter().for_each(|(host, _)| members.add(host));
+            hosts.extend(answer.hosts);
+            Arc::new(answer.ansible)
+        });
+        let mut seen: BTreeMap<HostName, Span> = BTreeMap::new();
+        for (host, span) in &hosts {
+            if let Some(first) = seen.get(&host.name) {
+                let message = format!("host `{}` is there twice", host.name);
+                let diagnostic = Diagnostic::error("duplicate-host", message).at(span.clone());
+                problems.push(diagnostic.related("it is here as well", first.clone()).help("keep one of them"));
+            } else {
+                seen.insert(host.name.clone(), span.clone());
+            }
+        }
+        let failed = problems.has_errors();
+        diagnostics.extend(problems);
+        if failed {
+            return None;
+        }
+        let inventory = Inventory::new(hosts.into_iter().map(|(host, _)| host));
+        Some(if ansible.is_some() { Inventory { ansible, members, ..inventory } } else { inventory })
+    }
+
     fn path(&mut self, path: &Path, depth: u8) {
         if !path.is_dir() {
             return self.file(path);
@@ -210,11 +231,14 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, path: &Path) {
+        match json::read_file(path) {
+            Ok(bytes) => self.bytes(path, bytes),
+            Err(error) => self.problems.push(error.into()),
+        }
+    }
+
+    fn bytes(&mut self, path: &Path, bytes: Vec<u8>) {
         let name = path.display().to_string();
-        let bytes = match json::read_file(path) {
-            Ok(bytes) => bytes,
-            Err(error) => return self.problems.push(error.into()),
-        };
         if is_program(&bytes) {
             return self.program(path, &name);
         }

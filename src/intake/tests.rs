@@ -258,9 +258,13 @@ proptest! {
         for name in ["i.ini", "i.yml", "i"] {
             let path = folder.path().join(name);
             std::fs::write(&path, &text).unwrap();
-            let mut diagnostics = Diagnostics::default();
+            let (mut diagnostics, mut in_memory) = (Diagnostics::default(), Diagnostics::default());
+            let bytes = read_inventory_bytes(&path, text.clone().into_bytes(), None, &mut in_memory);
             let inventory = read_inventory(&[path], None, &mut diagnostics);
             prop_assert_eq!(inventory.is_none(), diagnostics.has_errors());
+            prop_assert_eq!(inventory.map(|i| i.hosts), bytes.map(|i| i.hosts));
+            let shown = |d: Diagnostics| d.sorted().iter().map(ToString::to_string).collect::<Vec<_>>();
+            prop_assert_eq!(shown(diagnostics), shown(in_memory));
         }
     }
 }

@@ -151,6 +151,11 @@ impl AnsibleInventory {
         }
     }
 
+    /// So many names were expanded for nothing: they count, or a file of a few bytes a line would keep us for hours.
+    pub(super) fn refuse(&mut self, hosts: usize) {
+        self.mentions += hosts;
+    }
+
     /// Whether there are as many hosts as there may be, or they were named so often that nobody meant it.
     pub(super) fn is_full(&self) -> bool {
         self.hosts.len() >= MAX_HOSTS || self.mentions >= 10 * MAX_HOSTS

@@ -182,14 +182,17 @@ fn host_line(
         }
     };
     if hosts.len() > 1 && line.len() * hosts.len() > MAX_SHARED {
+        inventory.refuse(hosts.len());
         let message = format!("the variables for {} hosts take more than {} MiB", hosts.len(), MAX_SHARED >> 20);
         return problem("too-many-hosts", &message);
     }
+    let count = hosts.len();
     for host in hosts {
         if inventory.is_full() {
             return;
         }
         if let Err(error) = HostName::new(&host) {
+            inventory.refuse(count);
             return problem("invalid-host-name", &error.to_string());
         }
         inventory.add_host(&host, group, port, span);

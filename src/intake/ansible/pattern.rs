@@ -117,8 +117,11 @@ fn words(pattern: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut start = None;
     let mut at = 0;
+    // Many opened and none closed are not looked through for each of them.
+    let closed = pattern.rfind(']').unwrap_or(0);
     while let Some(c) = pattern[at..].chars().next() {
         let length = match c {
+            '[' if closed < at => None,
             '[' => pattern[at..].find(']').map(|end| end + 1),
             ':' | ']' => None,
             c if c.is_whitespace() => None,

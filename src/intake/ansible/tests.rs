@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::Diagnostics;
+use super::AnsibleReader;
+use crate::diagnostic::{Diagnostics, Source};
 use crate::intake::{Inventory, RunProgram, read_inventory};
 use crate::model::{Become, Host};
+use crate::yaml::Size;
 
 /// Reads `hosts...` of these files; problems without the folder in front.
 fn read_with(files: &[(&str, &str)], run: Option<RunProgram<'_>>) -> (Option<Inventory>, Vec<String>) {
@@ -258,4 +260,25 @@ fn deep_and_circular_groups_do_not_hang() {
     assert!(read(&[("hosts", &format!("[a]\nh\n[a:vars]\n{deep}\n"))]).0.is_some());
     let problems = refused(&[("hosts.yml", &format!("a: {}\n", "{children: {b: ".repeat(40)))]);
     assert!(problems[0].contains("[yaml-limit]") || problems[0].contains("[invalid-yaml]"), "{problems:?}");
+}
+
+#[test]
+fn names_that_are_expanded_for_nothing_count_as_well() {
+    let ini = "_[0:9]\n".repeat(1000);
+    let yaml: String =
+        std::iter::once("all:\n  hosts:\n".to_owned()).chain((0..1000).map(|i| format!("    _{i}[0:9]:\n"))).collect();
+    for (text, at_the_end) in [(ini, "[too-many-hosts]"), (yaml, "[invalid-host-name]")] {
+        let mut reader = AnsibleReader::default();
+        reader.inventory.refuse(9_999_975);
+        let (source, mut diagnostics) = (Source::new("hosts", text.clone()), Diagnostics::default());
+        if text.starts_with('_') {
+            reader.ini(&source, &mut diagnostics);
+        } else {
+            let root = crate::yaml::parse(&source, Size::Large, &mut diagnostics).unwrap();
+            reader.yaml(&source, root, &mut diagnostics);
+        }
+        let problems: Vec<String> = diagnostics.sorted().iter().map(ToString::to_string).collect();
+        assert!((3..=4).contains(&problems.len()), "{problems:?}");
+        assert!(problems.iter().any(|problem| problem.contains(at_the_end)), "{problems:?}");
+    }
 }

@@ -212,6 +212,7 @@ impl Reader<'_> {
                     let message =
                         format!("the variables of `{}` are {}", printable(&entry.value, 80), other.describe());
                     self.error("invalid-inventory", &message, &entry);
+                    self.inventory.refuse(names.len());
                     continue;
                 }
             };
@@ -225,6 +226,7 @@ impl Reader<'_> {
                     MAX_SHARED >> 20
                 );
                 self.error("too-many-hosts", &message, &entry);
+                self.inventory.refuse(names.len());
                 continue;
             }
             if self.add_hosts(&entry, group, &names, port) {
@@ -239,6 +241,7 @@ impl Reader<'_> {
         for name in names {
             if let Err(error) = HostName::new(name) {
                 self.error("invalid-host-name", &error.to_string(), at);
+                self.inventory.refuse(names.len());
                 return false;
             }
         }

@@ -40,6 +40,13 @@ impl Feeds {
         if problems.is_empty() { Ok(feeds) } else { Err(problems) }
     }
 
+    /// Reads one feed that is in memory already; `name` is what messages call it.
+    pub fn read_bytes(name: &str, bytes: &[u8]) -> Result<Self, IntakeError> {
+        let mut feeds = Self::default();
+        feeds.add(name, bytes)?;
+        Ok(feeds)
+    }
+
     fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), IntakeError> {
         let digest = Digest::of(bytes);
         let bytes = json::check(name, bytes)?;

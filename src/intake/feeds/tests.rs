@@ -43,6 +43,7 @@ const TABLE: &str = "row,Exploitation v1.1.0,Automatable v2.0.0,\"Defer, Act v1.
 fn both_editions_of_the_catalogue_say_the_same() {
     for (text, version, is_dated) in [(KEV, Some("2026.01.02"), true), (KEV_TABLE, None, false)] {
         let feeds = read(&[text]).unwrap();
+        assert_eq!(Feeds::read_bytes("f", text.as_bytes()).unwrap().describe(), feeds.describe());
         let kev = feeds.kev().unwrap();
         assert_eq!((kev.version.as_deref(), kev.released.is_some()), (version, is_dated));
         assert_eq!((kev.entries.len(), kev.ransomware(), kev.left_out), (2, 1, 0));
