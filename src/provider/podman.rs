@@ -33,6 +33,13 @@ const STOP_SECONDS: &str = "--time=10";
 /// Committing or mounting a large host takes minutes, not hours.
 const LIMIT: TimeSpan = TimeSpan::minutes(30);
 
+/// What podman says of a host that it could not freeze, and so did not commit.
+const NOT_FROZEN: &str = "pausing container";
+/// A busy host may not be caught with all of its processes at rest at once: the OCI runtime thaws it, gives up, and leaves
+/// the next try to its caller. So long each time.
+const FREEZE_AGAIN: [TimeSpan; 4] =
+    [TimeSpan::seconds(1), TimeSpan::seconds(2), TimeSpan::seconds(4), TimeSpan::seconds(8)];
+
 /// Makes backups of podman containers on this machine.
 #[derive(Clone, Debug)]
 pub struct Podman {
@@ -204,11 +211,22 @@ impl Podman {
         args.extend(change(CONTAINER, target.name));
         args.extend(change(RECREATE, &recreate.to_label()));
         args.extend([target.name.to_owned(), reference.clone()]);
-        let answer = self.ask_holding(target, args, Some(lock)).await.map_err(ProviderError::Unclear)?;
-        if !answer.ok {
+        for again in FREEZE_AGAIN.map(Some).into_iter().chain([None]) {
+            // Each podman holds the lock as well, and this program between one and the next.
+            let held = lock.try_clone().map_err(|error| no_effect(format!("lock of the backup: {error}")))?;
+            let answer = self.ask_holding(target, &args, Some(held)).await.map_err(ProviderError::Unclear)?;
+            if answer.ok {
+                break;
+            }
             self.awake(target).await.map_err(ProviderError::Unclear)?;
-            // Of the host nothing was changed; a backup that is there all the same is found by the next try.
-            return Err(no_effect(format!("container {} could not be committed: {}", target.name, answer.said())));
+            match again {
+                Some(later) if answer.stderr.contains(NOT_FROZEN) => tokio::time::sleep(later.to_std()).await,
+                // Of the host nothing was changed; a backup that is there all the same is found by the next try.
+                _ => {
+                    let why = format!("container {} could not be committed: {}", target.name, answer.said());
+                    return Err(no_effect(why));
+                }
+            }
         }
         Ok(BackupRef(reference))
     }

@@ -5,16 +5,19 @@ use crate::model::HostName;
 
 type Fallible = Result<(), Box<dyn std::error::Error>>;
 
-fn container(command: &[&str]) -> Container {
-    let text = serde_json::json!({
+fn described(command: &[&str]) -> serde_json::Value {
+    serde_json::json!({
         "Image": "6f0c1d2e3b4a5968",
         "ImageName": "docker.io/library/debian:12",
         "State": {"Running": true},
         "Config": {"Hostname": "c532f8e17359", "CreateCommand": command, "Labels": null},
         "HostConfig": {"AutoRemove": false},
         "NetworkSettings": {"Networks": {"podman": {"IPAddress": "10.88.0.7"}}},
-    });
-    serde_json::from_value(text).expect("as podman writes it")
+    })
+}
+
+fn container(command: &[&str]) -> Container {
+    serde_json::from_value(described(command)).expect("as podman writes it")
 }
 
 fn args(command: &[&str]) -> Result<Vec<String>, String> {
@@ -159,6 +162,54 @@ async fn a_podman_that_cannot_say_is_not_taken_for_a_no() -> Fallible {
     let failed = podman.backup(&host, &key).await;
     let Err(ProviderError::NoEffect(why)) = failed else { panic!("{failed:?}") };
     assert_eq!(why, "database is locked");
+    Ok(())
+}
+
+/// A podman with one host and no backup, whose commits fail with these words, each once.
+fn failing(dir: &tempfile::TempDir, words: &[&str]) -> std::io::Result<Podman> {
+    let host = serde_json::json!([described(&["podman", "run", "--detach", "debian:12", "init"])]);
+    std::fs::write(dir.path().join("host"), host.to_string())?;
+    std::fs::write(dir.path().join("words"), words.join("\n"))?;
+    fake(
+        dir,
+        &r#"case $1-$2 in
+            container-exists) ;;
+            container-inspect) cat DIR/host ;;
+            image-exists) exit 1 ;;
+            commit-*)
+                said=$(head -n 1 DIR/words)
+                sed -i 1d DIR/words
+                [ -z "$said" ] || { echo "$said" >&2; exit 125; } ;;
+            *) exit 9 ;;
+        esac"#
+            .replace("DIR", &dir.path().display().to_string()),
+    )
+}
+
+fn commits(dir: &tempfile::TempDir) -> std::io::Result<usize> {
+    let calls = std::fs::read_to_string(dir.path().join("calls"))?;
+    Ok(calls.lines().filter(|call| call.starts_with("commit ")).count())
+}
+
+#[tokio::test]
+async fn a_host_that_could_not_be_frozen_is_tried_again() -> Fallible {
+    let dir = tempfile::tempdir()?;
+    let podman = failing(&dir, &["Error: pausing container \"a\" to commit: exit status 1"])?;
+    let (host, key) = (host()?, key());
+    let backup = podman.backup(&host, &key).await.map_err(|error| format!("{error:?}"))?;
+    assert_eq!((backup.0, commits(&dir)?), (reference("a", &key), 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_otherwise_is_not_tried_again() -> Fallible {
+    let dir = tempfile::tempdir()?;
+    let podman = failing(&dir, &["Error: no space left on device", "Error: never said"])?;
+    let (host, key) = (host()?, key());
+    let failed = podman.backup(&host, &key).await;
+    let Err(ProviderError::NoEffect(why)) = failed else { panic!("{failed:?}") };
+    assert!(why.contains("no space left"), "{why}");
+    assert_eq!(commits(&dir)?, 1);
     Ok(())
 }
 
