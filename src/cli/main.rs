@@ -41,7 +41,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Diff(args) => super::diff::run(args, printer),
         Command::Test(args) => super::test::run(args, printer),
         Command::Exceptions(args) => super::exceptions::run(args, printer),
-        Command::Plan(args) => super::plan::run(args, printer),
+        Command::Plan(args) => super::plan::run(args, &cli.global, printer),
         Command::Show(args) => super::show::show(args, printer),
         Command::Windows(args) => super::windows::run(args, printer),
         Command::Explain(args) => super::explain::run(args, printer),

@@ -17,7 +17,7 @@ use super::selector::{Context, Selector};
 use super::vex;
 use super::{Amount, ApprovalPolicy, Bundle, ProbePolicy, Proven};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::model::{Importance, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
+use crate::model::{Importance, Priority, RuleName, RuleRef, Score, TimeSpan, is_unprintable, printable};
 use crate::yaml::{Size, Spanned, parse, span};
 
 /// The version of the policy format.
@@ -261,6 +261,20 @@ impl Check<'_> {
         }
         if let Some((test_fix, _)) = self.scalar("strategy.test_fix", source, raw.test_fix) {
             self.policy.test_fix = test_fix;
+        }
+        if let Some((labels, at)) = self.scalar("strategy.similar_by", source, raw.similar_by) {
+            for label in labels.iter().filter(|label| label.is_empty() || label.contains(is_unprintable)) {
+                let message = format!("`{}` is no name of a label", printable(label, 80));
+                self.diagnostics.push(Diagnostic::error("invalid-value", message).at(at.clone()));
+            }
+            self.policy.similar_by = labels.into_iter().collect();
+        }
+        if let Some((stateful, _)) = self.scalar("strategy.stateful", source, raw.stateful) {
+            let at = span(source, &stateful.matches);
+            self.policy.stateful = Some((self.selector(source, Context::Host, &stateful.matches), at));
+        }
+        if let Some((keep, _)) = self.scalar("strategy.keep_failed", source, raw.keep_failed) {
+            self.policy.keep_failed = keep;
         }
         if let Some((kind, at)) = self.scalar("strategy.default", source, raw.default) {
             self.policy.strategy = (kind, rule("strategy.default", Some(&at)));

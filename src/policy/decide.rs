@@ -60,6 +60,12 @@ pub struct Policy {
     pub test_fix: TestFix,
     /// `strategy.proven`.
     pub proven: Proven,
+    /// `strategy.similar_by`: labels that similar hosts have in common.
+    pub similar_by: BTreeSet<String>,
+    /// `strategy.keep_failed`: how long a clone is kept on which a fix has failed.
+    pub keep_failed: TimeSpan,
+    /// `strategy.stateful`.
+    pub(super) stateful: Option<(Selector, Span)>,
     pub(super) strategy: (StrategyKind, RuleRef),
     pub(super) strategy_rules: Vec<StrategyRule>,
     pub(super) emergency: Option<Emergency>,
@@ -224,6 +230,9 @@ impl Policy {
             freezes: Vec::new(),
             test_fix: TestFix::Never,
             proven: Proven { successes: 1, within: TimeSpan::days(90) },
+            similar_by: BTreeSet::new(),
+            keep_failed: TimeSpan::ZERO,
+            stateful: None,
             strategy: (StrategyKind::InPlace, default),
             strategy_rules: Vec::new(),
             emergency: None,
@@ -461,6 +470,14 @@ impl Policy {
         }
     }
 
+    /// Whether a host keeps what is written to it, so that a switch back would lose it.
+    pub fn is_stateful(&self, host: &Host) -> bool {
+        match &self.stateful {
+            Some((selector, _)) => selector.matches_host(host, self.importance_value(host)),
+            None => host.labels.get("stateful").is_some_and(|value| value == "true"),
+        }
+    }
+
     /// The approvals that a plan needs for a host: of each rule that matches, and in the emergency lane as many people as
     /// that asks for instead.
     pub fn approvals_for(&self, host: &Host, emergency: bool) -> Vec<ApprovalPolicy> {
@@ -580,6 +597,7 @@ impl Policy {
         all.extend(self.windows.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.freezes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.strategy_rules.iter().map(|rule| (&rule.selector, &rule.at)));
+        all.extend(self.stateful.iter().map(|(selector, at)| (selector, at)));
         all.extend(self.probes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.emergency.iter().map(|lane| (&lane.selector, &lane.at)));
         all.extend(self.approvals.iter().map(|rule| (&rule.selector, &rule.at)));

@@ -385,6 +385,25 @@ pub(super) struct StrategyRaw {
     /// Whether fixes are tried on a clone before production.
     #[serde(default)]
     pub test_fix: Option<Spanned<TestFix>>,
+    /// Labels that similar hosts have in common, besides the OS release and the fix: `[role]`.
+    #[serde(default)]
+    pub similar_by: Option<Spanned<Vec<String>>>,
+    /// Hosts that keep what is written to them: a switch back would lose it. Without it those with the label
+    /// `stateful: "true"`.
+    #[serde(default)]
+    pub stateful: Option<Spanned<StatefulRaw>>,
+    /// How long a clone is kept on which a fix has failed, such as `24h`; without it it is destroyed at once.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub keep_failed: Option<Spanned<TimeSpan>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatefulRaw {
+    /// Which hosts.
+    #[serde(rename = "match")]
+    pub matches: Spanned<MatchRaw>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -11,12 +11,10 @@ use crate::model::{ExecProvider, Host, TimeSpan, exit};
 use crate::transport::{ProcessError, Ran, fill_argv, run_argv_holding};
 
 use super::types::alone;
-use super::{BackupRef, Capabilities, Consistency, EffectKey, Provider, ProviderError};
+use super::{BackupRef, EffectKey, Held, Provider, ProviderError};
 
 /// How long a command may take unless the inventory says otherwise.
 const TIMEOUT: TimeSpan = TimeSpan::hours(1);
-/// What a backup or a restore is expected to take until history knows better.
-const TAKES: TimeSpan = TimeSpan::minutes(5);
 /// Longest reference of a backup.
 const MAX_REF: usize = 256;
 
@@ -60,17 +58,6 @@ impl ExecCommands {
 }
 
 impl Provider for ExecCommands {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            consistency: Consistency::Unknown,
-            verifies: self.commands.verify_backup.is_some(),
-            clones: false,
-            backup_takes: TAKES,
-            restore_takes: TAKES,
-            concurrent_backups: None,
-        }
-    }
-
     fn backup<'a>(&'a self, host: &'a Host, key: &'a EffectKey) -> BoxFuture<'a, Result<BackupRef, ProviderError>> {
         Box::pin(async move {
             let lock = alone(key)?;
@@ -114,7 +101,7 @@ impl Provider for ExecCommands {
         })
     }
 
-    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, BackupRef)>, ProviderError>> {
+    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {
         Box::pin(async move {
             Err(ProviderError::NoEffect(format!("the provider of {host} has no command that lists backups")))
         })

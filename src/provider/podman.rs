@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use self::recreate::{Container, Recreate};
 use super::types::alone;
-use super::{BackupRef, Capabilities, Consistency, EffectKey, Provider, ProviderError};
+use super::{BackupRef, EffectKey, Held, Provider, ProviderError};
 use crate::engine::BoxFuture;
 use crate::model::{Digest, Host, ProviderSettings, TimeSpan, printable};
 
@@ -107,7 +107,7 @@ fn no_effect(why: impl Into<String>) -> ProviderError {
 
 fn target(host: &Host) -> Result<Target<'_>, ProviderError> {
     match &host.provider {
-        Some(ProviderSettings::Podman { name, containers_conf }) if !name.is_empty() && !name.starts_with('-') => {
+        Some(ProviderSettings::Podman { name, containers_conf, .. }) if !name.is_empty() && !name.starts_with('-') => {
             Ok(Target { name, containers_conf: containers_conf.as_deref() })
         }
         Some(ProviderSettings::Podman { .. }) => Err(no_effect(format!("{host} names no podman container"))),
@@ -340,7 +340,7 @@ impl Podman {
         Ok(())
     }
 
-    async fn do_list(&self, host: &Host) -> Result<Vec<(EffectKey, BackupRef)>, ProviderError> {
+    async fn do_list(&self, host: &Host) -> Result<Vec<(EffectKey, Held)>, ProviderError> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Listed {
@@ -357,12 +357,12 @@ impl Podman {
             return Err(wrong(answer.said()));
         }
         let listed: Vec<Listed> = serde_json::from_str(&answer.stdout).map_err(|error| wrong(error.to_string()))?;
-        let mut found: Vec<(EffectKey, BackupRef)> = listed
+        let mut found: Vec<(EffectKey, Held)> = listed
             .into_iter()
             .filter_map(|image| {
                 let key = EffectKey(image.labels?.get(KEY)?.clone());
                 let reference = reference(target.name, &key);
-                image.names?.contains(&reference).then_some((key, BackupRef(reference)))
+                image.names?.contains(&reference).then_some((key, Held::Backup(BackupRef(reference))))
             })
             .collect();
         found.sort();
@@ -371,18 +371,6 @@ impl Podman {
 }
 
 impl Provider for Podman {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            consistency: Consistency::Crash,
-            verifies: true,
-            clones: false,
-            backup_takes: TimeSpan::seconds(20),
-            restore_takes: TimeSpan::seconds(30),
-            // Each holds a host still and writes its changes to the same disk.
-            concurrent_backups: Some(2),
-        }
-    }
-
     fn backup<'a>(&'a self, host: &'a Host, key: &'a EffectKey) -> BoxFuture<'a, Result<BackupRef, ProviderError>> {
         Box::pin(self.do_backup(host, key))
     }
@@ -404,7 +392,7 @@ impl Provider for Podman {
         Box::pin(self.do_delete(host, backup))
     }
 
-    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, BackupRef)>, ProviderError>> {
+    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {
         Box::pin(self.do_list(host))
     }
 }

@@ -6,9 +6,11 @@ use crate::model::{Host, ProviderSettings};
 
 use super::exec::ExecCommands;
 use super::{Podman, Provider};
+use crate::transport::Transport;
 
-/// The provider of this host; none if it names none, or one of the simulator's.
-pub fn for_host(host: &Host) -> Option<Arc<dyn Provider>> {
+/// The provider of this host; none if it names none, or one of the simulator's. `transport` reaches the machines that
+/// hold the hosts' disks.
+pub fn for_host(host: &Host, _transport: &Arc<dyn Transport>) -> Option<Arc<dyn Provider>> {
     match host.provider.as_ref()? {
         ProviderSettings::Exec(commands) => Some(Arc::new(ExecCommands::new(commands.clone()))),
         ProviderSettings::Podman { .. } => Some(Arc::new(Podman::default())),

@@ -1,5 +1,6 @@
 //! The durable journal: where campaigns are kept, and the only room that touches its files.
 
+mod history;
 mod journal;
 mod memory;
 mod signals;
@@ -8,6 +9,7 @@ mod sqlite;
 mod tests;
 mod writer;
 
+pub use history::history;
 pub use journal::*;
 pub use memory::*;
 pub use signals::*;

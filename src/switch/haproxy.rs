@@ -1,5 +1,6 @@
 //! HAProxy through the runtime API on its socket.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +9,7 @@ use tokio::net::UnixStream;
 use crate::engine::BoxFuture;
 use crate::model::{Host, TimeSpan, printable};
 
-use super::{Switch, SwitchError, TrafficState};
+use super::{Endpoint, Switch, SwitchError, TrafficState};
 
 /// How long HAProxy may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -91,21 +92,54 @@ impl Haproxy {
         })
     }
 
-    async fn state(&self) -> Result<TrafficState, SwitchError> {
+    /// What HAProxy says of our server in this column.
+    async fn server_state<T: std::str::FromStr>(&self, column: &str) -> Result<T, SwitchError> {
         let target = self.target()?;
-        let not_found = |said: &str| {
-            let said = printable(said.lines().next().unwrap_or_default(), 200);
-            SwitchError(format!("haproxy does not know {target}: {said}"))
-        };
-        // Its administrative state: a server whose checks fail is down, but still in service.
         let states = self.ask(&format!("show servers state {}", self.backend)).await?;
         // The first line is the format's version.
         let mut lines = states.lines().skip_while(|line| !line.starts_with('#'));
-        let admin: u32 = lines
+        lines
             .next()
-            .and_then(|header| self.value(header, lines, ' ', ["be_name", "srv_name"], "srv_admin_state"))
+            .and_then(|header| self.value(header, lines, ' ', ["be_name", "srv_name"], column))
             .and_then(|value| value.parse().ok())
-            .ok_or_else(|| not_found(&states))?;
+            .ok_or_else(|| {
+                let said = printable(states.lines().next().unwrap_or_default(), 200);
+                SwitchError(format!("haproxy does not know {target}: {said}"))
+            })
+    }
+
+    async fn address(&self) -> Result<Endpoint, SwitchError> {
+        let (address, port): (IpAddr, u16) =
+            (self.server_state("srv_addr").await?, self.server_state("srv_port").await?);
+        Ok(Endpoint(SocketAddr::new(address, port).to_string()))
+    }
+
+    async fn go_to(&self, to: &Endpoint) -> Result<(), SwitchError> {
+        let target = self.target()?;
+        let address: SocketAddr = to.0.parse().map_err(|_| {
+            SwitchError(format!("{:?} is no address and port that HAProxy could send to", printable(&to.0, 80)))
+        })?;
+        // It answers this command with what it has changed; what counts is where it sends now.
+        let said = self.ask(&format!("set server {target} addr {} port {}", address.ip(), address.port())).await?;
+        let now = self.address().await?;
+        if now != *to {
+            return Err(SwitchError(format!(
+                "{target} goes to {} and not to {}: {}",
+                now.0,
+                to.0,
+                printable(&said, 200)
+            )));
+        }
+        self.set_state("ready").await?;
+        match self.state().await? {
+            TrafficState::InService => Ok(()),
+            TrafficState::Drained { .. } => Err(SwitchError(format!("{target} is still out of service"))),
+        }
+    }
+
+    async fn state(&self) -> Result<TrafficState, SwitchError> {
+        // Its administrative state: a server whose checks fail is down, but still in service.
+        let admin: u32 = self.server_state("srv_admin_state").await?;
         if admin & OUT_OF_SERVICE == 0 {
             return Ok(TrafficState::InService);
         }
@@ -155,6 +189,14 @@ impl Switch for Haproxy {
                 TrafficState::Drained { .. } => Err(SwitchError(format!("{} is still out of service", self.target()?))),
             }
         })
+    }
+
+    fn endpoint<'a>(&'a self, _host: &'a Host) -> BoxFuture<'a, Result<Endpoint, SwitchError>> {
+        Box::pin(self.address())
+    }
+
+    fn switch<'a>(&'a self, _host: &'a Host, to: &'a Endpoint) -> BoxFuture<'a, Result<(), SwitchError>> {
+        Box::pin(self.go_to(to))
     }
 }
 

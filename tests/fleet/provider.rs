@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use switchback::lab::{Fault, Trigger};
-use switchback::provider::{BackupRef, EffectKey, Podman, Provider as _, ProviderError};
+use switchback::provider::{BackupRef, EffectKey, Held, Podman, Provider as _, ProviderError};
 
 use crate::fleet::{Fleet, eventually};
 
@@ -75,7 +75,7 @@ async fn a_host_comes_back_as_it_was() {
     assert!(podman.list(&host).await.unwrap().is_empty());
     let backup = podman.backup(&host, &key("backup")).await.unwrap();
     assert_eq!(podman.backup(&host, &key("backup")).await.unwrap(), backup);
-    assert_eq!(podman.list(&host).await.unwrap(), [(key("backup"), backup.clone())]);
+    assert_eq!(podman.list(&host).await.unwrap(), [(key("backup"), Held::Backup(backup.clone()))]);
     podman.verify_backup(&host, &backup).await.unwrap();
     assert_eq!(identity(&fleet), was, "the backup disturbed the host");
 

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::model::{Fix, Host, HostName, Importance, Interval, Priority, RuleName, StepId, TimeSpan};
 use crate::plan::{
-    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Rollout, Step, StepKind, Strategy, Wave,
+    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Reason, Rollout, Step, StepKind,
+    Strategy, Wave,
 };
 
 /// The time at which test campaigns start.
@@ -154,6 +155,7 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         id: StepId::of(host, id),
         kind,
         needs: vec![],
+        on: None,
         action: Action::Undrain,
         undo,
         expected: TimeSpan::seconds(spec.expected),
@@ -181,6 +183,8 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         importance: Importance::General,
         priority: Priority::High,
         strategy: Strategy::InPlace,
+        strategy_reason: Reason::new("strategy", "asked for"),
+        cohort: name("debian-12"),
         fix: Fix { packages: vec![], findings: vec![] },
         playbook: name("test"),
         wave,

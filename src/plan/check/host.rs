@@ -3,28 +3,65 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
-use crate::model::{Command, DecisionKind, HostName, Program, StepId, TimeSpan};
-use crate::plan::{Action, HostPlan, Plan, Step, StepGraph, StepKind};
+use crate::model::{Command, DecisionKind, HostName, Program, TimeSpan};
+use crate::plan::{Action, HostPlan, Plan, Step, StepGraph, StepKind, Strategy};
 
-/// The only order of steps on a host; each at most once, so there is at most one reboot.
-const ORDER: [StepKind; 9] = [
-    StepKind::Preflight,
-    StepKind::Backup,
-    StepKind::Drain,
-    StepKind::Fix,
-    StepKind::Restart,
-    StepKind::Reboot,
-    StepKind::Verify,
-    StepKind::Undrain,
-    StepKind::Soak,
+/// What a step is for, and whether it works on a clone.
+type Part = (StepKind, bool);
+
+/// The only order of steps of a host that is fixed in place; each at most once, so there is at most one reboot.
+const IN_PLACE: [Part; 17] = [
+    (StepKind::Preflight, false),
+    (StepKind::Backup, false),
+    (StepKind::Clone, false),
+    (StepKind::Preflight, true),
+    (StepKind::Fix, true),
+    (StepKind::Restart, true),
+    (StepKind::Reboot, true),
+    (StepKind::Verify, true),
+    (StepKind::Destroy, false),
+    (StepKind::Drain, false),
+    (StepKind::Fix, false),
+    (StepKind::Restart, false),
+    (StepKind::Reboot, false),
+    (StepKind::Verify, false),
+    (StepKind::Undrain, false),
+    (StepKind::Soak, false),
+    (StepKind::Release, false),
 ];
+
+/// The same for a host whose fixed clone takes its place.
+const CLONE_AND_SWITCH: [Part; 16] = [
+    (StepKind::Preflight, false),
+    (StepKind::Backup, false),
+    (StepKind::Clone, false),
+    (StepKind::Preflight, true),
+    (StepKind::Fix, true),
+    (StepKind::Restart, true),
+    (StepKind::Reboot, true),
+    (StepKind::Verify, true),
+    (StepKind::Switchover, false),
+    (StepKind::Observe, true),
+    (StepKind::Drain, false),
+    (StepKind::Promote, false),
+    (StepKind::Verify, false),
+    (StepKind::Undrain, false),
+    (StepKind::Soak, false),
+    (StepKind::Release, false),
+];
+
+fn part(step: &Step) -> Part {
+    (step.kind, step.on.is_some())
+}
 
 pub(super) fn check(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
     found.expect(&host.host.name == name, name, "host-name", format!("it is called {} inside", host.host.name));
     ids(name, host, found);
     let graph = StepGraph::of(&host.steps);
     for (step, need) in graph.unknown_needs() {
-        found.add(step, "need-unknown", format!("it needs {need}, which is no step of its host"));
+        if need.host() == name.as_str() {
+            found.add(step, "need-unknown", format!("it needs {need}, which is no step of its host"));
+        }
     }
     if let Some(cycle) = graph.cycle() {
         found.add(name, "cycle", cycle.to_string());
@@ -72,15 +109,21 @@ fn ids(name: &HostName, host: &HostPlan, found: &mut Found) {
 
 fn fits(step: &Step) -> bool {
     match step.kind {
-        StepKind::Preflight | StepKind::Verify | StepKind::VerifyRestored => {
+        StepKind::Preflight | StepKind::Verify | StepKind::VerifyRestored | StepKind::VerifyOriginal => {
             matches!(step.action, Action::Check { .. })
         }
+        StepKind::Clone => matches!(step.action, Action::Clone { .. }),
+        StepKind::Destroy => matches!(step.action, Action::Destroy { .. }),
+        StepKind::Switchover => matches!(step.action, Action::Switchover { .. }),
+        StepKind::SwitchBack => matches!(step.action, Action::SwitchBack { .. }),
+        StepKind::Promote => matches!(step.action, Action::Promote { .. }),
+        StepKind::Release => matches!(step.action, Action::Release { .. }),
         StepKind::Backup => matches!(step.action, Action::Backup { .. }),
         StepKind::Drain => matches!(step.action, Action::Drain { .. }),
         StepKind::Fix | StepKind::Restart => matches!(step.action, Action::Change { .. }),
         StepKind::Reboot => matches!(step.action, Action::Reboot { .. }),
-        StepKind::Undrain => matches!(step.action, Action::Undrain),
-        StepKind::Soak => matches!(step.action, Action::Soak { .. }),
+        StepKind::Undrain => matches!(step.action, Action::Undrain | Action::SwitchBack { .. }),
+        StepKind::Soak | StepKind::Observe => matches!(step.action, Action::Soak { .. }),
         StepKind::Restore => matches!(step.action, Action::Restore { .. }),
     }
 }
@@ -94,14 +137,18 @@ fn shows_something(action: &Action) -> bool {
 }
 
 fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found) {
-    let mut by_kind: BTreeMap<StepKind, &Step> = BTreeMap::new();
+    let order: &[Part] = match host.strategy {
+        Strategy::InPlace => &IN_PLACE,
+        Strategy::CloneAndSwitch => &CLONE_AND_SWITCH,
+    };
+    let mut by_part: BTreeMap<Part, &Step> = BTreeMap::new();
     let mut place = 0;
     for step in &host.steps {
-        if by_kind.insert(step.kind, step).is_some() {
+        if by_part.insert(part(step), step).is_some() {
             found.add(&step.id, "step-twice", format!("the host has more than one {}", step.kind));
         }
-        match ORDER.iter().position(|&kind| kind == step.kind) {
-            None => found.add(&step.id, "step-unexpected", format!("{} belongs to the way back", step.kind)),
+        match order.iter().position(|&expected| expected == part(step)) {
+            None => found.add(&step.id, "step-unexpected", format!("{} does not belong there", step.kind)),
             Some(at) if at < place => found.add(&step.id, "step-order", format!("{} comes too late", step.kind)),
             Some(at) => place = at,
         }
@@ -115,51 +162,71 @@ fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found)
         );
     }
 
-    let mut must = vec![StepKind::Preflight, StepKind::Fix, StepKind::Verify, StepKind::Soak];
+    let on_host = |kind: StepKind| (kind, false);
+    let mut must = [StepKind::Preflight, StepKind::Verify, StepKind::Soak].map(on_host).to_vec();
+    let trial = [(StepKind::Clone, false), (StepKind::Fix, true), (StepKind::Verify, true)];
+    match host.strategy {
+        Strategy::InPlace => must.push(on_host(StepKind::Fix)),
+        Strategy::CloneAndSwitch => {
+            must.extend([StepKind::Switchover, StepKind::Promote].map(on_host));
+            must.push((StepKind::Observe, true));
+            must.extend(trial);
+        }
+    }
+    if by_part.keys().any(|part| trial.contains(part) || part.1) {
+        must.extend(trial);
+        if host.strategy == Strategy::InPlace {
+            must.push(on_host(StepKind::Destroy));
+        }
+    }
     if !host.without_backup {
-        must.push(StepKind::Backup);
+        must.push(on_host(StepKind::Backup));
     }
     if host.host.switch.is_some() {
-        must.extend([StepKind::Drain, StepKind::Undrain]);
+        must.extend([StepKind::Drain, StepKind::Undrain].map(on_host));
     }
-    for kind in must {
-        found.expect(by_kind.contains_key(&kind), name, "step-missing", format!("it has no {kind} step"));
+    for part in must {
+        found.expect(by_part.contains_key(&part), name, "step-missing", format!("it has no {} step", part.0));
     }
+    let has = |kind: StepKind| by_part.contains_key(&(kind, false));
     found.expect(
-        host.host.switch.is_some()
-            || !(by_kind.contains_key(&StepKind::Drain) || by_kind.contains_key(&StepKind::Undrain)),
+        host.host.switch.is_some() || !(has(StepKind::Drain) || has(StepKind::Undrain) || has(StepKind::Switchover)),
         name,
         "drain-without-switch",
         "it has no switch that could drain it",
     );
     found.expect(
-        host.host.provider.is_some() || !by_kind.contains_key(&StepKind::Backup),
+        host.host.provider.is_some() || !(has(StepKind::Backup) || has(StepKind::Clone)),
         name,
         "backup-without-provider",
         "it has no provider that could make a backup",
     );
     found.expect(
-        !(host.without_backup && by_kind.contains_key(&StepKind::Backup)),
+        !(host.without_backup && has(StepKind::Backup)),
         name,
         "backup-unexpected",
         "it is said to go without a backup and has one",
     );
 
-    let before_change = |kind: StepKind| by_kind.get(&kind).map(|step| &step.id);
-    let (preflight, backup) = (before_change(StepKind::Preflight), before_change(StepKind::Backup));
-    let verify = by_kind.get(&StepKind::Verify);
+    let clone = by_part.get(&(StepKind::Clone, false)).map(|step| &step.id);
     for step in &host.steps {
-        if !matches!(step.action, Action::Change { .. } | Action::Reboot { .. }) {
+        if let Some(on) = &step.on {
+            found.expect(
+                Some(on) == clone,
+                &step.id,
+                "clone-of-other",
+                format!("it works on {on}, which makes no clone"),
+            );
+        }
+        if !matches!(step.action, Action::Change { .. } | Action::Reboot { .. } | Action::Promote { .. }) {
             continue;
         }
-        let behind = |id: Option<&StepId>| id.is_some_and(|id| graph.is_behind(&step.id, id));
-        found.expect(behind(preflight), &step.id, "change-before-preflight", "it does not wait for the preflight");
-        found.expect(
-            host.without_backup || behind(backup),
-            &step.id,
-            "change-before-backup",
-            "it does not wait for a backup of its host",
-        );
+        let behind = |part: Part| by_part.get(&part).is_some_and(|before| graph.is_behind(&step.id, &before.id));
+        let preflight = behind((StepKind::Preflight, step.on.is_some()));
+        found.expect(preflight, &step.id, "change-before-preflight", "it does not wait for the preflight");
+        let backed_up = host.without_backup || behind(on_host(StepKind::Backup));
+        found.expect(backed_up, &step.id, "change-before-backup", "it does not wait for a backup of its host");
+        let verify = by_part.get(&(StepKind::Verify, step.on.is_some()));
         found.expect(
             verify.is_some_and(|verify| graph.is_behind(&verify.id, &step.id)),
             &step.id,
@@ -170,11 +237,12 @@ fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found)
             found.expect(!commands.is_empty(), &step.id, "change-empty", "it runs nothing");
         }
     }
-    if let Some(verify) = verify {
+    for verify in host.steps.iter().filter(|step| step.kind == StepKind::Verify) {
         found.expect(shows_something(&verify.action), &verify.id, "verify-empty", "it looks at nothing");
     }
+    let last = host.steps.iter().rev().find(|step| step.kind != StepKind::Release);
     found.expect(
-        host.steps.last().is_some_and(|s| s.kind == StepKind::Soak),
+        last.is_some_and(|s| s.kind == StepKind::Soak),
         name,
         "soak-not-last",
         "it does not end with being watched",
@@ -186,7 +254,18 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
     for step in &host.steps {
         let kinds: Vec<StepKind> = step.undo.iter().map(|s| s.kind).collect();
         match step.kind {
-            StepKind::Fix if !host.without_backup => {
+            StepKind::Clone => {
+                found.expect(kinds == [StepKind::Destroy], &step.id, "undo-missing", "its undo is not destroy");
+            }
+            StepKind::Switchover => {
+                found.expect(
+                    kinds == [StepKind::SwitchBack, StepKind::VerifyOriginal],
+                    &step.id,
+                    "undo-missing",
+                    "its undo is not switch_back, then verify_original",
+                );
+            }
+            StepKind::Fix | StepKind::Promote if step.on.is_none() && !host.without_backup => {
                 found.expect(
                     kinds == [StepKind::Restore, StepKind::VerifyRestored],
                     &step.id,
@@ -194,7 +273,7 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
                     "its undo is not restore, then verify_restored",
                 );
             }
-            StepKind::Drain => {
+            StepKind::Drain if host.strategy == Strategy::InPlace => {
                 found.expect(kinds == [StepKind::Undrain], &step.id, "undo-missing", "its undo is not undrain");
             }
             StepKind::Undrain => {
@@ -220,7 +299,7 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
                     format!("it restores {restored}, which is not the backup step of {name}"),
                 );
             }
-            if undo.kind == StepKind::VerifyRestored {
+            if matches!(undo.kind, StepKind::VerifyRestored | StepKind::VerifyOriginal) {
                 found.expect(shows_something(&undo.action), &undo.id, "verify-empty", "it looks at nothing");
                 found.expect(
                     step.undo[..at].iter().any(|s| undo.needs.contains(&s.id)),
@@ -287,7 +366,7 @@ fn window(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
     let mut seconds: u64 = plan.rollout.margin.as_seconds();
     let mut disrupted = false;
     for step in &host.steps {
-        disrupted |= step.kind.is_disruptive();
+        disrupted |= step.on.is_none() && step.kind.is_disruptive();
         if disrupted {
             seconds = seconds.saturating_add(step.expected.as_seconds());
         }

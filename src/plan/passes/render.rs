@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 
 use crate::model::{Digest, Host, printable};
 use crate::plan::draft::Draft;
-use crate::plan::{PlanError, Probe};
+use crate::plan::{CLONE_ADDRESS, PlanError, Probe};
 use crate::playbook::{RenderInput, host_context, render_text};
 use crate::policy::ProbePolicy;
 
@@ -30,9 +30,13 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 printable(&format!("playbook {} cannot be rendered for it: {error}", playbook.name()), 400),
             ),
         }
+        let on_clone = Host { address: Some(CLONE_ADDRESS.to_owned()), ..host.host.clone() };
         for probe in policy.probes_for(host.host) {
             match render_probe(host.host, &probe) {
-                Ok(probe) => host.probes.push(probe),
+                Ok(rendered) => {
+                    host.probes.push(rendered);
+                    host.clone_probes.extend(render_probe(&on_clone, &probe));
+                }
                 Err(error) => host.block(
                     "probe-failed",
                     printable(&format!("probe {:?} cannot be rendered for it: {error}", probe.name.as_str()), 400),

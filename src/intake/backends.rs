@@ -1,0 +1,229 @@
+//! Provider and switch of a host as inventories write them, checked.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::{Become, ExecProvider, ProviderSettings, Ssh, SwitchSettings, TimeSpan, Via, printable};
+
+use super::settings::{
+    Keys, Wrong, check_address, check_argv, check_host_key, check_jump, check_path, check_timeout, check_user, plain,
+};
+
+/// A backup provider, `kind` told apart by hand: tagged enums lose the places of errors.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProvider {
+    /// `podman`, `exec` or `simulated`.
+    #[schemars(extend("enum" = ["podman", "exec", "simulated"]))]
+    kind: String,
+    /// podman: the container's name.
+    name: Option<String>,
+    /// podman: a `CONTAINERS_CONF` to call it with.
+    containers_conf: Option<String>,
+    /// podman: the network for clones, which the service's clients must not reach; without it none are made.
+    clone_network: Option<String>,
+    /// exec: a command that prints the reference of the backup it made as its last line.
+    backup: Option<Vec<String>>,
+    /// exec: a command that puts the host back.
+    restore: Option<Vec<String>>,
+    /// exec: a command that succeeds if the backup is whole.
+    verify_backup: Option<Vec<String>>,
+    /// exec: a command that deletes the backup.
+    delete: Option<Vec<String>>,
+    /// exec: a command that makes a clone from a backup; its last line is `REF ADDRESS KEYTYPE BASE64`.
+    clone: Option<Vec<String>>,
+    /// exec: a command that destroys a clone, or an original that was kept.
+    destroy: Option<Vec<String>>,
+    /// exec: a command that lets a clone take the place of its host; its last line is the reference of the original.
+    promote: Option<Vec<String>>,
+    /// exec: a command that lists what there is of ours for the host, a line each: `backup|clone|original KEY REF`.
+    list: Option<Vec<String>>,
+    /// exec: clones work on the data volumes of their host.
+    shares_data: Option<bool>,
+    /// exec: how long each command may take, such as `10m`.
+    timeout: Option<TimeSpan>,
+}
+
+/// Another machine on which a backend's commands run.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVia {
+    /// Where to connect.
+    address: String,
+    /// Login user.
+    user: Option<String>,
+    /// Port.
+    port: Option<u16>,
+    /// Private key file.
+    identity: Option<String>,
+    /// Jump host.
+    jump: Option<String>,
+    /// A known_hosts file of its own.
+    known_hosts: Option<String>,
+    /// The pinned host key, `TYPE BASE64`.
+    host_key: Option<String>,
+    /// `sudo`, or nothing.
+    #[serde(rename = "become")]
+    becomes: Option<Become>,
+}
+
+impl RawVia {
+    fn check(self) -> Result<Via, Wrong> {
+        check_address("`address`", &self.address)?;
+        self.user.as_ref().map_or(Ok(()), |user| check_user("`user`", user))?;
+        self.jump.as_ref().map_or(Ok(()), |jump| check_jump("`jump`", jump))?;
+        self.identity.as_ref().map_or(Ok(()), |path| check_path("`identity`", path))?;
+        self.known_hosts.as_ref().map_or(Ok(()), |path| check_path("`known_hosts`", path))?;
+        self.host_key.as_ref().map_or(Ok(()), |key| check_host_key(key))?;
+        let ssh = Ssh {
+            user: self.user,
+            port: self.port,
+            identity: self.identity,
+            jump: self.jump,
+            config: None,
+            known_hosts: self.known_hosts,
+            host_key: self.host_key,
+        };
+        Ok(Via { address: self.address, ssh, becomes: self.becomes.unwrap_or_default() })
+    }
+}
+
+/// What moves traffic.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSwitch {
+    /// `haproxy`, `command` or `simulated`.
+    #[schemars(extend("enum" = ["haproxy", "command", "simulated"]))]
+    kind: String,
+    /// haproxy: path of the admin socket on this machine.
+    socket: Option<String>,
+    /// haproxy: the backend.
+    backend: Option<String>,
+    /// haproxy: the server in the backend.
+    server: Option<String>,
+    /// haproxy: the balancer on which the socket is, where it is not on this machine.
+    via: Option<RawVia>,
+    /// command: takes the host out of service.
+    drain: Option<Vec<String>>,
+    /// command: puts it back.
+    undrain: Option<Vec<String>>,
+    /// command: prints where the host's traffic goes now.
+    endpoint: Option<Vec<String>>,
+    /// command: sends the host's traffic to `{to}`.
+    switch: Option<Vec<String>>,
+    /// command: prints `in`, or `out` and how many requests still run.
+    status: Option<Vec<String>>,
+    /// command: how long each may take, such as `2m`.
+    timeout: Option<TimeSpan>,
+}
+
+impl RawProvider {
+    pub(super) fn check(self) -> Result<ProviderSettings, Wrong> {
+        let keys = Keys { what: "provider", kind: &printable(&self.kind, 40) };
+        keys.known(&["podman", "exec", "simulated"])?;
+        let commands = [
+            ("backup", &self.backup),
+            ("restore", &self.restore),
+            ("verify_backup", &self.verify_backup),
+            ("delete", &self.delete),
+            ("clone", &self.clone),
+            ("destroy", &self.destroy),
+            ("promote", &self.promote),
+            ("list", &self.list),
+        ];
+        if self.kind != "podman" {
+            keys.none("name", &self.name)?;
+            keys.none("containers_conf", &self.containers_conf)?;
+            keys.none("clone_network", &self.clone_network)?;
+        }
+        if self.kind != "exec" {
+            commands.iter().try_for_each(|(key, command)| keys.none(key, command))?;
+            keys.none("shares_data", &self.shares_data)?;
+            keys.none("timeout", &self.timeout)?;
+        }
+        match self.kind.as_str() {
+            "podman" => {
+                let name = keys.need("name", self.name)?;
+                plain("the container's `name`", &name, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
+                if let Some(path) = &self.containers_conf {
+                    check_path("`containers_conf`", path)?;
+                }
+                if let Some(network) = &self.clone_network {
+                    plain("`clone_network`", network, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
+                }
+                Ok(ProviderSettings::Podman {
+                    name,
+                    containers_conf: self.containers_conf,
+                    clone_network: self.clone_network,
+                })
+            }
+            "exec" => {
+                for (key, command) in commands {
+                    command.as_ref().map_or(Ok(()), |argv| check_argv(key, argv))?;
+                }
+                Ok(ProviderSettings::Exec(ExecProvider {
+                    backup: keys.need("backup", self.backup)?,
+                    restore: keys.need("restore", self.restore)?,
+                    verify_backup: self.verify_backup,
+                    delete: self.delete,
+                    clone: self.clone,
+                    destroy: self.destroy,
+                    promote: self.promote,
+                    list: self.list,
+                    shares_data: self.shares_data.unwrap_or(false),
+                    timeout: check_timeout(self.timeout)?,
+                }))
+            }
+            _ => Ok(ProviderSettings::Simulated),
+        }
+    }
+}
+
+impl RawSwitch {
+    pub(super) fn check(self) -> Result<SwitchSettings, Wrong> {
+        let keys = Keys { what: "switch", kind: &printable(&self.kind, 40) };
+        keys.known(&["haproxy", "command", "simulated"])?;
+        if self.kind != "haproxy" {
+            keys.none("socket", &self.socket)?;
+            keys.none("backend", &self.backend)?;
+            keys.none("server", &self.server)?;
+            keys.none("via", &self.via)?;
+        }
+        if self.kind != "command" {
+            keys.none("drain", &self.drain)?;
+            keys.none("undrain", &self.undrain)?;
+            keys.none("endpoint", &self.endpoint)?;
+            keys.none("switch", &self.switch)?;
+            keys.none("status", &self.status)?;
+            keys.none("timeout", &self.timeout)?;
+        }
+        match self.kind.as_str() {
+            "haproxy" => {
+                let socket = keys.need("socket", self.socket)?;
+                check_path("`socket`", &socket)?;
+                let backend = keys.need("backend", self.backend)?;
+                let server = keys.need("server", self.server)?;
+                // They travel in lines of HAProxy's runtime API, where `;` and spaces part commands and words.
+                for (what, name) in [("`backend`", &backend), ("`server`", &server)] {
+                    plain(what, name, |c| c.is_ascii_alphanumeric() || "._-:".contains(c))?;
+                }
+                let via = self.via.map(RawVia::check).transpose()?;
+                Ok(SwitchSettings::Haproxy { socket, backend, server, via })
+            }
+            "command" => {
+                let drain = keys.need("drain", self.drain)?;
+                let undrain = keys.need("undrain", self.undrain)?;
+                check_argv("drain", &drain)?;
+                check_argv("undrain", &undrain)?;
+                for (key, command) in [("endpoint", &self.endpoint), ("switch", &self.switch), ("status", &self.status)]
+                {
+                    command.as_ref().map_or(Ok(()), |argv| check_argv(key, argv))?;
+                }
+                let (endpoint, switch, status) = (self.endpoint, self.switch, self.status);
+                let timeout = check_timeout(self.timeout)?;
+                Ok(SwitchSettings::Command { drain, undrain, endpoint, switch, status, timeout })
+            }
+            _ => Ok(SwitchSettings::Simulated),
+        }
+    }
+}
