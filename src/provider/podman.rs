@@ -1,8 +1,10 @@
-//! Backups of podman containers that are whole hosts: an image of the stopped clock, and the host made again from it.
+//! Backups and clones of podman containers that are whole hosts: an image of the stopped clock, and the host made again
+//! from it.
 //!
 //! A host comes back as it was made: the very command that made it is kept with every backup, and is run again with the
 //! backup for an image. Volumes are mounted again, not put back.
 
+mod clones;
 mod recreate;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use tokio::process::Command;
 
 use self::recreate::{Container, Recreate};
 use super::types::alone;
-use super::{BackupRef, EffectKey, Held, Provider, ProviderError};
+use super::{BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, Provider, ProviderError};
 use crate::engine::BoxFuture;
 use crate::model::{Digest, Host, ProviderSettings, TimeSpan, printable};
 
@@ -273,11 +275,7 @@ impl Podman {
         let is_new = |container: &Container| {
             container.config.labels.as_ref().and_then(|labels| labels.get(RESTORE)) == Some(&mark)
         };
-        let demand = async |args: &[&str], what: &str| match self.ask(target, args).await {
-            Ok(answer) if answer.ok => Ok(()),
-            Ok(answer) => Err(unclear(format!("container {name} could not be {what}: {}", answer.said()))),
-            Err(why) => Err(unclear(why)),
-        };
+        let demand = async |args: &[&str], what: &str| self.demand(target, args, what).await;
         match current {
             // An earlier try came this far.
             Some(container) if is_new(&container) => {
@@ -365,6 +363,7 @@ impl Podman {
                 image.names?.contains(&reference).then_some((key, Held::Backup(BackupRef(reference))))
             })
             .collect();
+        found.extend(self.list_clones(host).await?);
         found.sort();
         Ok(found)
     }
@@ -390,6 +389,32 @@ impl Provider for Podman {
 
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(self.do_delete(host, backup))
+    }
+
+    fn clone_host<'a>(
+        &'a self,
+        host: &'a Host,
+        backup: &'a BackupRef,
+        key: &'a EffectKey,
+    ) -> BoxFuture<'a, Result<CloneHost, ProviderError>> {
+        Box::pin(self.do_clone(host, backup, key))
+    }
+
+    fn promote<'a>(
+        &'a self,
+        host: &'a Host,
+        clone: &'a CloneRef,
+        key: &'a EffectKey,
+    ) -> BoxFuture<'a, Result<OriginalRef, ProviderError>> {
+        Box::pin(self.do_promote(host, clone, key))
+    }
+
+    fn destroy<'a>(&'a self, host: &'a Host, clone: &'a CloneRef) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(self.do_destroy(host, clone))
+    }
+
+    fn release<'a>(&'a self, host: &'a Host, original: &'a OriginalRef) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(self.do_release(host, original))
     }
 
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {
