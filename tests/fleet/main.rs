@@ -4,8 +4,10 @@
 //! `SWITCHBACK_FLEET=required` makes that a failure.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod balancer;
 mod campaign;
 mod faults;
 mod fleet;
 mod lab;
 mod provider;
+mod strategies;

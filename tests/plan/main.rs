@@ -12,4 +12,5 @@ mod fleet;
 mod passes;
 mod properties;
 mod scale;
+mod strategies;
 mod views;

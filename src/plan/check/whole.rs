@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Found;
 use crate::model::{DecisionKind, Digest, FindingId, HostName, Program, RuleName};
 use crate::plan::passes::machines::machine;
-use crate::plan::{PLAN_FORMAT, Plan};
+use crate::plan::{PLAN_FORMAT, Plan, Step, StepKind};
 
 pub(super) fn check(plan: &Plan, found: &mut Found) {
     found.expect(
@@ -21,6 +21,28 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
     grouped(plan, found);
     windows(plan, found);
     scripts(plan, found);
+    pilots(plan, found);
+}
+
+/// Who speaks for others goes before them.
+fn pilots(plan: &Plan, found: &mut Found) {
+    let mut before = BTreeSet::new();
+    for host in plan.rollout.waves.iter().flat_map(|wave| &wave.hosts).filter_map(|name| plan.hosts.get(name)) {
+        for step in &host.steps {
+            for need in step.needs.iter().filter(|need| need.host() != step.id.host()) {
+                let known = before.contains(need);
+                found.expect(
+                    known,
+                    &step.id,
+                    "need-unknown",
+                    format!("it needs {need}, which speaks for nobody, or not before it"),
+                );
+            }
+        }
+        // That a fix went well on a clone, or that nothing can fail on its host any more: nothing else speaks for others.
+        let speaks = |step: &&Step| step.kind == StepKind::Soak || (step.kind == StepKind::Verify && step.on.is_some());
+        before.extend(host.steps.iter().filter(speaks).map(|step| &step.id));
+    }
 }
 
 /// What went in is decided, and what is to be fixed is planned on its host or blocked with it.
