@@ -10,7 +10,7 @@ use crate::model::{CampaignId, Digest, History};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
 use crate::run::{EmbeddedEngine, OnPause, RunError, obey_interrupts};
-use crate::store::{self, Journal as _, SqliteJournal, StoreError};
+use crate::store::{self, Journal as _, Notes, SqliteJournal, StoreError};
 
 use super::args::Format;
 use super::error::CommandError;
@@ -142,7 +142,11 @@ pub(super) fn history(state: &Path) -> Result<History, CommandError> {
     if !state.join(SqliteJournal::FILE).exists() {
         return Ok(History::default());
     }
-    store::history(&mut open(state)?).map_err(|error| store_failed(&error))
+    let mut history = store::history(&mut open(state)?).map_err(|error| store_failed(&error))?;
+    for released in Notes::open(state).and_then(|notes| notes.released()).map_err(|error| store_failed(&error))? {
+        history.release(&released.name, released.at);
+    }
+    Ok(history)
 }
 
 /// The campaign that was named and has not ended, else the only one that has not.

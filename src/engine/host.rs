@@ -20,6 +20,9 @@ const BACKOFF: (u64, u64) = (1, 60);
 /// The fact of a verify step that says that only a reboot is missing.
 const REBOOT_PENDING: &str = "reboot_pending";
 
+/// The fact of a verify step that names what was left out of the fix.
+const LEFT_OUT: &str = "left_out";
+
 /// Where one host stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HostMachine {
@@ -40,12 +43,21 @@ pub struct HostMachine {
 enum StepEnd {
     Succeeded,
     NothingToDo,
-    Failed { reason: Reason, effect: Effected },
+    Failed {
+        reason: Reason,
+        effect: Effected,
+    },
+    /// It failed, and a later step is done instead of it.
+    Replaced {
+        reason: Reason,
+    },
+    /// It was not needed.
+    Skipped,
 }
 
 impl StepEnd {
     const fn may_have_effect(&self) -> bool {
-        !matches!(self, Self::Failed { effect: Effected::No, .. })
+        !matches!(self, Self::Failed { effect: Effected::No, .. } | Self::Skipped)
     }
 }
 
@@ -147,7 +159,7 @@ impl HostMachine {
         let Some(step) = plan.steps.get(self.walked.len()) else {
             let outcome =
                 if self.reboot_is_pending(plan) { HostOutcome::FixedPendingReboot } else { HostOutcome::Fixed };
-            return HostCommand::End(HostEnd { outcome, reason: None });
+            return HostCommand::End(HostEnd { outcome, reason: self.left_out(plan) });
         };
         match stop {
             Some(reason) => self.turn_round(plan, reason),
@@ -193,6 +205,13 @@ impl HostMachine {
         let due =
             move |step: &&Step| !matches!(&step.action, Action::Destroy { clone, .. } if destroyed.contains(&clone));
         self.done(plan).rev().flat_map(|step| &step.undo).filter(due)
+    }
+
+    /// What was left out of the fix, as its last look at the host says.
+    fn left_out(&self, plan: &HostPlan) -> Option<Reason> {
+        let verify = plan.steps.iter().rev().find(|step| step.kind == StepKind::Verify && step.on.is_none())?;
+        let names = self.facts.get(&verify.id)?.get(LEFT_OUT).filter(|names| !names.is_empty())?;
+        Some(Reason::new("packages-left-out", format!("they broke a clone and were left out: {names}")))
     }
 
     fn reboot_is_pending(&self, plan: &HostPlan) -> bool {
@@ -273,7 +292,34 @@ impl HostMachine {
         if self.last(plan).is_some_and(|step| step.kind == StepKind::Backup) {
             self.backed_up = Some(now);
         }
+        self.step_over(plan);
         Ok(())
+    }
+
+    /// Goes past steps that need not be done: what a step stands for when that has failed, and a step that stands for
+    /// others when they have not.
+    fn step_over(&mut self, plan: &HostPlan) {
+        let walked = self.walked.len();
+        if let Some(StepEnd::Failed { reason, effect }) = self.walked.last()
+            && let Some(failed) = self.last(plan)
+            // A read-only look that fails is evidence as well; a fix that was refused is not.
+            && (failed.kind == StepKind::Verify || *effect == Effected::Possibly)
+            && let Some(instead) = plan.steps.iter().position(|step| step.stands_for.contains(&failed.id))
+            && instead >= walked
+        {
+            let reason = reason.clone();
+            if let Some(last) = self.walked.last_mut() {
+                *last = StepEnd::Replaced { reason };
+            }
+            self.walked.resize(instead, StepEnd::Skipped);
+            return;
+        }
+        while let Some(next) = plan.steps.get(self.walked.len()).filter(|next| !next.stands_for.is_empty())
+            && matches!(self.walked.last(), Some(StepEnd::Succeeded | StepEnd::NothingToDo))
+            && self.last(plan).is_some_and(|last| next.stands_for.contains(&last.id))
+        {
+            self.walked.push(StepEnd::Skipped);
+        }
     }
 
     /// Another controller looks from now on. Time that passed while nobody looked decides nothing: what runs, or is
@@ -378,8 +424,16 @@ impl HostMachine {
     }
 
     /// Whether the forward step of this index has succeeded; none as long as it may.
-    pub(super) fn has_succeeded(&self, index: usize) -> Option<bool> {
+    pub(super) fn has_succeeded(&self, plan: &HostPlan, index: usize) -> Option<bool> {
         match self.walked.get(index) {
+            Some(StepEnd::Replaced { .. } | StepEnd::Skipped) => {
+                let id = plan.steps.get(index).map(|step| &step.id);
+                let stands = |step: &Step| id.is_some_and(|id| step.stands_for.contains(id));
+                match plan.steps.iter().position(stands).filter(|instead| *instead > index) {
+                    Some(instead) => self.has_succeeded(plan, instead),
+                    None => Some(false),
+                }
+            }
             Some(end) => Some(*end == StepEnd::Succeeded),
             None if self.ended.is_some() || self.undo.is_some() => Some(false),
             None if matches!(self.walked.last(), Some(StepEnd::Failed { .. })) => Some(false),

@@ -179,8 +179,9 @@ impl Campaign {
     /// Whom a host waits for before its step of this index, and whether that host may still succeed; none if nobody.
     pub(super) fn awaited(&self, member: &Member, index: Option<usize>) -> Option<(&HostName, bool)> {
         member.awaits.iter().filter(|(at, ..)| Some(*at) == index).find_map(|&(_, pilot, there)| {
-            let done = self.state.hosts.get(pilot).map_or(Some(false), |machine| machine.has_succeeded(there));
             let name = &self.roster.hosts.get(pilot)?.name;
+            let machine = self.state.hosts.get(pilot).zip(self.plan.hosts.get(name));
+            let done = machine.map_or(Some(false), |(machine, plan)| machine.has_succeeded(plan, there));
             (done != Some(true)).then_some((name, done.is_none()))
         })
     }

@@ -115,6 +115,7 @@ mod tests {
             kind: StepKind::Undrain,
             needs: needs.iter().map(|n| StepId::new(n).unwrap()).collect(),
             on: None,
+            stands_for: Vec::new(),
             action: Action::Undrain,
             undo: Vec::new(),
             expected: TimeSpan::ZERO,

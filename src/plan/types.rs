@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Priority, RuleName, RuleRef, StepId,
-    TimeSpan,
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, PackageName, Priority, RuleName, RuleRef,
+    StepId, TimeSpan,
 };
 
 pub use crate::model::{PlanWindow, Strategy};
@@ -150,6 +150,8 @@ pub struct HostPlan {
     /// Key into [`Plan::windows`]; none means at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<RuleName>,
+    /// How long what has to be rolled back here stays out of later plans for similar hosts.
+    pub quarantine: TimeSpan,
     /// The policy does without a backup of this host (`backup.required: false`).
     #[serde(default)]
     pub without_backup: bool,
@@ -167,6 +169,7 @@ pub enum StepKind {
     Preflight,
     Backup,
     Clone,
+    Bisect,
     Destroy,
     Switchover,
     Observe,
@@ -192,6 +195,7 @@ impl StepKind {
             Self::Preflight => "preflight",
             Self::Backup => "backup",
             Self::Clone => "clone",
+            Self::Bisect => "bisect",
             Self::Destroy => "destroy",
             Self::Switchover => "switchover",
             Self::Observe => "observe",
@@ -252,6 +256,10 @@ pub struct Step {
     /// The clone it works on, by the step that makes it; none: the host itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<StepId>,
+    /// Steps of the host that it stands for: it is done instead of them when one of them fails, and only then. Who
+    /// needs one of them may go on when it succeeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stands_for: Vec<StepId>,
     /// What is done.
     pub action: Action,
     /// What takes it back, in order; run when this or a later step fails. Empty for a fix without a backup: nothing
@@ -316,6 +324,24 @@ pub enum Action {
         back_within: TimeSpan,
         /// What is not destroyed after this long is overdue.
         time_to_live: TimeSpan,
+    },
+    /// Finds the packages that break the host, by repeating the trial with fewer of them on fresh clones, and leaves a
+    /// clone that has all the others.
+    Bisect {
+        /// The backup step.
+        backup: StepId,
+        /// The clone step.
+        clone: StepId,
+        /// The steps of the trial, in order.
+        steps: Vec<StepId>,
+        /// Packages that go together; the smallest that can be told apart.
+        units: Vec<Vec<PackageName>>,
+        /// The variable in which commands get the names of packages to leave out.
+        variable: String,
+        /// When a clone must answer.
+        back_within: TimeSpan,
+        /// No more trials than this.
+        trials: u32,
     },
     /// The provider destroys the clone that this step made.
     Destroy {
@@ -446,6 +472,18 @@ impl Plan {
 }
 
 impl Action {
+    /// The same, to be changed.
+    pub(in crate::plan) fn commands_mut(&mut self) -> impl Iterator<Item = &mut Command> {
+        let (list, single): (&mut [Command], [Option<&mut Command>; 2]) = match self {
+            Self::Check { commands, .. } | Self::Change { commands } | Self::Soak { commands, .. } => {
+                (commands, [None, None])
+            }
+            Self::Reboot { required, command, .. } => (&mut [], [required.as_mut(), Some(command)]),
+            _ => (&mut [], [None, None]),
+        };
+        list.iter_mut().chain(single.into_iter().flatten())
+    }
+
     /// Every command it may run, in order.
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
         let (list, single): (&[Command], [Option<&Command>; 2]) = match self {
@@ -458,6 +496,7 @@ impl Action {
             | Self::Drain { .. }
             | Self::Undrain
             | Self::Clone { .. }
+            | Self::Bisect { .. }
             | Self::Destroy { .. }
             | Self::Switchover { .. }
             | Self::SwitchBack { .. }

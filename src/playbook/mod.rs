@@ -15,6 +15,7 @@ mod template;
 mod tests;
 mod types;
 
+pub use check::LEFT_OUT;
 pub use check::*;
 pub use output::*;
 pub use payload::*;

@@ -99,8 +99,11 @@ impl Renderer<'_> {
         for (variable, value) in &template.env {
             env.insert(variable.clone(), template::text(value, &self.context)?);
         }
-        let fact =
-            |(step, key): &(String, String)| FactRef { step: StepId::of(self.host_name(), step), key: key.clone() };
+        let fact = |(step, key): &(String, String)| FactRef {
+            step: StepId::of(self.host_name(), step),
+            key: key.clone(),
+            otherwise: None,
+        };
         Ok(Command {
             name: template.name.clone(),
             program,

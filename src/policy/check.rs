@@ -273,6 +273,12 @@ impl Check<'_> {
             let at = span(source, &stateful.matches);
             self.policy.stateful = Some((self.selector(source, Context::Host, &stateful.matches), at));
         }
+        if let Some((bisect, _)) = self.scalar("strategy.bisect", source, raw.bisect) {
+            self.policy.bisect = bisect;
+        }
+        if let Some((quarantine, _)) = self.scalar("strategy.quarantine", source, raw.quarantine) {
+            self.policy.quarantine = quarantine;
+        }
         if let Some((keep, _)) = self.scalar("strategy.keep_failed", source, raw.keep_failed) {
             self.policy.keep_failed = keep;
         }

@@ -64,6 +64,10 @@ pub struct Policy {
     pub similar_by: BTreeSet<String>,
     /// `strategy.keep_failed`: how long a clone is kept on which a fix has failed.
     pub keep_failed: TimeSpan,
+    /// `strategy.bisect`: whether the packages to blame are looked for when a fix fails on a clone.
+    pub bisect: bool,
+    /// `strategy.quarantine`: how long what was rolled back stays out of plans.
+    pub quarantine: TimeSpan,
     /// `strategy.stateful`.
     pub(super) stateful: Option<(Selector, Span)>,
     pub(super) strategy: (StrategyKind, RuleRef),
@@ -232,6 +236,8 @@ impl Policy {
             proven: Proven { successes: 1, within: TimeSpan::days(90) },
             similar_by: BTreeSet::new(),
             keep_failed: TimeSpan::ZERO,
+            bisect: false,
+            quarantine: TimeSpan::days(30),
             stateful: None,
             strategy: (StrategyKind::InPlace, default),
             strategy_rules: Vec::new(),

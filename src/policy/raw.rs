@@ -392,6 +392,14 @@ pub(super) struct StrategyRaw {
     /// `stateful: "true"`.
     #[serde(default)]
     pub stateful: Option<Spanned<StatefulRaw>>,
+    /// Whether, when a fix of several packages fails on a clone, the ones to blame are looked for, kept out of later
+    /// plans, and the rest is fixed.
+    #[serde(default)]
+    pub bisect: Option<Spanned<bool>>,
+    /// How long a package version that had to be rolled back stays out of plans for similar hosts, such as `30d`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub quarantine: Option<Spanned<TimeSpan>>,
     /// How long a clone is kept on which a fix has failed, such as `24h`; without it it is destroyed at once.
     #[serde(default)]
     #[schemars(with = "Option<String>")]

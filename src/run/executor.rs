@@ -1,5 +1,6 @@
 //! The step executor: makes one attempt of one step on a real host.
 
+mod bisect;
 mod change;
 mod check;
 mod clone;
@@ -92,6 +93,16 @@ impl StepExecutor for RemoteExecutor {
                 },
             };
             let work = Work { executor: self, context: &*context, request: &request, host, step, deadline };
+            work.perform().await
+        })
+    }
+}
+
+impl Work<'_> {
+    /// Does what the step says.
+    fn perform(&self) -> BoxFuture<'_, StepResult> {
+        let (work, step) = (self, self.step);
+        Box::pin(async move {
             match &step.action {
                 Action::Check { commands, probes } => work.check_step(commands, probes).await,
                 Action::Change { commands } => work.change_step(commands).await,
@@ -103,7 +114,8 @@ impl StepExecutor for RemoteExecutor {
                 Action::Drain { idle_within } => work.drain_step(*idle_within).await,
                 Action::Undrain => work.undrain_step().await,
                 Action::Clone { backup, back_within, .. } => same(work.clone_step(backup, *back_within).await),
-                Action::Destroy { clone, keep_failed } => same(work.destroy_step(clone, *keep_failed).await),
+                Action::Bisect { .. } => same(work.bisect_step().await),
+                Action::Destroy { keep_failed, .. } => same(work.destroy_step(*keep_failed).await),
                 Action::Switchover { clone } => same(work.switchover_step(clone).await),
                 Action::SwitchBack { clone } => same(work.switch_back_step(clone).await),
                 Action::Promote { clone, back_within } => same(work.promote_step(clone, *back_within).await),

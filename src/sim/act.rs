@@ -83,6 +83,7 @@ impl SimWorld {
         match call.step.action {
             Action::Backup { .. } | Action::Restore { .. } => self.provider(now, id, &call),
             Action::Clone { .. }
+            | Action::Bisect { .. }
             | Action::Destroy { .. }
             | Action::Switchover { .. }
             | Action::SwitchBack { .. }

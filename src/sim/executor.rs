@@ -132,6 +132,7 @@ const fn doing(kind: StepKind) -> &'static str {
         StepKind::Preflight => "asking the host what the fix would do",
         StepKind::Backup => "making a backup",
         StepKind::Clone => "making a clone",
+        StepKind::Bisect => "looking for what breaks the clone",
         StepKind::Destroy => "destroying the clone",
         StepKind::Switchover => "sending its traffic to the clone",
         StepKind::SwitchBack => "sending its traffic back",

@@ -3,6 +3,7 @@
 mod history;
 mod journal;
 mod memory;
+mod notes;
 mod signals;
 mod sqlite;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod writer;
 pub use history::history;
 pub use journal::*;
 pub use memory::*;
+pub use notes::*;
 pub use signals::*;
 pub use sqlite::*;
 pub use writer::*;

@@ -154,7 +154,7 @@ const MUTATIONS: &[Mutation] = &[
         commands(step(p, StepKind::Fix)).push(command);
     }),
     ("a fact from later", "fact-unknown", |p| {
-        let later = FactRef { step: step(p, StepKind::Verify).id.clone(), key: "versions".to_owned() };
+        let later = FactRef { step: step(p, StepKind::Verify).id.clone(), key: "versions".to_owned(), otherwise: None };
         commands(step(p, StepKind::Fix))[0].env_facts.insert("X".to_owned(), later);
     }),
     // Findings.

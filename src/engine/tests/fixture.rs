@@ -156,6 +156,7 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         kind,
         needs: vec![],
         on: None,
+        stands_for: Vec::new(),
         action: Action::Undrain,
         undo,
         expected: TimeSpan::seconds(spec.expected),
@@ -191,6 +192,7 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         emergency: false,
         group: spec.group.map(|group| name(&format!("group {group}"))),
         windows: spec.windows.map(|set| name(&format!("set {set}"))),
+        quarantine: TimeSpan::days(30),
         without_backup: !spec.backup,
         steps,
     }

@@ -10,7 +10,7 @@ use crate::plan::{Action, HostPlan, Plan, Step, StepGraph, StepKind, Strategy};
 type Part = (StepKind, bool);
 
 /// The only order of steps of a host that is fixed in place; each at most once, so there is at most one reboot.
-const IN_PLACE: [Part; 17] = [
+const IN_PLACE: [Part; 18] = [
     (StepKind::Preflight, false),
     (StepKind::Backup, false),
     (StepKind::Clone, false),
@@ -19,6 +19,7 @@ const IN_PLACE: [Part; 17] = [
     (StepKind::Restart, true),
     (StepKind::Reboot, true),
     (StepKind::Verify, true),
+    (StepKind::Bisect, false),
     (StepKind::Destroy, false),
     (StepKind::Drain, false),
     (StepKind::Fix, false),
@@ -31,7 +32,7 @@ const IN_PLACE: [Part; 17] = [
 ];
 
 /// The same for a host whose fixed clone takes its place.
-const CLONE_AND_SWITCH: [Part; 16] = [
+const CLONE_AND_SWITCH: [Part; 17] = [
     (StepKind::Preflight, false),
     (StepKind::Backup, false),
     (StepKind::Clone, false),
@@ -40,6 +41,7 @@ const CLONE_AND_SWITCH: [Part; 16] = [
     (StepKind::Restart, true),
     (StepKind::Reboot, true),
     (StepKind::Verify, true),
+    (StepKind::Bisect, false),
     (StepKind::Switchover, false),
     (StepKind::Observe, true),
     (StepKind::Drain, false),
@@ -113,6 +115,7 @@ fn fits(step: &Step) -> bool {
             matches!(step.action, Action::Check { .. })
         }
         StepKind::Clone => matches!(step.action, Action::Clone { .. }),
+        StepKind::Bisect => matches!(step.action, Action::Bisect { .. }),
         StepKind::Destroy => matches!(step.action, Action::Destroy { .. }),
         StepKind::Switchover => matches!(step.action, Action::Switchover { .. }),
         StepKind::SwitchBack => matches!(step.action, Action::SwitchBack { .. }),
@@ -153,7 +156,9 @@ fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found)
             Some(at) => place = at,
         }
     }
-    for pair in host.steps.windows(2) {
+    // What stands for others is done instead of them: nobody waits for it.
+    let chained: Vec<&Step> = host.steps.iter().filter(|step| step.stands_for.is_empty()).collect();
+    for pair in chained.windows(2) {
         found.expect(
             graph.is_behind(&pair[1].id, &pair[0].id),
             &pair[1].id,
@@ -314,7 +319,11 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
 
 /// A fact comes from a step that has succeeded before it is asked for.
 fn facts(host: &HostPlan, step: &Step, graph: &StepGraph, found: &mut Found) {
-    let asks = |command: &Command| command.env_facts.values().map(|f| f.step.clone()).collect::<Vec<_>>();
+    // A fact that may be absent is asked of a step that may be skipped, or of the host that goes first.
+    let asks = |command: &Command| {
+        let facts = command.env_facts.values().filter(|fact| fact.otherwise.is_none());
+        facts.map(|fact| fact.step.clone()).collect::<Vec<_>>()
+    };
     for fact in step.action.commands().flat_map(asks) {
         found.expect(
             graph.is_behind(&step.id, &fact),

@@ -21,6 +21,8 @@ pub(super) struct Role {
     pub trial: bool,
     /// The steps of other hosts that must have succeeded before anything is done here.
     pub waits_for: Vec<StepId>,
+    /// The search for what breaks a clone, of a host that goes first: it tells what to leave out here as well.
+    pub told_by: Option<StepId>,
 }
 
 /// Who speaks for the hosts of a cohort.
@@ -39,12 +41,28 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
         let Some(host) = draft.hosts.get_mut(&name) else { continue };
         let cohort = cohort(host, policy);
         let proofs = draft.input.history.successes(&cohort, policy.proven.within.before(draft.input.as_of));
+        if let Some(entry) = draft.input.history.rolled_back(&cohort, draft.input.as_of) {
+            host.block(
+                "rolled-back-before",
+                format!(
+                    "the same fix was rolled back on {} in campaign {} ({}), and which of its packages was to blame is \
+                     not known: it waits until {}, for other versions, or for `switchback quarantine release {cohort}`",
+                    entry.host, entry.campaign, entry.why, entry.until
+                ),
+            );
+        }
         let proven = proofs >= policy.proven.successes;
         host.cohort = Some(cohort.clone());
         let pilot = pilots.entry(cohort).or_default();
-        let Some((role, why)) = role(host, policy, pilot, proven.then_some(proofs)) else { continue };
+        let Some((mut role, why)) = role(host, policy, pilot, proven.then_some(proofs)) else { continue };
         host.strategy = role.strategy;
         host.strategy_reason = Some(why);
+        let search = |step: &StepId| {
+            let pilot = draft.hosts.get(step.host())?;
+            pilot.steps.iter().find(|step| step.kind == StepKind::Bisect).map(|step| step.id.clone())
+        };
+        role.told_by = role.waits_for.iter().find_map(search);
+        let Some(host) = draft.hosts.get_mut(&name) else { continue };
         steps::build(&name, host, &role, policy);
         windows::fit(draft, &name);
         // A host that cannot be planned speaks for nobody.
@@ -66,7 +84,7 @@ fn role(host: &mut HostDraft<'_>, policy: &Policy, pilot: &Pilot, proven: Option
     let choice = policy.strategy_for(host.host);
     let can = host.host.provider.as_ref().filter(|_| !host.without_backup).map(|provider| provider.capabilities());
     let clones = can.is_some_and(|can| can.clones);
-    let in_place = |trial, waits_for| Role { strategy: Strategy::InPlace, trial, waits_for };
+    let in_place = |trial, waits_for| Role { strategy: Strategy::InPlace, trial, waits_for, told_by: None };
     let told = |text: String| Reason::new("strategy", text);
 
     let (mut role, why) = match choice.kind {
@@ -76,7 +94,7 @@ fn role(host: &mut HostDraft<'_>, policy: &Policy, pilot: &Pilot, proven: Option
                 host.block(code, format!("{} wants `clone_and_switch`, and {why}", choice.rule.name));
                 return None;
             }
-            let role = Role { strategy: Strategy::CloneAndSwitch, trial: true, waits_for: vec![] };
+            let role = Role { strategy: Strategy::CloneAndSwitch, trial: true, waits_for: vec![], told_by: None };
             (role, told(format!("{} says so", choice.rule.name)))
         }
         StrategyKind::Auto => match (proven, &pilot.fixed) {
@@ -117,14 +135,14 @@ fn first_of_cohort(host: &Host, can: Option<Capabilities>, policy: &Policy, choi
     let rule = &choice.rule.name;
     match may_switch(host, can, policy) {
         Ok(()) => (
-            Role { strategy: Strategy::CloneAndSwitch, trial: true, waits_for: vec![] },
+            Role { strategy: Strategy::CloneAndSwitch, trial: true, waits_for: vec![], told_by: None },
             Reason::new("strategy", format!("{rule}: the first of its cohort, on a clone that takes its traffic")),
         ),
         Err((_, why)) => {
             let trial = can.is_some_and(|can| can.clones);
             let how = if trial { "tried on a clone, then in place" } else { "in place" };
             (
-                Role { strategy: Strategy::InPlace, trial, waits_for: vec![] },
+                Role { strategy: Strategy::InPlace, trial, waits_for: vec![], told_by: None },
                 Reason::new("strategy", format!("{rule}: the first of its cohort, {how}: {why}")),
             )
         }

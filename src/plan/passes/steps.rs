@@ -5,10 +5,10 @@
 //! backup → clone → (on it) fix → restart → reboot → verify → switchover → observe → drain → promote → verify → undrain →
 //! soak.
 
-use crate::model::{Capabilities, Command, HostName, StepId, Strategy, TimeSpan};
+use crate::model::{Capabilities, Command, FactRef, HostName, PackageFix, PackageName, StepId, Strategy, TimeSpan};
 use crate::plan::draft::HostDraft;
 use crate::plan::{Action, Probe, Step, StepKind};
-use crate::playbook::{Rendered, RenderedReboot};
+use crate::playbook::{LEFT_OUT, Rendered, RenderedReboot};
 use crate::policy::{Policy, RebootPolicy};
 
 use super::cohorts::Role;
@@ -67,7 +67,9 @@ pub(super) fn build(name: &HostName, host: &mut HostDraft<'_>, role: &Role, poli
         Strategy::InPlace => chain.in_place(role.trial),
         Strategy::CloneAndSwitch => chain.clone_and_switch(),
     }
-    host.steps = chain.steps;
+    let mut steps = chain.steps;
+    tell_what_is_left_out(&mut steps, role.told_by.as_ref());
+    host.steps = steps;
 }
 
 /// Builds the chain of one host; each step needs the one before.
@@ -104,7 +106,9 @@ impl Chain<'_> {
         expected: TimeSpan,
         undo: Vec<Step>,
     ) {
-        let needs = self.steps.last().map(|s| s.id.clone()).into_iter().collect();
+        // What stands for others is done only when they fail.
+        let before = self.steps.iter().rev().find(|step| step.stands_for.is_empty());
+        let needs = before.map(|step| step.id.clone()).into_iter().collect();
         self.steps.push(Step { on, ..step(id, kind, needs, action, expected, undo) });
     }
 
@@ -165,6 +169,35 @@ impl Chain<'_> {
             on_clone(StepKind::Reboot, rebooted(&reboot), expected.reboot);
         }
         on_clone(StepKind::Verify, check(for_clone(&rendered.verify), probes), expected.verify);
+        self.bisect();
+    }
+
+    /// Where a fix of several packages fails on the clone, and its playbook can leave some of them out.
+    fn bisect(&mut self) {
+        let units = units(self.host);
+        let Some(variable) = leave_out(self.rendered).filter(|_| self.policy.bisect && units.len() > 1) else { return };
+        let trial: Vec<&Step> = self.steps.iter().filter(|step| step.on.is_some()).collect();
+        let once = trial.iter().fold(self.call_limit(), |sum, step| sum.plus(step.timeout));
+        let steps: Vec<StepId> = trial.iter().map(|step| step.id.clone()).collect();
+        // The last half of a search, the whole without what it found, and as much again for a second culprit.
+        let trials = 2 * (units.len().ilog2() + 2);
+        let action = Action::Bisect {
+            backup: self.id(StepKind::Backup.as_str()),
+            clone: self.id(StepKind::Clone.as_str()),
+            steps: steps.clone(),
+            units,
+            variable: variable.to_owned(),
+            back_within: self.back_within(),
+            trials,
+        };
+        // It is seldom done, and then before the window: nobody is kept waiting for it.
+        self.push(StepKind::Bisect, action, TimeSpan::ZERO, vec![]);
+        let clone = self.id(StepKind::Clone.as_str());
+        if let Some(step) = self.steps.last_mut() {
+            step.needs = vec![clone];
+            step.stands_for = steps.into_iter().skip(1).collect();
+            step.timeout = (0..trials).fold(OVERHEAD, |sum, _| sum.plus(once));
+        }
     }
 
     fn in_place(&mut self, tried: bool) {
@@ -286,10 +319,58 @@ fn rebooted(reboot: &RenderedReboot) -> Action {
     }
 }
 
+/// Packages that are told apart by their version: those of one source have the same, and go together.
+fn units(host: &HostDraft<'_>) -> Vec<Vec<PackageName>> {
+    let mut units: Vec<(&PackageFix, Vec<PackageName>)> = Vec::new();
+    for package in &host.fix.packages {
+        let of_one_source =
+            |first: &PackageFix| package.to.is_some() && (&first.from, &first.to) == (&package.from, &package.to);
+        match units.iter_mut().find(|(first, _)| of_one_source(first)) {
+            Some((_, names)) => names.push(package.name.clone()),
+            None => units.push((package, vec![package.name.clone()])),
+        }
+    }
+    units.into_iter().map(|(_, names)| names).collect()
+}
+
+/// The variable in which the fix's commands get the names of packages to leave out, if they can.
+fn leave_out(rendered: &Rendered) -> Option<&str> {
+    let mut asked = rendered.fix.iter().flat_map(|command| &command.env_facts);
+    asked.find(|(_, fact)| (fact.step.step(), fact.key.as_str()) == LEFT_OUT).map(|(variable, _)| variable.as_str())
+}
+
+/// Tells the commands that can leave packages out where the names stand: with the host's own search, or with that of the
+/// host that goes first. Where nobody searches, and in the trial itself, nothing is left out.
+fn tell_what_is_left_out(steps: &mut [Step], told_by: Option<&StepId>) {
+    let own = steps.iter().position(|step| step.kind == StepKind::Bisect);
+    let own_id = own.map(|at| steps[at].id.clone());
+    for (index, step) in steps.iter_mut().enumerate() {
+        let is_behind = own.is_some_and(|search| index > search);
+        let told_by = if is_behind { own_id.as_ref() } else { told_by.filter(|_| own.is_none()) };
+        let undo = step.undo.iter_mut().flat_map(|undo| undo.action.commands_mut());
+        for command in step.action.commands_mut().chain(undo) {
+            let asks = |fact: &FactRef| (fact.step.step(), fact.key.as_str()) == LEFT_OUT;
+            let asked: Vec<String> =
+                command.env_facts.iter().filter(|(_, fact)| asks(fact)).map(|(variable, _)| variable.clone()).collect();
+            for variable in asked {
+                command.env_facts.remove(&variable);
+                match told_by {
+                    Some(step) => {
+                        let (step, key) = (step.clone(), LEFT_OUT.1.to_owned());
+                        command.env_facts.insert(variable, FactRef { step, key, otherwise: Some(String::new()) });
+                    }
+                    None => drop(command.env.insert(variable, String::new())),
+                }
+            }
+        }
+    }
+}
+
 /// The commands for a clone: what they ask of earlier steps they ask of those on the clone.
 fn for_clone(commands: &[Command]) -> Vec<Command> {
     let mut commands = commands.to_vec();
-    for fact in commands.iter_mut().flat_map(|command| command.env_facts.values_mut()) {
+    let facts = commands.iter_mut().flat_map(|command| command.env_facts.values_mut());
+    for fact in facts.filter(|fact| (fact.step.step(), fact.key.as_str()) != LEFT_OUT) {
         if let Ok(step) = StepId::new(&format!("{}-clone", fact.step)) {
             fact.step = step;
         }
@@ -299,7 +380,7 @@ fn for_clone(commands: &[Command]) -> Vec<Command> {
 
 fn step(id: StepId, kind: StepKind, needs: Vec<StepId>, action: Action, expected: TimeSpan, undo: Vec<Step>) -> Step {
     let timeout = limit(&action).max(expected);
-    Step { id, kind, needs, on: None, action, undo, expected, timeout }
+    Step { id, kind, needs, on: None, stands_for: Vec::new(), action, undo, expected, timeout }
 }
 
 fn check(commands: Vec<Command>, probes: &[Probe]) -> Action {
@@ -316,6 +397,7 @@ fn limit(action: &Action) -> TimeSpan {
         | Action::Undrain
         | Action::Backup { .. }
         | Action::Destroy { .. }
+        | Action::Bisect { .. }
         | Action::Switchover { .. }
         | Action::SwitchBack { .. }
         | Action::Release { .. } => TimeSpan::ZERO,

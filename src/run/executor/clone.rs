@@ -2,17 +2,17 @@
 
 use crate::engine::{Effected, StepResult};
 use crate::model::{Host, HostName, Ssh, StepId, TimeSpan};
-use crate::plan::{CLONE_ADDRESS, Probe, Reason};
-use crate::provider::{BackupRef, CloneRef, EffectKey, Held, OriginalRef, Provider};
+use crate::plan::{CLONE_ADDRESS, Probe, Reason, StepKind};
+use crate::provider::{BackupRef, CloneRef, Held, OriginalRef, Provider};
 use crate::switch::Endpoint;
 
 use super::effects::{BACKUP, provider_failed};
 use super::{Work, failed};
 
 /// The facts of a clone: its reference, where it answers, its host key, and where its host's traffic went before.
-const CLONE: &str = "clone";
-const ADDRESS: &str = "address";
-const HOST_KEY: &str = "host_key";
+pub(super) const CLONE: &str = "clone";
+pub(super) const ADDRESS: &str = "address";
+pub(super) const HOST_KEY: &str = "host_key";
 const ENDPOINT: &str = "endpoint";
 /// The fact that names what a clone has replaced.
 const ORIGINAL: &str = "original";
@@ -26,12 +26,23 @@ pub(super) fn clone_of(
 ) -> Result<Host, Reason> {
     let fact = |key: &str| {
         let missing = || Reason::new("no-clone", format!("{clone} left no {key} of a clone"));
-        facts.get(&(clone.clone(), key.to_owned())).cloned().ok_or_else(missing)
+        of_clone(facts, clone, key).cloned().ok_or_else(missing)
     };
     Ok(as_host(host, fact(ADDRESS)?, fact(HOST_KEY)?))
 }
 
-fn as_host(host: &Host, address: String, host_key: String) -> Host {
+/// A fact of the clone that a step made, or of the one that a search left in its place.
+fn of_clone<'f>(
+    facts: &'f std::collections::BTreeMap<(StepId, String), String>,
+    clone: &StepId,
+    key: &str,
+) -> Option<&'f String> {
+    let search = StepId::new(&format!("{}/{}", clone.host(), StepKind::Bisect.as_str())).ok();
+    let by = |step: StepId| facts.get(&(step, key.to_owned()));
+    search.and_then(by).or_else(|| by(clone.clone()))
+}
+
+pub(super) fn as_host(host: &Host, address: String, host_key: String) -> Host {
     let name = HostName::new(&format!("{}-clone", host.name)).unwrap_or_else(|_| host.name.clone());
     let ssh = Ssh { host_key: Some(host_key), known_hosts: None, ..host.ssh.clone() };
     Host {
@@ -54,18 +65,13 @@ pub(super) fn probe_of(probe: &Probe, host: &Host) -> Probe {
 
 impl Work<'_> {
     fn fact(&self, step: &StepId, key: &str) -> Option<&String> {
-        self.request.facts.get(&(step.clone(), key.to_owned()))
+        of_clone(&self.request.facts, step, key)
     }
 
-    fn needed(&self, step: &StepId, key: &str) -> Result<String, StepResult> {
+    pub(super) fn needed(&self, step: &StepId, key: &str) -> Result<String, StepResult> {
         self.fact(step, key)
             .cloned()
             .ok_or_else(|| failed(Reason::new("no-fact", format!("{step} left no {key}")), Effected::No, String::new()))
-    }
-
-    /// The key of another step of this host: what that step made is found by it.
-    fn key_of(&self, step: &StepId) -> EffectKey {
-        EffectKey(crate::model::AttemptId { step: step.clone(), ..self.request.attempt.clone() }.to_string())
     }
 
     pub(super) async fn clone_step(&self, backup: &StepId, back_within: TimeSpan) -> Result<StepResult, StepResult> {
@@ -102,40 +108,41 @@ impl Work<'_> {
         Ok(StepResult::Succeeded { facts, note })
     }
 
-    /// The clone that a step made, also where nobody heard of it.
-    async fn find_clone(&self, provider: &dyn Provider, step: &StepId) -> Result<Option<CloneRef>, StepResult> {
-        if let Some(reference) = self.fact(step, CLONE) {
-            return Ok(Some(CloneRef(reference.clone())));
-        }
-        let key = self.key_of(step);
+    /// Every clone that this campaign made of the host, also where nobody heard of it.
+    pub(super) async fn clones(&self, provider: &dyn Provider) -> Result<Vec<CloneRef>, StepResult> {
+        let ours = format!("{}/{}/", self.request.attempt.campaign, self.request.host);
         match self.in_time(provider.list(self.host)).await? {
-            Ok(held) => Ok(held.into_iter().find_map(|(of, held)| match held {
-                Held::Clone(reference) if of == key => Some(reference),
-                _ => None,
-            })),
+            Ok(held) => Ok(held
+                .into_iter()
+                .filter_map(|(key, held)| match held {
+                    Held::Clone(reference) if key.0.starts_with(&ours) => Some(reference),
+                    _ => None,
+                })
+                .collect()),
             Err(error) => Err(provider_failed("clone-not-found", error)),
         }
     }
 
-    pub(super) async fn destroy_step(&self, clone: &StepId, keep: TimeSpan) -> Result<StepResult, StepResult> {
+    pub(super) async fn destroy_step(&self, keep: TimeSpan) -> Result<StepResult, StepResult> {
         let provider = self.provider()?;
-        let Some(reference) = self.find_clone(&*provider, clone).await? else {
+        let clones = self.clones(&*provider).await?;
+        let names = clones.iter().map(|clone| clone.0.as_str()).collect::<Vec<_>>().join(" and ");
+        if clones.is_empty() {
             return Ok(StepResult::Succeeded { facts: Default::default(), note: Some("there is no clone".to_owned()) });
-        };
+        }
         if keep > TimeSpan::ZERO {
             let until = keep.after(crate::env::now());
-            let note = format!("clone {} is kept until {until} for you to look at", reference.0);
+            let note = format!("{names} is kept until {until} for you to look at");
             let facts = [("kept_until".to_owned(), until.to_string())].into();
             return Ok(StepResult::Succeeded { facts, note: Some(note) });
         }
         self.context.progress("destroys the clone");
-        match self.in_time(provider.destroy(self.host, &reference)).await? {
-            Ok(()) => Ok(StepResult::Succeeded {
-                facts: Default::default(),
-                note: Some(format!("destroyed {}", reference.0)),
-            }),
-            Err(error) => Err(provider_failed("destroy-failed", error)),
+        for clone in clones {
+            if let Err(error) = self.in_time(provider.destroy(self.host, &clone)).await? {
+                return Err(provider_failed("destroy-failed", error));
+            }
         }
+        Ok(StepResult::Succeeded { facts: Default::default(), note: Some(format!("destroyed {names}")) })
     }
 
     pub(super) async fn switchover_step(&self, clone: &StepId) -> Result<StepResult, StepResult> {

@@ -18,6 +18,8 @@ use crate::transport::{LocalTransport, SshLimits, SshTransport};
 
 use super::*;
 
+mod bisect;
+
 #[derive(Default)]
 struct Listener {
     cancelled: AtomicBool,
@@ -108,6 +110,7 @@ impl Scene {
             kind,
             needs: Vec::new(),
             on: None,
+            stands_for: Vec::new(),
             action,
             undo: Vec::new(),
             expected: TimeSpan::ZERO,
@@ -152,6 +155,7 @@ fn plan(host: Host, step: Step) -> Plan {
         emergency: false,
         group: None,
         windows: None,
+        quarantine: TimeSpan::days(30),
         without_backup: false,
         steps: vec![step],
     };
@@ -215,7 +219,7 @@ async fn a_missing_fact_is_a_failure_and_nothing_runs() {
     let mut scene = Scene::new();
     let mut command = scene.sh("echo \"$FROM\" >>$1/got");
     let step = StepId::new("web-1/preflight").unwrap();
-    command.env_facts.insert("FROM".into(), FactRef { step: step.clone(), key: "from".into() });
+    command.env_facts.insert("FROM".into(), FactRef { step: step.clone(), key: "from".into(), otherwise: None });
     let (code, effect, _) = failure(scene.change(vec![command.clone()], Mode::Start).await);
     assert_eq!((code.as_str(), effect), ("command-not-rendered", Effected::No));
     scene.facts.insert((step, "from".into()), "it's $(id)".into());
