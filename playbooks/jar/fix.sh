@@ -28,11 +28,11 @@ trap 'rm -rf -- "$work" "$beside"' EXIT
 if ! cp -a -- "$FILE" "$beside" || ! cat "$work/new" >"$beside" || [ "$(sum_of "$beside")" != "$SHA256" ]; then
     leave 4 no-space "the new file cannot be written beside $FILE"
 fi
-sync
+durable "$beside"
 kept=$(kept_as "$before")
 ln -f -- "$FILE" "$kept" 2>/dev/null || cp -a -- "$FILE" "$kept" || leave 4 no-space "the old file cannot be kept as $kept"
 fact kept "$kept"
 mv -f -- "$beside" "$FILE" || leave 1 not-replaced "$FILE cannot be replaced"
-sync
+durable "${FILE%/*}"
 fact changed 1
 exit 0

@@ -49,6 +49,11 @@ make_work() {
     trap 'exit 1' HUP INT TERM
 }
 
+# Writes a file or a folder through to the disk; where sync takes no names, everything.
+durable() {
+    sync -- "$1" 2>/dev/null || sync
+}
+
 # --- packages ---------------------------------------------------------------------------------------------------
 
 # The names and the least versions wanted, from arguments NAME=VERSION or NAME (any pending update). They are checked

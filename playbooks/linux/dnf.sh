@@ -10,8 +10,8 @@ need_manager() {
         leave 4 no-package-manager "there is no dnf on this host"
     fi
     # Its words are others; what is not understood must not pass for success.
-    case $(dnf --version 2>/dev/null | head -n 1) in
-        dnf5*) leave 4 no-package-manager "this is dnf 5, and dnf 4 is known here" ;;
+    case $(readlink -f "$(command -v dnf)") in
+        */dnf5) leave 4 no-package-manager "this is dnf 5, and dnf 4 is known here" ;;
     esac
 }
 

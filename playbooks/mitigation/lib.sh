@@ -68,8 +68,9 @@ state_digest() {
 replace() {
     beside=$(mktemp "${1%/*}/.switchback.XXXXXX") || leave 4 not-writable "no file can be made beside $1"
     if [ -e "$1" ]; then cp -a -- "$1" "$beside"; else chmod 644 "$beside"; fi
-    if ! cat "$2" >"$beside" || ! sync || ! mv -f -- "$beside" "$1"; then
+    if ! cat "$2" >"$beside" || ! durable "$beside" || ! mv -f -- "$beside" "$1"; then
         rm -f -- "$beside"
         leave 1 not-changed "$1 cannot be written"
     fi
+    durable "${1%/*}"
 }

@@ -469,10 +469,7 @@ pub const CODES: &[(&str, &str)] = &[
         "unused-playbook",
         "A playbook that was given fits no host of the inventory, or another one fits every host that it fits and comes first by name, so that no plan uses it.",
     ),
-    (
-        "unused-var",
-        "No template of the playbook names this constant. Use it as `{{ vars.NAME }}` or take it out.",
-    ),
+    ("unused-var", "No template of the playbook names this constant. Use it as `{{ vars.NAME }}` or take it out."),
     ("value-as-command", "A value would decide which program runs. The program must be a plain name."),
     ("value-as-script", "A value would be read as a script, by `eval`, `sh -c` and the like."),
     (

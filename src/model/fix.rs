@@ -17,9 +17,7 @@ pub struct PackageFix {
 
 /// What is done with a host that should have been rebooted already before its fix. There is no "reboot it first": a host
 /// is rebooted at most once in a campaign, and the fix may need that.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PendingReboot {
     /// It is told, and the fix goes on; the reboot that may follow takes both.

@@ -114,7 +114,11 @@ impl Playbook {
     /// Reads and checks a playbook; all problems become diagnostics, and none is returned if one is an error.
     pub fn load(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let raw: RawPlaybook = parse(source, Size::Small, diagnostics)?;
-        let mut checker = Checker { source, diagnostics: Diagnostics::default(), vars: raw.vars.keys().map(|v| (v.clone(), false)).collect() };
+        let mut checker = Checker {
+            source,
+            diagnostics: Diagnostics::default(),
+            vars: raw.vars.keys().map(|v| (v.clone(), false)).collect(),
+        };
         let playbook = checker.playbook(&raw);
         let failed = checker.diagnostics.has_errors();
         diagnostics.extend(checker.diagnostics);
@@ -264,7 +268,11 @@ impl Checker<'_> {
     fn vars(&mut self, raw: &BTreeMap<String, Spanned<String>>) {
         for (name, value) in raw {
             if !output::is_fact_key(name) || name.starts_with(|c: char| c.is_ascii_digit()) {
-                self.error(value, "invalid-name", format!("{:?} names no constant: a-z, 0-9 and _", printable(name, 80)));
+                self.error(
+                    value,
+                    "invalid-name",
+                    format!("{:?} names no constant: a-z, 0-9 and _", printable(name, 80)),
+                );
             } else if self.vars.get(name) == Some(&false) {
                 let message = format!("no template names `vars.{name}`");
                 self.diagnostics.push(Diagnostic::warning("unused-var", message).at(span(self.source, value)));
@@ -403,7 +411,8 @@ impl Checker<'_> {
                         None if known => {}
                         None => {
                             let vars: Vec<String> = self.vars.keys().map(|name| format!("vars.{name}")).collect();
-                            let names: Vec<&str> = VARIABLES.into_iter().chain(vars.iter().map(String::as_str)).collect();
+                            let names: Vec<&str> =
+                                VARIABLES.into_iter().chain(vars.iter().map(String::as_str)).collect();
                             self.unknown(raw, "unknown-variable", "variable", &name, &names);
                         }
                     }

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::model::{
-    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, PendingReboot, Place,
-    PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
+    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, PendingReboot,
+    Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
 };
 
 /// A checked policy.

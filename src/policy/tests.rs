@@ -412,7 +412,7 @@ fn services_and_reboots_are_policy() {
 /// The codes of what is wrong with a policy.
 fn problems(text: &str) -> Vec<&'static str> {
     let mut diagnostics = Diagnostics::default();
-    assert!(Policy::load([Source::new("p.yaml", format!("version: 1\n{text}"))], &mut diagnostics).is_none());
+    assert!(Policy::load(vec![Source::new("p.yaml", format!("version: 1\n{text}"))], &mut diagnostics).is_none());
     diagnostics.sorted().iter().map(|d| d.code).collect()
 }
 

@@ -279,10 +279,9 @@ fn a_host_has_one_playbook_and_the_rest_waits() {
 #[test]
 fn a_recipe_fixes_what_it_names_and_nothing_else() {
     let recipe = |text: &str, name: &str, selector: &str| {
-        let text = text.replace("match:\n", &format!("match:\n  {selector}\n")).replace(
-            &format!("\nname: {name}\n"),
-            &format!("\nname: our-{name}\n"),
-        );
+        let text = text
+            .replace("match:\n", &format!("match:\n  {selector}\n"))
+            .replace(&format!("\nname: {name}\n"), &format!("\nname: our-{name}\n"));
         // The placeholders of `match` go: the copy says what it is for.
         let text: String = text
             .lines()

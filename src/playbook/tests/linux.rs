@@ -55,7 +55,9 @@ fn what_policy_forbids_is_not_restarted_and_told() {
         assert_eq!(said, expected);
     }
     // A pattern is not a pattern of files: the working folder has one that fits.
-    for said in with_lib(&format!("{STALE} cd /; touch \"$work/nginx.service\"; cd \"$work\"; RESTART_NEVER='nginx*'; is_forbidden nginx.service && echo yes; is_forbidden cron.service || echo no")) {
+    for said in with_lib(&format!(
+        "{STALE} cd /; touch \"$work/nginx.service\"; cd \"$work\"; RESTART_NEVER='nginx*'; is_forbidden nginx.service && echo yes; is_forbidden cron.service || echo no"
+    )) {
         assert_eq!(said, "yes\nno\n");
     }
     for said in with_lib(&format!("{STALE} stale_services | grep -c forbidden")) {
@@ -74,7 +76,10 @@ fn a_forbidden_service_asks_for_no_reboot() {
     const REQUIRED: &str = include_str!("../../../playbooks/linux/reboot-required.sh");
     let quiet = STALE.replace("'1 init.scope' ", "");
     for (code, said) in script(&quiet, REQUIRED, &[("RESTART_NEVER", "")]) {
-        assert_eq!((code, said.facts["reboot_why"].as_str()), (0, "dbus.service uses replaced files and cannot be restarted"));
+        assert_eq!(
+            (code, said.facts["reboot_why"].as_str()),
+            (0, "dbus.service uses replaced files and cannot be restarted")
+        );
     }
     for (code, said) in script(&quiet, REQUIRED, &[("RESTART_NEVER", "dbus.service")]) {
         assert_eq!((code, why(&said)), (3, "no-reboot-required"));
@@ -123,7 +128,9 @@ fn verify_tells_of_services_that_policy_left_on_old_files_and_does_not_fail() {
 
 #[test]
 fn a_reboot_into_the_old_kernel_is_no_success() {
-    let functions = format!("{STALE}{FIXED} stale_processes() {{ :; }}\nkernel_behind() {{ echo 'kernel 7 is installed, 6 runs'; }}");
+    let functions = format!(
+        "{STALE}{FIXED} stale_processes() {{ :; }}\nkernel_behind() {{ echo 'kernel 7 is installed, 6 runs'; }}"
+    );
     for (code, said) in script(&functions, VERIFY, &[("BOOT_BEFORE", "one"), ("BOOT_NOW", "two")]) {
         assert_eq!((code, why(&said)), (1, "old-kernel-running"), "{said:?}");
     }

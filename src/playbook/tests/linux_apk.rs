@@ -83,7 +83,8 @@ struct Rig<'a> {
 impl<'a> Rig<'a> {
     fn new(shell: &'a [&'a str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [("installed", INSTALLED), ("offered", OFFERED), ("world", "alpine-base\npinned<1.0-r1\n")] {
+        for (name, text) in [("installed", INSTALLED), ("offered", OFFERED), ("world", "alpine-base\npinned<1.0-r1\n")]
+        {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         Self { shell, folder }
@@ -103,7 +104,8 @@ impl<'a> Rig<'a> {
             .replace("/lib/apk/db/installed /usr/lib/apk/db/installed", &format!("{at}/installed"))
             .replace("/etc/apk/world", &format!("{at}/world"))
             .replace("DATABASE=/lib/apk", "DATABASE=/");
-        let text = std::fs::read_to_string(format!("{}/playbooks/linux/{name}.sh", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let text =
+            std::fs::read_to_string(format!("{}/playbooks/linux/{name}.sh", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let mut all = vec![("AT", at.as_str())];
         all.extend_from_slice(env);
         run(self.shell, &format!("{COMMON}{apk}{STAND_IN}{text}"), argv, &all)
@@ -122,7 +124,11 @@ fn apk_fixes_verifies_and_refuses() {
         // As texts, r5 would be newer than r10.
         let wanted = ["libcrypto3=3.1.4-r10"];
         let Some((code, before)) = rig.step("preflight", &wanted, &[]) else { continue };
-        assert_eq!((code, before.facts["transaction"].as_str()), (0, "libcrypto3 3.1.4-r5 -> 3.1.4-r10"), "{shell:?} {before:?}");
+        assert_eq!(
+            (code, before.facts["transaction"].as_str()),
+            (0, "libcrypto3 3.1.4-r5 -> 3.1.4-r10"),
+            "{shell:?} {before:?}"
+        );
         assert_eq!(before.facts["removals"], "");
         let as_before = [("PACKAGES_BEFORE", before.facts["packages"].as_str())];
         assert_eq!(rig.step("verify-restored", &[], &as_before).unwrap().0, 0);
@@ -154,7 +160,10 @@ fn apk_fixes_verifies_and_refuses() {
         // The kernel of this flavour is another one than that which runs.
         let old = [("KERNEL", "6.6.31-0-lts"), ("BOOT_BEFORE", "one")];
         let (code, said) = rig.step("reboot-required", &[], &old).unwrap();
-        assert_eq!((code, said.facts["reboot_why"].as_str()), (0, "kernel 6.6.32-0-lts is installed, 6.6.31-0-lts runs"));
+        assert_eq!(
+            (code, said.facts["reboot_why"].as_str()),
+            (0, "kernel 6.6.32-0-lts is installed, 6.6.31-0-lts runs")
+        );
         let (code, said) = rig.step("verify", &wanted, &[old[0], old[1], ("BOOT_NOW", "two")]).unwrap();
         assert_eq!((code, why(&said)), (1, "old-kernel-running"), "{said:?}");
 

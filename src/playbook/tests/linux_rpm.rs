@@ -82,7 +82,8 @@ impl Rig {
         for folder in ["root/repos", "root/plugins", "root/log", "root/etc/zypp"] {
             std::fs::create_dir_all(at.join(folder)).unwrap();
         }
-        std::fs::write(at.join("root/etc/zypp/zypp.conf"), "[main]\nmultiversion = provides:multiversion(kernel)\n").unwrap();
+        std::fs::write(at.join("root/etc/zypp/zypp.conf"), "[main]\nmultiversion = provides:multiversion(kernel)\n")
+            .unwrap();
         std::fs::write(at.join("dnf.conf"), "[main]\n").unwrap();
         let rig = Self { folder, manager };
         rig.repository(&rig.path("repo"), "");
@@ -107,7 +108,8 @@ impl Rig {
 
     /// Where the packages come from, for both programs.
     fn repository(&self, at: &Path, more: &str) {
-        let text = format!("[r]\nname=r\nbaseurl=file://{}\ngpgcheck=0\nenabled=1\nautorefresh=1\n{more}\n", at.display());
+        let text =
+            format!("[r]\nname=r\nbaseurl=file://{}\ngpgcheck=0\nenabled=1\nautorefresh=1\n{more}\n", at.display());
         std::fs::write(self.path("root/repos/r.repo"), &text).unwrap();
         std::fs::create_dir_all(self.path("root/etc/zypp/repos.d")).unwrap();
         std::fs::write(self.path("root/etc/zypp/repos.d/r.repo"), text).unwrap();
@@ -118,7 +120,8 @@ impl Rig {
         let root = self.root();
         let at = self.folder.path().display();
         let manager = if self.manager == "dnf" { DNF } else { ZYPPER };
-        let text = std::fs::read_to_string(format!("{}/playbooks/linux/{name}.sh", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let text =
+            std::fs::read_to_string(format!("{}/playbooks/linux/{name}.sh", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let script = format!(
             r#"{COMMON}{RPM}{manager}
             rpm() {{ command rpm --root '{root}' "$@"; }}
@@ -169,7 +172,10 @@ fn fixes_verifies_and_refuses(manager: &'static str) {
     assert_eq!(transaction.matches(" -> ").count(), 3, "{transaction}");
     assert!(transaction.contains(&format!("{LONG} ")) && transaction.contains("1.1-2.el9"), "{transaction}");
     assert_eq!((before.facts["removals"].as_str(), before.facts["reboot_pending_before"].as_str()), ("", "false"));
-    assert!(before.facts["download_kib"].parse::<u32>().unwrap() > 0 && before.facts["installed_kib"].parse::<u32>().unwrap() > 0);
+    assert!(
+        before.facts["download_kib"].parse::<u32>().unwrap() > 0
+            && before.facts["installed_kib"].parse::<u32>().unwrap() > 0
+    );
     let packages = before.facts["packages"].clone();
     let as_before = [("PACKAGES_BEFORE", packages.as_str())];
     assert_eq!(rig.step("verify-restored", &[], &as_before).0, 0);
@@ -242,7 +248,13 @@ fn fixes_verifies_and_refuses(manager: &'static str) {
 fn hold(rig: &Rig, package: &str) {
     match rig.manager {
         "dnf" => rig.repository(&rig.path("repo"), &format!("excludepkgs={package}")),
-        _ => ok(Command::new("zypper").args(["--root", &rig.root(), "--non-interactive", "addlock", &format!("{package}*")])),
+        _ => ok(Command::new("zypper").args([
+            "--root",
+            &rig.root(),
+            "--non-interactive",
+            "addlock",
+            &format!("{package}*"),
+        ])),
     }
 }
 

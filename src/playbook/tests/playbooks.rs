@@ -6,7 +6,8 @@ use super::super::*;
 use super::{SHELLS, feed, strings};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::{
-    Digest, Finding, Fix, Host, HostName, Os, PackageFix, PackageName, PackageVersion, PendingReboot, Program, VulnerabilityType,
+    Digest, Finding, Fix, Host, HostName, Os, PackageFix, PackageName, PackageVersion, PendingReboot, Program,
+    VulnerabilityType,
 };
 
 fn host() -> Host {
@@ -252,7 +253,9 @@ fn linux_playbooks_render_pinned_scripts_with_values_in_argv() {
         assert_eq!(rendered.fix[0].env["ALLOW_REMOVALS"], "false");
         assert_eq!(rendered.preflight[0].env["REBOOT_PENDING_BEFORE"], "refuse");
         let reboot = rendered.reboot.as_ref().unwrap();
-        for command in [&rendered.preflight[0], &rendered.restart[0], reboot.required.as_ref().unwrap(), &rendered.verify[0]] {
+        for command in
+            [&rendered.preflight[0], &rendered.restart[0], reboot.required.as_ref().unwrap(), &rendered.verify[0]]
+        {
             assert_eq!(command.env["RESTART_NEVER"], "nginx.service postgresql@*", "{}", command.name);
         }
         let units = &rendered.verify[0].env_facts["UNITS_BEFORE"];
@@ -329,17 +332,30 @@ fn no_playbook_and_no_script_is_unwired() {
     }
     for path in scripts {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(shipped::builtin_names().any(|name| builtin(name).unwrap().contains(&text)), "{path:?} is in no script");
+        assert!(
+            shipped::builtin_names().any(|name| builtin(name).unwrap().contains(&text)),
+            "{path:?} is in no script"
+        );
     }
 }
 
+/// The scripts of each playbook as functions behind the text that they share, so that it is looked at once.
 #[test]
 fn builtin_scripts_please_shellcheck() {
+    let mut together: BTreeMap<&str, String> = BTreeMap::new();
     for name in shipped::builtin_names() {
-        // Constants of the shared texts are not used by every script, and some variables come from the environment.
+        let (playbook, script) = name.split_once('/').unwrap();
+        let text = builtin(name).unwrap();
+        let begin = text.find("\nneed_root\n").unwrap();
+        let all = together.entry(playbook).or_insert_with(|| text[..begin].to_owned());
+        all.push_str(&format!("\n{}() {{{}\n}}\n{0} \"$@\"\n", script.replace('-', "_"), &text[begin..]));
+    }
+    for (playbook, text) in together {
+        // Not every playbook uses all that is shared, and some variables come from the environment. A function that
+        // ends the script makes what follows unreachable, which is no news.
         let shellcheck = ["shellcheck", "--shell=sh", "--severity=warning", "--exclude=SC2034,SC2154", "-"];
-        let Some((fine, said)) = feed(&shellcheck, builtin(name).unwrap()) else { return };
-        assert!(fine, "{name}: {said}");
+        let Some((fine, said)) = feed(&shellcheck, &text) else { return };
+        assert!(fine, "{playbook}: {said}");
     }
 }
 
@@ -402,7 +418,9 @@ fn a_playbook_takes_the_findings_that_it_names() {
     let log4j = with("{type: application, package: [log4j-core, log4j-api]}");
     let by_alias = with("{type: application, vulnerability: GHSA-jfh8-c2jp-5v3q}");
     assert!(all.takes(&finding(None)) && all.takes(&finding(Some("x"))));
-    assert!(log4j.takes(&finding(Some("log4j-core"))) && !log4j.takes(&finding(Some("x"))) && !log4j.takes(&finding(None)));
+    assert!(
+        log4j.takes(&finding(Some("log4j-core"))) && !log4j.takes(&finding(Some("x"))) && !log4j.takes(&finding(None))
+    );
     assert!(by_alias.takes(&finding(None)));
     assert!(!with("{type: application, vulnerability: CVE-2021-45046}").takes(&finding(None)));
     assert!(!with("{type: linux}").takes(&finding(None)));

@@ -21,7 +21,13 @@ macro_rules! steps {
 }
 
 /// Runs a step of a recipe, without systemd.
-fn step(shell: &[&str], lib: &str, steps: [(&str, &str); 4], name: &str, env: &[(&str, &str)]) -> Option<(i32, ScriptOutput)> {
+fn step(
+    shell: &[&str],
+    lib: &str,
+    steps: [(&str, &str); 4],
+    name: &str,
+    env: &[(&str, &str)],
+) -> Option<(i32, ScriptOutput)> {
     let text = steps.iter().find(|(step, _)| *step == name).unwrap().1;
     let script = format!("{COMMON}{lib}\nneed_root() {{ :; }}\nhas_systemd() {{ false; }}\n{text}");
     run(shell, &script, &[], env)
@@ -54,7 +60,8 @@ impl<'a> Jar<'a> {
     }
 
     fn step(&self, name: &str, more: &[(&str, &str)]) -> Option<(i32, ScriptOutput)> {
-        let (file, source) = (self.file().display().to_string(), self.folder.path().join("fixed").display().to_string());
+        let (file, source) =
+            (self.file().display().to_string(), self.folder.path().join("fixed").display().to_string());
         let mut env = vec![("FILE", file.as_str()), ("SHA256", &self.sha256), ("SOURCE", &source), ("UNIT", "")];
         for (key, value) in more {
             env.retain(|(k, _)| k != key);
@@ -270,7 +277,9 @@ fn what_is_not_clear_is_not_changed() {
         let absent = Setting::new(shell, FILE, "Banner", " ", "none");
         let (code, said) = absent.step("preflight", "change", &[]).unwrap();
         assert_eq!((code, why(&said)), (4, "setting-absent"));
-        for parameter in [("NAME", "../x"), ("DO", "undo"), ("FILE", "conf"), ("KEY", "a b"), ("IF_ABSENT", "x"), ("VALUE", "")] {
+        for parameter in
+            [("NAME", "../x"), ("DO", "undo"), ("FILE", "conf"), ("KEY", "a b"), ("IF_ABSENT", "x"), ("VALUE", "")]
+        {
             let (code, said) = absent.step("preflight", "change", &[parameter]).unwrap();
             assert_eq!((code, why(&said)), (4, "invalid-parameter"), "{parameter:?}");
         }
@@ -303,7 +312,16 @@ fn a_key_of_the_kernel_is_set_for_now_and_for_the_next_boots() {
             .replace("/etc/sysctl.d", &path("sysctl.d").display().to_string());
         let kernel = folder.path().display().to_string();
         let env = |action| {
-            [("NAME", "n"), ("DO", action), ("FILE", ""), ("UNIT", ""), ("KEY", "kernel.x"), ("SEPARATOR", ""), ("VALUE", "1 1"), ("KERNEL", kernel.as_str())]
+            [
+                ("NAME", "n"),
+                ("DO", action),
+                ("FILE", ""),
+                ("UNIT", ""),
+                ("KEY", "kernel.x"),
+                ("SEPARATOR", ""),
+                ("VALUE", "1 1"),
+                ("KERNEL", kernel.as_str()),
+            ]
         };
         let lib = lib + functions;
         let step = |name, action| step(shell, &lib, steps!("mitigation"), name, &env(action));
