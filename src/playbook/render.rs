@@ -41,11 +41,6 @@ impl Playbook {
             && holds(&self.vulnerabilities, &other.vulnerabilities)
     }
 
-    /// Whether it says which vulnerabilities it is for: then it needs to know no package.
-    pub fn names_vulnerabilities(&self) -> bool {
-        !self.vulnerabilities.is_empty()
-    }
-
     /// The commands of this fix on this host.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
         let mut renderer = Renderer { host: input.host, context: context(input, &self.vars), scripts: BTreeMap::new() };

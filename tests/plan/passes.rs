@@ -303,13 +303,8 @@ fn a_recipe_fixes_what_it_names_and_nothing_else() {
     fleet.add(host("web-2"));
     fleet.finding("web-1", "CVE-2026-1", "log4j-core", "2.17.1").kind = VulnerabilityType::Application;
     fleet.finding("web-1", "CVE-2026-2", "jackson-core", "2.15").kind = VulnerabilityType::Application;
-    // Known by its vulnerability alone: no package is needed.
-    let known = fleet.finding("web-2", "CVE-2026-9", "x", "1");
-    known.kind = VulnerabilityType::Emergency;
-    known.package = None;
-    let other = fleet.finding("web-2", "CVE-2026-8", "x", "1");
-    other.kind = VulnerabilityType::Emergency;
-    other.package = None;
+    fleet.finding("web-2", "CVE-2026-9", "x", "1").kind = VulnerabilityType::Emergency;
+    fleet.finding("web-2", "CVE-2026-8", "x", "1").kind = VulnerabilityType::Emergency;
 
     let plan = fleet.plan();
 

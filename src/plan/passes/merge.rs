@@ -7,7 +7,6 @@ use super::playbook::rule;
 use crate::model::{DecisionKind, Finding, Fix, PackageFix, PackageName, PackageVersion, VersionScheme};
 use crate::plan::PlanError;
 use crate::plan::draft::Draft;
-use crate::playbook::Playbook;
 
 pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let mut manual = Vec::new();
@@ -17,8 +16,6 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
         for &finding in &host.findings {
             match &draft.findings[finding].package {
                 Some(package) => packages.entry(package).or_default().push(finding),
-                // What is known by the vulnerability alone.
-                None if host.playbook.is_some_and(Playbook::names_vulnerabilities) => {}
                 None => {
                     left.insert(finding);
                     manual.push((finding, "the report names no package: a person must look".to_owned()));
