@@ -1,13 +1,13 @@
 //! A playbook that was read and found right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::model::{Digest, RuleName, TimeSpan, VulnerabilityType};
-use crate::yaml::{Size, Spanned, nearest, parse, span};
+use crate::model::{Digest, PackageName, RuleName, TimeSpan, VulnerabilityId, VulnerabilityType, printable};
+use crate::yaml::{OneOrMany, Size, Spanned, nearest, parse, span};
 
 use super::raw::{RawCommand, RawExpected, RawOs, RawPlaybook, RawReboot};
 use super::{PhaseTimes, builtin, output, payload, shell, template};
@@ -20,6 +20,9 @@ pub struct Playbook {
     pub(super) digest: Digest,
     pub(super) kind: VulnerabilityType,
     pub(super) os: Option<OsMatch>,
+    pub(super) packages: BTreeSet<PackageName>,
+    pub(super) vulnerabilities: BTreeSet<VulnerabilityId>,
+    pub(super) vars: BTreeMap<String, String>,
     pub(super) steps: Steps,
     pub(super) expected: PhaseTimes,
     pub(super) at: Span,
@@ -91,7 +94,7 @@ const TIMEOUTS: [TimeSpan; 6] = [
     TimeSpan::minutes(5),
 ];
 /// What templates may name.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 13] = [
     "allow_removals",
     "fix.package_names",
     "fix.package_specs",
@@ -103,13 +106,19 @@ const VARIABLES: [&str; 11] = [
     "host.os.family",
     "host.os.name",
     "host.os.version",
+    "reboot_pending_before",
+    "restart_never",
 ];
 
 impl Playbook {
     /// Reads and checks a playbook; all problems become diagnostics, and none is returned if one is an error.
     pub fn load(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let raw: RawPlaybook = parse(source, Size::Small, diagnostics)?;
-        let mut checker = Checker { source, diagnostics: Diagnostics::default() };
+        let mut checker = Checker {
+            source,
+            diagnostics: Diagnostics::default(),
+            vars: raw.vars.keys().map(|v| (v.clone(), false)).collect(),
+        };
         let playbook = checker.playbook(&raw);
         let failed = checker.diagnostics.has_errors();
         diagnostics.extend(checker.diagnostics);
@@ -160,6 +169,8 @@ impl Steps {
 struct Checker<'a> {
     source: &'a Arc<Source>,
     diagnostics: Diagnostics,
+    /// The constants of the playbook, and whether a template names them.
+    vars: BTreeMap<String, bool>,
 }
 
 impl Checker<'_> {
@@ -183,6 +194,8 @@ impl Checker<'_> {
         }
         let kind = self.kind(&raw.selector.kind);
         let os = raw.selector.os.as_ref().map(|os| self.os(os));
+        let packages = self.names(raw.selector.package.as_ref());
+        let vulnerabilities = self.names(raw.selector.vulnerability.as_ref());
         let steps = &raw.steps.value;
         if steps.fix.is_empty() {
             self.error(&raw.steps, "no-fix", "a playbook without a fix step fixes nothing");
@@ -200,6 +213,7 @@ impl Checker<'_> {
             verify_restored: self.commands(&steps.verify_restored, 5),
         };
         let expected = self.expected(&raw.expected);
+        self.vars(&raw.vars);
         let mut text = self.source.text.clone();
         for command in steps.commands() {
             if let ProgramTemplate::Builtin { name, digest, .. } = &command.program {
@@ -208,10 +222,13 @@ impl Checker<'_> {
         }
         Some(Playbook {
             name: name?,
-            description: crate::model::printable(raw.description.value.trim(), 500),
+            description: printable(raw.description.value.trim(), 500),
             digest: Digest::of(text.as_bytes()),
             kind: kind?,
             os,
+            packages,
+            vulnerabilities,
+            vars: raw.vars.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
             steps,
             expected,
             at: span(self.source, &raw.name),
@@ -241,6 +258,26 @@ impl Checker<'_> {
             })
         });
         OsMatch { family: text(&raw.family), name: text(&raw.name), version }
+    }
+
+    /// The names that a selector lists.
+    fn names<T: FromStr<Err: Display> + Ord>(&mut self, raw: Option<&OneOrMany<Spanned<String>>>) -> BTreeSet<T> {
+        raw.iter().flat_map(|raw| &raw.0).filter_map(|raw| self.parsed(raw, "invalid-name")).collect()
+    }
+
+    fn vars(&mut self, raw: &BTreeMap<String, Spanned<String>>) {
+        for (name, value) in raw {
+            if !output::is_fact_key(name) || name.starts_with(|c: char| c.is_ascii_digit()) {
+                self.error(
+                    value,
+                    "invalid-name",
+                    format!("{:?} names no constant: a-z, 0-9 and _", printable(name, 80)),
+                );
+            } else if self.vars.get(name) == Some(&false) {
+                let message = format!("no template names `vars.{name}`");
+                self.diagnostics.push(Diagnostic::warning("unused-var", message).at(span(self.source, value)));
+            }
+        }
     }
 
     fn expected(&mut self, raw: &RawExpected) -> PhaseTimes {
@@ -330,7 +367,7 @@ impl Checker<'_> {
         }
         let name = raw.name.as_ref().map_or(default_name, |n| n.value.clone());
         Some(CommandTemplate {
-            name: crate::model::printable(&name, 200),
+            name: printable(&name, 200),
             program: program?,
             argv,
             env: raw.env.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
@@ -367,9 +404,17 @@ impl Checker<'_> {
                     let known = VARIABLES
                         .iter()
                         .any(|v| name == *v || (name.starts_with("host.labels.") && *v == "host.labels"));
+                    let constant = name.strip_prefix("vars.").and_then(|name| self.vars.get_mut(name));
                     // `fix` alone is what a loop or a filter leaves visible of `fix.packages`.
-                    if !known {
-                        self.unknown(raw, "unknown-variable", "variable", &name, &VARIABLES);
+                    match constant {
+                        Some(used) => *used = true,
+                        None if known => {}
+                        None => {
+                            let vars: Vec<String> = self.vars.keys().map(|name| format!("vars.{name}")).collect();
+                            let names: Vec<&str> =
+                                VARIABLES.into_iter().chain(vars.iter().map(String::as_str)).collect();
+                            self.unknown(raw, "unknown-variable", "variable", &name, &names);
+                        }
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::yaml::Spanned;
+use crate::yaml::{OneOrMany, Spanned};
 
 /// A whole file.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
@@ -17,6 +17,9 @@ pub(super) struct RawPlaybook {
     /// What the playbook is for.
     #[serde(rename = "match")]
     pub selector: RawMatch,
+    /// Constants that templates name as `vars.NAME`.
+    #[serde(default)]
+    pub vars: BTreeMap<String, Spanned<String>>,
     /// What is done when. Only `fix`, `restart` and `reboot` may change the host.
     pub steps: Spanned<RawSteps>,
     /// How long each part usually takes.
@@ -34,6 +37,12 @@ pub(super) struct RawMatch {
     /// Which operating systems; every one where absent.
     #[serde(default)]
     pub os: Option<RawOs>,
+    /// Names of packages; those of every package where absent.
+    #[serde(default)]
+    pub package: Option<OneOrMany<Spanned<String>>>,
+    /// Ids of vulnerabilities, such as CVE-2021-44228; all where absent.
+    #[serde(default)]
+    pub vulnerability: Option<OneOrMany<Spanned<String>>>,
 }
 
 /// Operating systems.

@@ -1,10 +1,10 @@
 //! Playbook and values become commands; pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::Value;
 
-use crate::model::{Command, Digest, FactRef, Host, Program, StepId, VulnerabilityType};
+use crate::model::{Command, Digest, FactRef, Finding, Host, Program, StepId, VulnerabilityType};
 
 use super::check::{CommandTemplate, ProgramTemplate};
 use super::{Playbook, RenderError, RenderInput, Rendered, RenderedReboot, host_context, template};
@@ -23,9 +23,27 @@ impl Playbook {
         kind == self.kind && system
     }
 
+    /// Whether this finding is one of those that it names; all of its type are where it names none.
+    pub fn takes(&self, finding: &Finding) -> bool {
+        let ids = || std::iter::once(&finding.vulnerability).chain(&finding.aliases);
+        finding.kind == self.kind
+            && (self.packages.is_empty() || finding.package.as_ref().is_some_and(|p| self.packages.contains(p)))
+            && (self.vulnerabilities.is_empty() || ids().any(|id| self.vulnerabilities.contains(id)))
+    }
+
+    /// Whether it takes every finding that the other takes.
+    pub fn takes_all_of(&self, other: &Self) -> bool {
+        fn holds<T: Ord>(all: &BTreeSet<T>, some: &BTreeSet<T>) -> bool {
+            all.is_empty() || (!some.is_empty() && some.is_subset(all))
+        }
+        self.kind == other.kind
+            && holds(&self.packages, &other.packages)
+            && holds(&self.vulnerabilities, &other.vulnerabilities)
+    }
+
     /// The commands of this fix on this host.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
-        let mut renderer = Renderer { host: input.host, context: context(input), scripts: BTreeMap::new() };
+        let mut renderer = Renderer { host: input.host, context: context(input, &self.vars), scripts: BTreeMap::new() };
         let steps = &self.steps;
         let reboot = match &steps.reboot {
             Some(reboot) => Some(RenderedReboot {
@@ -49,7 +67,7 @@ impl Playbook {
 }
 
 /// What templates see.
-fn context(input: &RenderInput<'_>) -> Value {
+fn context(input: &RenderInput<'_>, vars: &BTreeMap<String, String>) -> Value {
     let packages = &input.fix.packages;
     let specs = packages.iter().map(|p| match &p.to {
         Some(version) => format!("{}={version}", p.name),
@@ -62,7 +80,10 @@ fn context(input: &RenderInput<'_>) -> Value {
             "package_names": packages.iter().map(|p| &p.name).collect::<Vec<_>>(),
             "package_specs": specs.collect::<Vec<_>>(),
         },
+        "vars": vars,
         "allow_removals": input.allow_removals,
+        "restart_never": input.restart_never.join(" "),
+        "reboot_pending_before": input.pending_reboot,
     }))
 }
 

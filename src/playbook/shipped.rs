@@ -5,30 +5,59 @@ use crate::model::Digest;
 
 use super::Playbook;
 
-pub(super) const PLAYBOOKS: [(&str, &str); 1] =
-    [("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml"))];
+pub(super) const PLAYBOOKS: [(&str, &str); 4] = [
+    ("playbooks/linux-apk.yaml", include_str!("../../playbooks/linux-apk.yaml")),
+    ("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml")),
+    ("playbooks/linux-dnf.yaml", include_str!("../../playbooks/linux-dnf.yaml")),
+    ("playbooks/linux-zypper.yaml", include_str!("../../playbooks/linux-zypper.yaml")),
+];
 
-/// A script of `playbooks/linux-apt/` behind what all of them share.
-macro_rules! linux_apt {
-    ($name:literal) => {
-        (
-            concat!("linux-apt/", $name),
-            concat!(
-                include_str!("../../playbooks/linux-apt/lib.sh"),
-                include_str!(concat!("../../playbooks/linux-apt/", $name, ".sh"))
-            ),
+/// The text of a script.
+macro_rules! text {
+    ($path:literal) => {
+        include_str!(concat!("../../playbooks/", $path, ".sh"))
+    };
+}
+
+/// Scripts of `playbooks/$folder/` by the names that playbooks give them, each behind the text that it rests on.
+macro_rules! scripts {
+    ($name:literal, $folder:literal, $rests_on:expr, [$($script:literal),+]) => {
+        &[$((
+            concat!($name, "/", $script),
+            concat!($rests_on, include_str!(concat!("../../playbooks/", $folder, "/", $script, ".sh"))),
+        )),+]
+    };
+}
+
+/// The scripts for Linux, which are the same for every package manager but for its own part.
+macro_rules! linux {
+    ($name:literal, $manager:expr) => {
+        scripts!(
+            $name,
+            "linux",
+            concat!(text!("linux/common"), $manager),
+            ["preflight", "fix", "restart", "reboot-required", "reboot", "verify", "verify-restored"]
         )
     };
 }
 
-const BUILTINS: [(&str, &str); 7] = [
-    linux_apt!("preflight"),
-    linux_apt!("fix"),
-    linux_apt!("restart"),
-    linux_apt!("reboot-required"),
-    linux_apt!("reboot"),
-    linux_apt!("verify"),
-    linux_apt!("verify-restored"),
+const BUILTINS: [&[(&str, &str)]; 6] = [
+    linux!("linux-apk", text!("linux/apk")),
+    linux!("linux-apt", text!("linux/apt")),
+    linux!("linux-dnf", concat!(text!("linux/rpm"), text!("linux/dnf"))),
+    linux!("linux-zypper", concat!(text!("linux/rpm"), text!("linux/zypper"))),
+    scripts!(
+        "jar",
+        "jar",
+        concat!(text!("linux/common"), text!("jar/lib")),
+        ["preflight", "fix", "restart", "verify", "verify-restored"]
+    ),
+    scripts!(
+        "mitigation",
+        "mitigation",
+        concat!(text!("linux/common"), text!("mitigation/lib")),
+        ["preflight", "fix", "restart", "verify", "verify-restored"]
+    ),
 ];
 
 /// Every playbook that comes with the program.
@@ -40,12 +69,12 @@ pub fn shipped() -> Vec<Playbook> {
 
 /// The text of a built-in script.
 pub fn builtin(name: &str) -> Option<&'static str> {
-    BUILTINS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    BUILTINS.iter().copied().flatten().find(|(n, _)| *n == name).map(|(_, text)| *text)
 }
 
 /// The names of all built-in scripts.
 pub(super) fn builtin_names() -> impl Iterator<Item = &'static str> {
-    BUILTINS.iter().map(|(name, _)| *name)
+    BUILTINS.iter().copied().flatten().map(|(name, _)| *name)
 }
 
 /// One digest of these playbooks and of the scripts they name, whatever their order.

@@ -132,6 +132,12 @@ impl Check<'_> {
         if let Some((reboot, _)) = self.scalar("reboot", source, raw.reboot) {
             self.policy.reboot = reboot;
         }
+        if let Some((pending, _)) = self.scalar("reboot_pending_before", source, raw.reboot_pending_before) {
+            self.policy.pending_reboot = pending;
+        }
+        if let Some((units, _)) = self.scalar("restart.never", source, raw.restart.never) {
+            self.units(source, &units.0);
+        }
         if let Some((soak, _)) = self.scalar("verify.soak", source, raw.verify.soak) {
             self.policy.verify_soak = soak;
         }
@@ -513,6 +519,23 @@ impl Check<'_> {
             let message = format!("`{key}` stands in two files: the first match wins, and files have no order");
             self.once(key, "\0list", "ordered-list-split", message, span(source, first));
         }
+    }
+
+    /// Patterns of units. They are matched by a shell on the host, so that only what a unit can be called is allowed.
+    fn units(&mut self, source: &Arc<Source>, patterns: &[Spanned<String>]) {
+        for pattern in patterns {
+            let text = pattern.value.as_str();
+            let fine = |b: u8| b.is_ascii_alphanumeric() || b":_.@-*?".contains(&b);
+            if !(1..=MAX_NAME).contains(&text.len()) || text.starts_with('-') || !text.bytes().all(fine) {
+                self.error("invalid-unit", source, pattern, format!("{:?} names no unit", printable(text, 80)));
+                continue;
+            }
+            // As systemctl does.
+            let plain = !text.contains(['.', '*', '?']);
+            self.policy.restart_never.push(if plain { format!("{text}.service") } else { text.to_owned() });
+        }
+        self.policy.restart_never.sort();
+        self.policy.restart_never.dedup();
     }
 
     pub(super) fn name(

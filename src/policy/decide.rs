@@ -20,8 +20,8 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::model::{
-    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, Place,
-    PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
+    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, PendingReboot,
+    Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
 };
 
 /// A checked policy.
@@ -30,7 +30,8 @@ use crate::model::{
 /// score and severity are `high`; critical and high findings are fixed; hosts are of `general` importance; no window
 /// and no freeze, so at any time; in place; a backup is required, at most an hour old, and kept for seven days; one
 /// canary soaks for 30 minutes, then waves of 10 %, 50 % and all; one host a `service` at once; two failed hosts
-/// pause; ten hosts at once; reboots when required; five minutes of watching; nothing may be removed.
+/// pause; ten hosts at once; reboots when required, and one that is pending before is
+/// only reported; every service may be restarted; five minutes of watching; nothing may be removed.
 #[derive(Debug)]
 pub struct Policy {
     /// Section `backup`.
@@ -39,6 +40,10 @@ pub struct Policy {
     pub rollout: RolloutPolicy,
     /// Section `reboot`.
     pub reboot: RebootPolicy,
+    /// `reboot_pending_before`.
+    pub pending_reboot: PendingReboot,
+    /// `restart.never`: patterns of units that no fix restarts, sorted.
+    pub restart_never: Vec<String>,
     /// `verify.soak`: how long a fixed host is watched.
     pub verify_soak: TimeSpan,
     /// `playbooks.allow_removals`: whether a fix may remove packages.
@@ -217,6 +222,8 @@ impl Policy {
                 domain: None,
             },
             reboot: RebootPolicy::WhenRequired,
+            pending_reboot: PendingReboot::Report,
+            restart_never: Vec::new(),
             verify_soak: TimeSpan::minutes(5),
             allow_removals: false,
             digest,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
 use super::{ExceptionKind, RebootPolicy, StrategyKind, TestFix};
-use crate::model::{Importance, Priority, TimeSpan, VulnerabilityType};
+use crate::model::{Importance, PendingReboot, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
 
 /// One policy file.
@@ -50,6 +50,12 @@ pub(super) struct PolicyRaw {
     /// Whether hosts are rebooted.
     #[serde(default)]
     pub reboot: Option<Spanned<RebootPolicy>>,
+    /// What is done with a host that should have been rebooted already before its fix.
+    #[serde(default)]
+    pub reboot_pending_before: Option<Spanned<PendingReboot>>,
+    /// Which services are restarted.
+    #[serde(default)]
+    pub restart: RestartRaw,
     /// How a fixed host is watched.
     #[serde(default)]
     pub verify: VerifyRaw,
@@ -579,6 +585,14 @@ pub(super) struct HttpRaw {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Spanned<TimeSpan>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestartRaw {
+    /// Units that a fix never restarts, with `*` and `?`: "postgresql@*", nginx.service.
+    #[serde(default)]
+    pub never: Option<Texts>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

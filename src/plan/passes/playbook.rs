@@ -23,18 +23,22 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 .entry(kind)
                 .or_insert_with(|| (0..playbooks.len()).filter(|&p| playbooks[p].matches(host.host, kind)).collect());
             let priority = draft.decisions[finding].assessment.priority;
-            for &playbook in matching.iter() {
+            for &playbook in matching.iter().filter(|&&p| playbooks[p].takes(draft.findings[finding])) {
                 let (urgent, count) = able.entry(playbook).or_insert((priority, 0));
                 *urgent = priority.max(*urgent);
                 *count += 1;
             }
         }
         let chosen = able.iter().max_by_key(|&(&p, &(urgent, count))| (urgent, count, Reverse(p))).map(|(&p, _)| p);
+        let takers = |f: usize| {
+            let finding = draft.findings[f];
+            by_type[&finding.kind].iter().copied().filter(|&p| playbooks[p].takes(finding))
+        };
         let (fixed, left): (Vec<usize>, Vec<usize>) = std::mem::take(&mut host.findings)
             .into_iter()
-            .partition(|&f| chosen.is_some_and(|chosen| by_type[&draft.findings[f].kind].contains(&chosen)));
+            .partition(|&f| chosen.is_some_and(|chosen| takers(f).any(|p| p == chosen)));
         for finding in left {
-            let other = by_type[&draft.findings[finding].kind].first().map(|&p| playbooks[p].name());
+            let other = takers(finding).next().map(|p| playbooks[p].name());
             redecided.push((
                 finding,
                 why(host.host, draft.findings[finding].kind, other, chosen.map(|p| playbooks[p].name())),

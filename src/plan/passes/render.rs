@@ -12,7 +12,13 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let policy = draft.input.policy;
     for host in draft.hosts.values_mut() {
         let Some(playbook) = host.playbook else { continue };
-        match playbook.render(&RenderInput { host: host.host, fix: &host.fix, allow_removals: policy.allow_removals }) {
+        match playbook.render(&RenderInput {
+            host: host.host,
+            fix: &host.fix,
+            allow_removals: policy.allow_removals,
+            restart_never: &policy.restart_never,
+            pending_reboot: policy.pending_reboot,
+        }) {
             Ok(mut rendered) => {
                 // Hosts share their scripts: each text is kept once.
                 for (digest, text) in std::mem::take(&mut rendered.scripts) {

@@ -6,7 +6,8 @@ use super::super::*;
 use super::{SHELLS, feed, strings};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::{
-    Digest, Fix, Host, HostName, Os, PackageFix, PackageName, PackageVersion, Program, VulnerabilityType,
+    Digest, Finding, Fix, Host, HostName, Os, PackageFix, PackageName, PackageVersion, PendingReboot, Program,
+    VulnerabilityType,
 };
 
 fn host() -> Host {
@@ -42,7 +43,13 @@ fn codes(steps: &str) -> Vec<&'static str> {
 }
 
 fn render(playbook: &Playbook, fix: &Fix) -> Result<Rendered, RenderError> {
-    playbook.render(&RenderInput { host: &host(), fix, allow_removals: false })
+    playbook.render(&RenderInput {
+        host: &host(),
+        fix,
+        allow_removals: false,
+        restart_never: &["nginx.service".into(), "postgresql@*".into()],
+        pending_reboot: PendingReboot::Refuse,
+    })
 }
 
 const VERIFY: &str = "  verify: [{run: ['true']}]\n";
@@ -213,6 +220,19 @@ fn every_shipped_playbook_is_right() {
 }
 
 #[test]
+fn each_linux_is_fixed_by_its_package_manager() {
+    let playbooks = shipped();
+    for (family, expected) in
+        [("debian", "linux-apt"), ("redhat", "linux-dnf"), ("suse", "linux-zypper"), ("alpine", "linux-apk")]
+    {
+        let mut host = host();
+        host.os.as_mut().unwrap().family = family.into();
+        let fits = playbooks.iter().filter(|p| p.matches(&host, VulnerabilityType::Linux));
+        assert_eq!(fits.map(|p| p.name().as_str()).collect::<Vec<_>>(), [expected]);
+    }
+}
+
+#[test]
 fn linux_apt_is_for_debian_hosts() {
     let playbooks = shipped();
     let apt = playbooks.iter().find(|p| p.name().as_str() == "linux-apt").unwrap();
@@ -226,27 +246,40 @@ fn linux_apt_is_for_debian_hosts() {
 }
 
 #[test]
-fn linux_apt_renders_pinned_scripts_with_values_in_argv() {
-    let playbooks = shipped();
-    let apt = playbooks.iter().find(|p| p.name().as_str() == "linux-apt").unwrap();
-    let rendered = render(apt, &fix(&[("libssl3", Some("3.0.22-1~deb12u2")), ("tzdata", None)])).unwrap();
-    assert_eq!(rendered.fix[0].argv, strings(&["libssl3=3.0.22-1~deb12u2", "tzdata"]));
-    assert_eq!(rendered.fix[0].env["ALLOW_REMOVALS"], "false");
-    let units = &rendered.verify[0].env_facts["UNITS_BEFORE"];
-    assert_eq!((units.step.as_str(), units.key.as_str()), ("web-1/preflight", "units"));
-    let reboot = rendered.reboot.unwrap();
+fn linux_playbooks_render_pinned_scripts_with_values_in_argv() {
+    for playbook in shipped() {
+        let rendered = render(&playbook, &fix(&[("libssl3", Some("3.0.22-1~deb12u2")), ("tzdata", None)])).unwrap();
+        assert_eq!(rendered.fix[0].argv, strings(&["libssl3=3.0.22-1~deb12u2", "tzdata"]));
+        assert_eq!(rendered.fix[0].env["ALLOW_REMOVALS"], "false");
+        assert_eq!(rendered.preflight[0].env["REBOOT_PENDING_BEFORE"], "refuse");
+        let reboot = rendered.reboot.as_ref().unwrap();
+        for command in
+            [&rendered.preflight[0], &rendered.restart[0], reboot.required.as_ref().unwrap(), &rendered.verify[0]]
+        {
+            assert_eq!(command.env["RESTART_NEVER"], "nginx.service postgresql@*", "{}", command.name);
+        }
+        let units = &rendered.verify[0].env_facts["UNITS_BEFORE"];
+        assert_eq!((units.step.as_str(), units.key.as_str()), ("web-1/preflight", "units"));
+        scripts_are_pinned(&playbook, &rendered);
+    }
+}
+
+/// Every command is a script of ours under this playbook's name, runs as root, and asks only for facts that are reported.
+fn scripts_are_pinned(playbook: &Playbook, rendered: &Rendered) {
+    let reboot = rendered.reboot.as_ref();
     for command in [&rendered.preflight, &rendered.fix, &rendered.restart, &rendered.verify, &rendered.verify_restored]
         .into_iter()
         .flatten()
-        .chain(&reboot.required)
-        .chain([&reboot.command])
+        .chain(reboot.into_iter().flat_map(|r| r.required.iter().chain([&r.command])))
     {
         let Program::Builtin { name, digest } = &command.program else { panic!("{:?}", command.program) };
+        assert_eq!(name.split('/').next().unwrap(), playbook.name().as_str());
         assert_eq!(builtin(name), Some(rendered.scripts[digest].as_str()));
         assert!(command.root);
         // Every fact that is asked for is one that the preflight reports.
+        let preflight = builtin(&format!("{}/preflight", playbook.name())).unwrap();
         for fact in command.env_facts.values() {
-            assert!(builtin("linux-apt/preflight").unwrap().contains(&format!("\nfact {} ", fact.key)), "{}", fact.key);
+            assert!(preflight.contains(&format!("\nfact {} ", fact.key)), "{}", fact.key);
         }
     }
 }
@@ -262,6 +295,68 @@ fn a_missing_fact_and_a_changed_script_are_errors() {
     }
     let payload = command_payload(&rendered.fix[0], &rendered.scripts, &BTreeMap::new());
     assert!(matches!(payload, Err(RenderError::MissingScript { .. })), "{payload:?}");
+}
+
+/// What the recipes are called, which are shipped to be copied.
+const RECIPES: [&str; 2] = ["jar", "mitigation"];
+
+/// The files of a folder, and of those in it, with this extension.
+fn files(folder: &std::path::Path, extension: &str, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_playbook_and_no_script_is_unwired() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
+    let (mut scripts, mut playbooks) = (Vec::new(), Vec::new());
+    files(&folder, "sh", &mut scripts);
+    files(&folder, "yaml", &mut playbooks);
+    assert!(scripts.len() > 20 && playbooks.len() >= 6, "{scripts:?} {playbooks:?}");
+    let mut used: Vec<String> = Vec::new();
+    for path in playbooks {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let shipped = shipped::PLAYBOOKS.iter().any(|(_, shipped)| *shipped == text);
+        assert_ne!(shipped, RECIPES.contains(&name.as_str()), "{name} is either shipped or a recipe");
+        used.extend(text.lines().filter_map(|l| l.split("builtin: ").nth(1)).map(str::to_owned));
+    }
+    for name in shipped::builtin_names() {
+        assert!(used.iter().any(|u| u == name), "no playbook uses {name}");
+    }
+    for path in scripts {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            shipped::builtin_names().any(|name| builtin(name).unwrap().contains(&text)),
+            "{path:?} is in no script"
+        );
+    }
+}
+
+/// The scripts of each playbook as functions behind the text that they share, so that it is looked at once.
+#[test]
+fn builtin_scripts_please_shellcheck() {
+    let mut together: BTreeMap<&str, String> = BTreeMap::new();
+    for name in shipped::builtin_names() {
+        let (playbook, script) = name.split_once('/').unwrap();
+        let text = builtin(name).unwrap();
+        let begin = text.find("\nneed_root\n").unwrap();
+        let all = together.entry(playbook).or_insert_with(|| text[..begin].to_owned());
+        all.push_str(&format!("\n{}() {{{}\n}}\n{0} \"$@\"\n", script.replace('-', "_"), &text[begin..]));
+    }
+    for (playbook, text) in together {
+        // Not every playbook uses all that is shared, and some variables come from the environment. A function that
+        // ends the script makes what follows unreachable, which is no news.
+        let shellcheck = ["shellcheck", "--shell=sh", "--severity=warning", "--exclude=SC2034,SC2154", "-"];
+        let Some((fine, said)) = feed(&shellcheck, &text) else { return };
+        assert!(fine, "{playbook}: {said}");
+    }
 }
 
 #[test]
@@ -280,4 +375,55 @@ fn releases_match_as_numbers() {
     assert!(holds(">=9", "12") && holds("12", "12.4") && holds("<22.04", "20.10") && holds("<=12", "12.4"));
     assert!(!holds(">12", "12") && !holds("12", "1") && !holds(">=12", "sid") && !holds("<12", "12"));
     assert!(check::VersionMatch::parse(">=x").is_none());
+}
+
+#[test]
+fn constants_are_known_used_and_texts() {
+    let with = |vars: &str, steps: &str| {
+        let text = format!(
+            "version: 1\nname: test\ndescription: d\nmatch: {{type: linux}}\nvars: {vars}\nsteps:\n{steps}{VERIFY}"
+        );
+        let mut diagnostics = Diagnostics::default();
+        let playbook = Playbook::load(&Source::new("test.yaml", text), &mut diagnostics);
+        (playbook, diagnostics.sorted().iter().map(|d| d.code).collect::<Vec<_>>())
+    };
+    let (playbook, codes) = with("{path: \"/o'pt/$(id)\"}", "  fix: [{run: [x, '{{ vars.path }}']}]\n");
+    assert_eq!(codes, Vec::<&str>::new());
+    let rendered = render(&playbook.unwrap(), &fix(&[("a", None)])).unwrap();
+    assert_eq!(rendered.fix[0].argv, strings(&["x", "/o'pt/$(id)"]));
+    assert_eq!(with("{path: x}", "  fix: [{run: [x, '{{ vars.pth }}']}]\n").1, ["unused-var", "unknown-variable"]);
+    assert_eq!(with("{Path: x}", "  fix: [{run: [x]}]\n").1, ["invalid-name"]);
+    // A constant is no template.
+    let (playbook, _) = with("{path: '{{ host.name }}'}", "  fix: [{run: [x, '{{ vars.path }}']}]\n");
+    assert_eq!(render(&playbook.unwrap(), &fix(&[("a", None)])).unwrap().fix[0].argv[1], "{{ host.name }}");
+}
+
+#[test]
+fn a_playbook_takes_the_findings_that_it_names() {
+    let with = |selector: &str| {
+        let text = format!(
+            "version: 1\nname: test\ndescription: d\nmatch: {selector}\nsteps:\n  fix: [{{run: [x]}}]\n{VERIFY}"
+        );
+        Playbook::load(&Source::new("test.yaml", text), &mut Diagnostics::default()).unwrap()
+    };
+    let finding = |package: Option<&str>| -> Finding {
+        serde_json::from_value(serde_json::json!({
+            "id": "f", "asset": "web-1", "vulnerability": "CVE-2021-44228", "aliases": ["GHSA-jfh8-c2jp-5v3q"],
+            "type": "application", "ecosystem": "maven", "package": package, "fix_state": "fixed",
+            "scanner": "test",
+        }))
+        .unwrap()
+    };
+    let all = with("{type: application}");
+    let log4j = with("{type: application, package: [log4j-core, log4j-api]}");
+    let by_alias = with("{type: application, vulnerability: GHSA-jfh8-c2jp-5v3q}");
+    assert!(all.takes(&finding(None)) && all.takes(&finding(Some("x"))));
+    assert!(
+        log4j.takes(&finding(Some("log4j-core"))) && !log4j.takes(&finding(Some("x"))) && !log4j.takes(&finding(None))
+    );
+    assert!(by_alias.takes(&finding(None)));
+    assert!(!with("{type: application, vulnerability: CVE-2021-45046}").takes(&finding(None)));
+    assert!(!with("{type: linux}").takes(&finding(None)));
+    assert!(all.takes_all_of(&log4j) && !log4j.takes_all_of(&all));
+    assert!(log4j.takes_all_of(&with("{type: application, package: log4j-api}")) && !log4j.takes_all_of(&by_alias));
 }

@@ -1,25 +1,36 @@
 # Whether the packages in "$@" (NAME=VERSION or NAME) are fixed and the host is as well as before. Only looks.
-# UNITS_BEFORE, MANUAL_BEFORE, FAILED_BEFORE and BOOT_BEFORE are facts of the preflight.
+# UNITS_BEFORE, MANUAL_BEFORE, FAILED_BEFORE and BOOT_BEFORE are facts of the preflight; RESTART_NEVER is policy's.
 need_root
+need_manager
 check_specs "$@"
 make_work
 
 behind=
+for spec in "$@"; do
+    # What the sources offer is asked for only where it is needed.
+    [ -n "$(wanted_version "$spec")" ] || { look_up "$@" && break; }
+done
 for spec in "$@"; do
     name=${spec%%=*}
     wanted=$(wanted_version "$spec")
     # A package without a wanted version must have what the source offers.
     [ -n "$wanted" ] || wanted=$(candidate_version "$name")
     for version in $(installed_versions "$name"); do
-        [ -n "$wanted" ] && ! dpkg --compare-versions "$version" ge "$wanted" && behind="$behind $name $version < $wanted;"
+        [ -n "$wanted" ] && ! is_newer_or_same "$version" "$wanted" && behind="$behind $name $version < $wanted;"
     done
-    state=$(dpkg-query -W -f '${Status};' -- "$name" 2>/dev/null | tr ';' '\n' |
-        grep -v -x -e 'install ok installed' -e 'hold ok installed' -e '.* ok not-installed' -e '.* ok config-files')
-    [ -z "$state" ] || behind="$behind $name is '$(printf '%s' "$state" | one_line)';"
+    state=$(package_trouble "$name")
+    [ -z "$state" ] || behind="$behind $name is '$state';"
 done
 [ -z "$behind" ] || leave 1 not-fixed "still behind:$behind"
-trouble=$(dpkg_interrupted)
-[ -z "$trouble" ] || leave 1 dpkg-broken "$trouble"
+trouble=$(manager_trouble)
+[ -z "$trouble" ] || leave 1 packages-broken "$trouble"
+
+# A host that was rebooted runs the newest kernel, or its boot loader chose another one.
+kernel=$(kernel_behind)
+fact kernel "$(uname -r)"
+if [ -n "$kernel" ] && [ "${BOOT_BEFORE:-}" != "$(boot_identity)" ]; then
+    leave 1 old-kernel-running "rebooted, and yet $kernel"
+fi
 
 # A daemon with a broken configuration goes on until its next start.
 check_configuration() {
@@ -31,7 +42,9 @@ check_configuration() {
 }
 check_configuration nginx.service nginx -t
 check_configuration ssh.service sshd -t
+check_configuration sshd.service sshd -t
 check_configuration apache2.service apache2ctl -t
+check_configuration httpd.service httpd -t
 
 if has_systemd; then
     required=${UNITS_BEFORE:-}
@@ -42,7 +55,8 @@ if has_systemd; then
     while :; do
         # shellcheck disable=SC2086 # names of units hold no blanks
         missing=$(missing_services $required)
-        stale=$(stale_services | sed -n 's/^restart //p' | words)
+        stale_services >"$work/services"
+        stale=$(sed -n 's/^restart //p' "$work/services" | words)
         unstable=
         # shellcheck disable=SC2086 # names of units hold no blanks
         [ -n "$missing$stale" ] || unstable=$(unstable_services $required)
@@ -66,10 +80,12 @@ if has_systemd; then
             *) leave 1 service-failed "$unit has failed, and had not before" ;;
         esac
     done
+    # What policy forbids to restart is told, and is no failure.
+    fact stale_services "$(sed -n -e 's/^restart //p' -e 's/^forbidden //p' "$work/services" | words)"
     [ -z "$stale" ] || leave 1 stale-services "still use replaced files: $stale"
 fi
 reasons=$(reboot_reasons)
 fact reboot_pending "$([ -n "$reasons" ] && echo true || echo false)"
-[ -z "$reasons" ] || fact reboot_why "$(printf '%s' "$reasons" | paste -s -d ';' | one_line)"
+[ -z "$reasons" ] || fact reboot_why "$(printf '%s' "$reasons" | paste -s -d ';' - | one_line)"
 fact packages "$(packages_digest)"
 exit 0

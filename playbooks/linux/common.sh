@@ -1,8 +1,13 @@
-# What the scripts of linux-apt share; each of them runs behind this text.
+# What all scripts for Linux share; each of them runs behind this text, and behind that of its package manager.
 #
 # POSIX sh, also on dash and busybox. Values come in arguments and environment only. Everything a script has to say to
 # the controller is a line on standard output: `##switchback fact KEY VALUE`, `##switchback reason CODE TEXT`.
 # Exit codes: 0 done, 3 nothing to do, 4 refused and nothing changed, 75 will pass and nothing changed, else failed.
+#
+# The part of a package manager gives: the lists LOCKS and the patterns LOCKED, NO_SPACE and UNREACHABLE of its own
+# words, the folders CACHE and DATABASE, and the functions need_manager, is_package_name, is_version, look_up,
+# installed_versions, candidate_version, is_newer_or_same, held_back, packages_digest, manager_trouble, refresh, simulate,
+# download, upgrade, errors_in, sizes, writes_boot, package_trouble, newest_kernel, kernel_rebuilt and more_reboot_reasons.
 set -u
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -31,26 +36,35 @@ words() {
 
 need_root() {
     [ "$(id -u)" = 0 ] || leave 4 not-root "needs root, runs as $(id -un)"
-    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || leave 4 no-apt "there is no apt on this host"
 }
 
 has_systemd() {
     [ -d /run/systemd/system ]
 }
 
+# A folder for what programs say, removed at the end.
+make_work() {
+    work=$(mktemp -d "${TMPDIR:-/tmp}/switchback.XXXXXX") || leave 4 no-space 'cannot make a temporary folder'
+    trap 'rm -rf -- "$work"' EXIT
+    trap 'exit 1' HUP INT TERM
+}
+
+# Writes a file or a folder through to the disk; where sync takes no names, everything.
+durable() {
+    sync -- "$1" 2>/dev/null || sync
+}
+
 # --- packages ---------------------------------------------------------------------------------------------------
 
-# The names and the least versions wanted, from arguments NAME=VERSION or NAME (any pending update). Names are checked
+# The names and the least versions wanted, from arguments NAME=VERSION or NAME (any pending update). They are checked
 # here once more: to apt-get, `nginx-` means "remove nginx", and what looks like a pattern is one.
 check_specs() {
     [ $# -gt 0 ] || leave 4 no-packages "no package is named"
     for spec in "$@"; do
         name=${spec%%=*}
-        case $name in
-            *[!a-z0-9+.-]* | [!a-z0-9]* | ?) leave 4 invalid-package "$name is not the name of a Debian package" ;;
-        esac
+        is_package_name "$name" || leave 4 invalid-package "$name is not the name of a package"
         case $spec in
-            *=*[!A-Za-z0-9.+:~-]* | *=) leave 4 invalid-version "$spec does not name a Debian version" ;;
+            *=*) is_version "${spec#*=}" || leave 4 invalid-version "$spec does not name a version" ;;
         esac
     done
 }
@@ -61,43 +75,23 @@ wanted_version() {
     esac
 }
 
-# Installed versions of a package, one line an architecture; nothing if it is not installed.
-installed_versions() {
-    dpkg-query -W -f '${db:Status-Status} ${Version}\n' -- "$1" 2>/dev/null | sed -n 's/^installed //p'
-}
-
-candidate_version() {
-    apt-cache policy -- "$1" | sed -n 's/^  Candidate: //p' | grep -v '^(none)$'
+# Names of specs, one a line.
+names_of() {
+    for spec in "$@"; do printf '%s\n' "${spec%%=*}"; done
 }
 
 # Whether every installed instance of package $1 has at least version $2 (true if there is none).
 is_at_least() {
     for version in $(installed_versions "$1"); do
-        dpkg --compare-versions "$version" ge "$2" || return 1
+        is_newer_or_same "$version" "$2" || return 1
     done
 }
 
-# Digest of all packages, their versions and states.
-packages_digest() {
-    dpkg-query -W -f '${Package}:${Architecture} ${Version} ${Status}\n' | sort | sha256sum | cut -d ' ' -f 1
-}
-
-# What keeps dpkg from being used, or nothing.
-dpkg_interrupted() {
-    for update in /var/lib/dpkg/updates/[0-9]*; do
-        if [ -e "$update" ]; then
-            echo 'dpkg was interrupted: run dpkg --configure -a'
-            return
-        fi
-    done
-    dpkg --audit 2>&1 | one_line
-}
-
-# Who holds a lock of apt or dpkg. They are record locks: flock(1) would not see them, /proc/locks does.
+# Who holds a lock of the package manager. They are record locks: flock(1) would not see them, /proc/locks does.
 lock_holders() {
-    for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+    for lock in $LOCKS; do
         inode=$(stat -c %i -- "$lock" 2>/dev/null) || continue
-        awk -v inode="$inode" '$2 == "POSIX" && $4 == "WRITE" { split($6, at, ":"); if (at[3] == inode) print $5 }' /proc/locks 2>/dev/null |
+        awk -v inode="$inode" '($2 == "POSIX" || $2 == "FLOCK") && $4 == "WRITE" { split($6, at, ":"); if (at[3] == inode) print $5 }' /proc/locks 2>/dev/null |
             while read -r pid; do
                 # An inode number alone can be that of a file on another file system.
                 for fd in "/proc/$pid/fd"/*; do
@@ -110,32 +104,10 @@ lock_holders() {
     done
 }
 
-# One apt-get for all: no questions, no new configuration files over changed ones, no restarts behind our back.
-apt_get() {
-    DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1 \
-        NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 \
-        apt-get -q --yes -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
-        -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=false -o APT::Install-Suggests=false \
-        -o APT::Get::Always-Include-Phased-Updates=true -o APT::Color=0 \
-        -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
-}
-
-# apt's own words for what went wrong, from its output.
-apt_errors() {
-    grep -E '^(E:|W: Failed|dpkg: error|dpkg: dependency|Err:| dpkg-deb: error)|subprocess returned error|No space left' "$1" |
-        awk '!seen[$0]++' | head -n 8 | one_line
-}
-
-# A folder for what apt says, removed at the end.
-make_work() {
-    work=$(mktemp -d "${TMPDIR:-/tmp}/switchback.XXXXXX") || leave 4 no-space 'cannot make a temporary folder'
-    trap 'rm -rf -- "$work"' EXIT
-    trap 'exit 1' HUP INT TERM
-}
-
 # Sets `targets` (NAME=CANDIDATE ...) to what is still to be upgraded, and leaves if that is impossible.
 find_targets() {
     targets=
+    look_up "$@"
     for spec in "$@"; do
         name=${spec%%=*}
         wanted=$(wanted_version "$spec")
@@ -144,41 +116,36 @@ find_targets() {
             continue
         fi
         candidate=$(candidate_version "$name")
+        why=$(held_back "$name" "$candidate")
+        [ -z "$why" ] || leave 4 package-held "$why"
         if [ -z "$wanted" ] && { [ -z "$candidate" ] || is_at_least "$name" "$candidate"; }; then
             continue
         fi
-        if [ -z "$candidate" ] || ! dpkg --compare-versions "$candidate" ge "${wanted:-$candidate}"; then
+        if [ -z "$candidate" ] || ! is_newer_or_same "$candidate" "${wanted:-$candidate}"; then
             leave 4 fix-not-offered "the package sources offer $name ${candidate:-nowhere}, not $wanted"
-        fi
-        if dpkg-query -W -f '${db:Status-Want}\n' -- "$name" 2>/dev/null | grep -qx hold; then
-            leave 4 package-held "$name is on hold: apt-mark unhold $name"
         fi
         targets="$targets $name=$candidate"
     done
 }
 
-# Asks apt what upgrading $targets would do, in $work/plan; leaves if it cannot or may not be done.
+# Asks the package manager what upgrading $targets would do: $work/changes has lines NAME OLD NEW (OLD is - for what is
+# new) and `removed` the names of what would go. Leaves if it cannot or may not be done.
 predict() {
-    # shellcheck disable=SC2086 # words of a checked character set
-    if ! apt_get -s install --only-upgrade -- $targets >"$work/plan" 2>"$work/plan.err"; then
-        cat "$work/plan.err"
-        leave 4 transaction-impossible "apt finds no way to upgrade: $(apt_errors "$work/plan.err")"
+    if ! simulate; then
+        cat "$work/plan"
+        leave 4 transaction-impossible "there is no way to upgrade: $(errors_in "$work/plan")"
     fi
-    removed=$(sed -n 's/^Remv \([^ ]*\).*/\1/p' "$work/plan" | words)
     if [ -n "$removed" ] && [ "${ALLOW_REMOVALS:-false}" != true ]; then
         leave 4 would-remove "the upgrade would remove $removed"
     fi
-    # Inst NAME [OLD] (NEW ORIGIN [ARCH]); what is new has no [OLD].
-    sed -n -e 's/^Inst \([^ ]*\) \[\([^]]*\)\] (\([^ ]*\) .*/\1 \2 \3/p' -e 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1 - \2/p' \
-        "$work/plan" >"$work/changes"
-    # What apt passes over without a word (an instance of another architecture, say) would show only after the fix.
+    # What is passed over without a word (an instance of another architecture, say) would show only after the fix.
     passed_over=
     for target in $targets; do
         name=${target%%=*}
         awk -v name="$name" '{ sub(/:.*/, "", $1) } $1 == name { found = 1 } END { exit !found }' "$work/changes" ||
             passed_over="$passed_over $name"
     done
-    [ -z "$passed_over" ] || leave 4 transaction-incomplete "apt would not upgrade$passed_over"
+    [ -z "$passed_over" ] || leave 4 transaction-incomplete "these would not be upgraded:$passed_over"
 }
 
 # --- services ---------------------------------------------------------------------------------------------------
@@ -260,10 +227,30 @@ is_untouchable() {
     [ "$(systemctl show --property=RefuseManualStop --value -- "$1")" = yes ]
 }
 
-# Lines `restart UNIT`, `untouchable UNIT` and `init`, from stale_processes.
+# Whether policy forbids to restart a unit: RESTART_NEVER holds patterns.
+is_forbidden() {
+    set -f
+    for pattern in ${RESTART_NEVER:-}; do
+        # shellcheck disable=SC2254 # it is a pattern
+        case $1 in
+            $pattern)
+                set +f
+                return 0
+                ;;
+        esac
+    done
+    set +f
+    return 1
+}
+
+# Lines `restart UNIT`, `forbidden UNIT` (by policy), `untouchable UNIT`, `init`, and `process NAME` where there is no
+# systemd that could restart it, from stale_processes.
 stale_services() {
-    has_systemd || return 0
     stale_processes >"$work/stale"
+    if ! has_systemd; then
+        while read -r pid _; do echo "process $(tr -d '\n' <"/proc/$pid/comm" 2>/dev/null)"; done <"$work/stale" | sort -u
+        return 0
+    fi
     while read -r pid unit; do
         if [ "$pid" = 1 ]; then
             echo init
@@ -274,28 +261,58 @@ stale_services() {
                 [ "$(systemctl show --property=MainPID --value -- "$unit")" != "$pid" ]; then
                 continue
             fi
-            if is_untouchable "$unit"; then echo "untouchable $unit"; else echo "restart $unit"; fi
+            if is_forbidden "$unit"; then
+                echo "forbidden $unit"
+            elif is_untouchable "$unit"; then
+                echo "untouchable $unit"
+            else
+                echo "restart $unit"
+            fi
         fi
     done <"$work/stale" | sort -u
 }
 
-# The newest installed kernel of the running one's flavour, as `uname -r` would say it.
-newest_kernel() {
-    running=$(uname -r)
-    flavour=${running#*-}
-    flavour=${flavour#*-}
-    newest=
-    for release in $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-image-[0-9]*' 2>/dev/null |
-        sed -n -e 's/-unsigned$//' -e 's/^installed linux-image-//p'); do
-        case $release in *-dbg) continue ;; *"-$flavour") ;; *) continue ;; esac
-        if [ -z "$newest" ] || dpkg --compare-versions "$release" gt "$newest"; then newest=$release; fi
-    done
-    printf '%s' "$newest"
+# --- kernel -----------------------------------------------------------------------------------------------------
+
+# Whether this host runs on the kernel of another one.
+is_container() {
+    [ ! -e /run/.containerenv ] && [ ! -e /.dockerenv ] || return 0
+    command -v systemd-detect-virt >/dev/null || return 1
+    systemd-detect-virt --quiet --container || systemd-detect-virt --quiet --chroot
 }
 
-is_container() {
-    command -v systemd-detect-virt >/dev/null && systemd-detect-virt --quiet --container
+# Why the running kernel is not the newest installed one of its kind; nothing if it is, or is another host's.
+kernel_behind() {
+    is_container && return 0
+    kernel=$(newest_kernel)
+    [ -n "$kernel" ] || return 0
+    if [ "$kernel" != "$(uname -r)" ]; then
+        echo "kernel $kernel is installed, $(uname -r) runs"
+    else
+        kernel_rebuilt "$kernel"
+    fi
 }
+
+# Why this host must be rebooted, one reason a line; nothing if it need not be.
+reboot_reasons() {
+    for flag in /run/reboot-required /var/run/reboot-required /run/reboot-needed; do
+        if [ -e "$flag" ]; then
+            echo "$flag exists$( [ -r "$flag.pkgs" ] && printf ' because of %s' "$(words <"$flag.pkgs")")"
+            break
+        fi
+    done
+    kernel_behind
+    more_reboot_reasons
+    stale_services | while read -r kind unit; do
+        case $kind in
+            init) echo 'the init process uses replaced files' ;;
+            untouchable) echo "$unit uses replaced files and cannot be restarted" ;;
+            process) echo "$unit uses replaced files, and there is no systemd to restart it" ;;
+        esac
+    done
+}
+
+# --- services after a change ------------------------------------------------------------------------------------
 
 # The units of "$@" that are not active although they should be. A package may have taken its unit away, and a one-shot
 # whose condition does not hold (`first boot only`) has nothing to do.
@@ -325,33 +342,22 @@ unstable_services() {
     starts_of "$@" | sort - "$work/starts" | uniq -u | cut -d ' ' -f 1 | words
 }
 
-# Why this host must be rebooted, one reason a line; nothing if it need not be.
-reboot_reasons() {
-    for flag in /run/reboot-required /var/run/reboot-required; do
-        if [ -e "$flag" ]; then
-            echo "$flag exists$( [ -r "$flag.pkgs" ] && printf ' because of %s' "$(words <"$flag.pkgs")")"
-            break
-        fi
+# Waits for the units of "$@" to be up and to stay up, half a minute for slow starters; leaves if they are not.
+await_services() {
+    has_systemd || return 0
+    tries=0
+    while :; do
+        missing=$(missing_services "$@")
+        unstable=
+        [ -n "$missing" ] || unstable=$(unstable_services "$@")
+        [ -n "$missing$unstable" ] && [ "$tries" -lt 30 ] || break
+        tries=$((tries + 1))
+        sleep 1
     done
-    # A container runs its host's kernel.
-    if ! is_container; then
-        kernel=$(newest_kernel)
-        if [ -n "$kernel" ] && [ "$kernel" != "$(uname -r)" ]; then
-            echo "kernel $kernel is installed, $(uname -r) runs"
-        elif [ -n "$kernel" ]; then
-            # Debian may replace a kernel under the same name; its build says which version runs.
-            built=$(uname -v | sed -n 's/.* Debian \([0-9][^ ]*\) .*/\1/p')
-            for version in $(installed_versions "linux-image-$kernel"); do
-                if [ -n "$built" ] && dpkg --compare-versions "$version" gt "$built"; then
-                    echo "kernel package $version is installed, a build of $built runs"
-                fi
-            done
-        fi
+    if [ -n "$missing$unstable" ]; then
+        # shellcheck disable=SC2086 # names of units hold no blanks
+        systemctl status --no-pager --lines=20 -- $missing $unstable 2>&1
     fi
-    stale_services | while read -r kind unit; do
-        case $kind in
-            init) echo 'the init process uses replaced files' ;;
-            untouchable) echo "$unit uses replaced files and cannot be restarted" ;;
-        esac
-    done
+    [ -z "$missing" ] || leave 1 service-lost "active before and not now: $missing"
+    [ -z "$unstable" ] || leave 1 service-unstable "start again and again: $unstable"
 }

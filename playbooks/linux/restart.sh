@@ -1,9 +1,9 @@
 # Restarts services that still execute files which were replaced. What cannot be restarted without harm is left to the
-# reboot (see reboot-required). May run again.
+# reboot (see reboot-required), what policy forbids (RESTART_NEVER) goes on as it is. May run again.
 need_root
 make_work
 if ! has_systemd; then
-    echo 'no systemd: services that use replaced files cannot be found'
+    echo 'no systemd: what uses replaced files is left to the reboot'
     exit 0
 fi
 stale_services >"$work/services"
@@ -25,6 +25,7 @@ for unit in $(sed -n 's/^restart //p' "$work/services"); do
     fi
 done
 fact restarted "${restarted# }"
+fact restart_forbidden "$(sed -n 's/^forbidden //p' "$work/services" | words)"
 fact left_for_reboot "$(sed -n 's/^untouchable //p' "$work/services" | words)"
 fact unreadable_units "$(awk '$2 != "-" { print $2 }' "$work/unreadable" | words)"
 [ -z "$failed" ] || leave 1 restart-failed "did not start again:$failed"
