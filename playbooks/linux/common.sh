@@ -69,6 +69,21 @@ check_specs() {
     done
 }
 
+# Whether package $1 is to be left out: it broke a clone (LEAVE_OUT, names with blanks between).
+is_left_out() {
+    case " ${LEAVE_OUT:-} " in
+        *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
+# The specs that are not left out, one a line.
+kept_specs() {
+    for spec in "$@"; do
+        is_left_out "${spec%%=*}" || printf '%s\n' "$spec"
+    done
+}
+
 wanted_version() {
     case $1 in
         *=*) printf '%s' "${1#*=}" ;;
@@ -107,6 +122,7 @@ lock_holders() {
 # Sets `targets` (NAME=CANDIDATE ...) to what is still to be upgraded, and leaves if that is impossible.
 find_targets() {
     targets=
+    [ $# -gt 0 ] || return 0
     look_up "$@"
     for spec in "$@"; do
         name=${spec%%=*}
@@ -138,6 +154,12 @@ predict() {
     if [ -n "$removed" ] && [ "${ALLOW_REMOVALS:-false}" != true ]; then
         leave 4 would-remove "the upgrade would remove $removed"
     fi
+    # What is left out must not come in by way of what depends on it.
+    pulled=
+    for name in $(awk '{ sub(/:.*/, "", $1); print $1 }' "$work/changes"); do
+        if is_left_out "$name"; then pulled="$pulled $name"; fi
+    done
+    [ -z "$pulled" ] || leave 4 pulls-left-out "the upgrade would bring what is to be left out:$pulled"
     # What is passed over without a word (an instance of another architecture, say) would show only after the fix.
     passed_over=
     for target in $targets; do

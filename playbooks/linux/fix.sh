@@ -5,6 +5,8 @@
 need_root
 need_manager
 check_specs "$@"
+# shellcheck disable=SC2046 # checked specs hold neither blanks nor patterns
+set -- $(kept_specs "$@")
 make_work
 
 trouble=$(manager_trouble)

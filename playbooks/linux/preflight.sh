@@ -4,6 +4,8 @@
 need_root
 need_manager
 check_specs "$@"
+# shellcheck disable=SC2046 # checked specs hold neither blanks nor patterns
+set -- $(kept_specs "$@")
 make_work
 
 # How the host is, for the checks that follow and for the comparison afterwards.

@@ -3,6 +3,9 @@
 need_root
 need_manager
 check_specs "$@"
+fact left_out "$(for name in $(names_of "$@"); do if is_left_out "$name"; then echo "$name"; fi; done | words)"
+# shellcheck disable=SC2046 # checked specs hold neither blanks nor patterns
+set -- $(kept_specs "$@")
 make_work
 
 behind=

@@ -6,7 +6,7 @@ use minijinja::value::Value;
 
 use crate::model::{Command, Digest, FactRef, Finding, Host, Program, StepId, VulnerabilityType};
 
-use super::check::{CommandTemplate, ProgramTemplate};
+use super::check::{CommandTemplate, LEFT_OUT, ProgramTemplate};
 use super::{Playbook, RenderError, RenderInput, Rendered, RenderedReboot, host_context, template};
 
 impl Playbook {
