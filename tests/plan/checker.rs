@@ -115,7 +115,7 @@ const MUTATIONS: &[Mutation] = &[
     // What must be there.
     ("no preflight", "step-missing", |p| remove(p, StepKind::Preflight)),
     ("no backup", "change-before-backup", |p| remove(p, StepKind::Backup)),
-    ("no verify", "change-unverified", |p| remove(p, StepKind::Verify)),
+    ("no verify", "service-unverified", |p| remove(p, StepKind::Verify)),
     ("no soak", "soak-not-last", |p| remove(p, StepKind::Soak)),
     ("no drain", "step-missing", |p| remove(p, StepKind::Drain)),
     ("no undrain", "step-missing", |p| remove(p, StepKind::Undrain)),
@@ -259,9 +259,18 @@ const MUTATIONS: &[Mutation] = &[
     ("a failure budget of more than all hosts", "failure-budget", |p| p.rollout.failure_budget = 500),
     ("no failure budget", "failure-budget", |p| p.rollout.failure_budget = 0),
     ("nothing at once", "concurrency-zero", |p| p.rollout.concurrency = 0),
-    ("an approval for nobody", "approval-empty", |p| p.approvals.push(approval(p, &[]))),
-    ("an approval for somebody else", "approval-host-unknown", |p| p.approvals.push(approval(p, &["web-9"]))),
-    ("an approval with a host twice", "approval-order", |p| p.approvals.push(approval(p, &[HOST, HOST]))),
+    ("an approval for nobody", "approval-empty", |p| {
+        let approval = approval(p, &[]);
+        p.approvals.push(approval);
+    }),
+    ("an approval for somebody else", "approval-host-unknown", |p| {
+        let approval = approval(p, &["web-9"]);
+        p.approvals.push(approval);
+    }),
+    ("an approval with a host twice", "approval-order", |p| {
+        let approval = approval(p, &[HOST, HOST]);
+        p.approvals.push(approval);
+    }),
     ("an approval that expires at once", "approval-void", |p| {
         let approval = PlanApproval { valid_for: TimeSpan::ZERO, ..approval(p, &[HOST]) };
         p.approvals.push(approval);

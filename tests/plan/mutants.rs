@@ -459,7 +459,7 @@ fn sound_plans_pass_and_every_mutant_is_refused() {
             assert!(!found.is_empty(), "seed {seed}, {what}: it passes");
             let run = found.iter().find(|violation| !violation.trace.is_empty());
             assert!(shows == Shows::Code || run.is_some(), "seed {seed}, {what}: no run is shown: {found:#?}");
-            let count = applied.entry(what).or_default();
+            let count = applied.entry(*what).or_default();
             *count = (count.0 + 1, count.1 + usize::from(run.is_some()));
         }
     }
