@@ -15,7 +15,7 @@ version: 1
 scope: {fix: [critical]}
 strategy: {default: auto, similar_by: [service]}
 backup: {required: false, max_age: 1h, keep: 7d}
-rollout: {canary: {hosts: 1, soak: 5m}, waves: ["10%", "100%"], max_unavailable: {per: {label: service}, value: 2}}
+rollout: {canary: {hosts: 1, soak: 5m}, waves: ["10%", "100%"], max_unavailable: {per: {label: service}, value: "2"}}
 reboot: when_required
 verify: {soak: 5m}
 "#;

@@ -57,7 +57,7 @@ fn any_fleet(dice: &mut Dice) -> Fleet {
         "version: 1\nscope: {{fix: [critical], emergency: {{match: {{vulnerability: CVE-2026-9}}, approvals: 2}}}}\n\
          strategy: {{{strategy}}}\nbackup: {{required: {}, max_age: 1h, keep: 7d}}\nreboot: {}\nverify: {{soak: 5m}}\n\
          rollout: {{{domain}canary: {{hosts: 1, soak: 5m}}, waves: [\"50%\", \"100%\"], \
-         max_unavailable: {{per: {{label: service}}, value: {}}}, failure_budget: {{hosts: 2}}, \
+         max_unavailable: {{per: {{label: service}}, value: \"{}\"}}, failure_budget: {{hosts: 2}}, \
          concurrency: {{hosts: {}}}}}\n{approvals}",
         dice.one_in(2),
         dice.pick(&["never", "when_required", "always"]).unwrap(),
