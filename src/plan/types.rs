@@ -17,6 +17,12 @@ pub const PLAN_FORMAT: u32 = 3;
 /// The host part of a probe's URL on a clone: where the clone answers is known only when it has been made.
 pub const CLONE_ADDRESS: &str = "clone.switchback.invalid";
 
+/// The code of the reason of a host that waits until the first of its cohort was fixed and watched.
+pub const AFTER_PILOT: &str = "after-pilot";
+
+/// The code of the reason of a host that waits until the fix went well on a clone of another of its cohort.
+pub const AFTER_TRIAL: &str = "after-trial";
+
 /// An immutable plan; its name is the digest of its canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -133,7 +139,7 @@ pub struct HostPlan {
     pub strategy: Strategy,
     /// What.
     pub fix: Fix,
-    /// Why so.
+    /// Why so; its code tells whether another host must speak for this one ([`AFTER_PILOT`], [`AFTER_TRIAL`]).
     pub strategy_reason: Reason,
     /// Hosts with the same name here get the same fix on the same system.
     pub cohort: RuleName,

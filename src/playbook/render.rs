@@ -123,7 +123,7 @@ impl Renderer<'_> {
         let fact = |(step, key): &(String, String)| FactRef {
             step: StepId::of(self.host_name(), step),
             key: key.clone(),
-            otherwise: None,
+            otherwise: ((step.as_str(), key.as_str()) == LEFT_OUT).then(String::new),
         };
         Ok(Command {
             name: template.name.clone(),

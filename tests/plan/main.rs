@@ -9,6 +9,7 @@ mod care;
 mod checker;
 mod file;
 mod fleet;
+mod mutants;
 mod passes;
 mod properties;
 mod scale;

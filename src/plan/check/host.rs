@@ -1,10 +1,12 @@
-//! Rules about one host: the chain, the way back, what commands refer to, and whether it all fits into a window.
+//! The form of one host: its steps are those of its strategy, in their order, each with the way back that belongs to it,
+//! and commands refer to what is there. What follows from it is not judged here but explored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
+use super::shape::{MAX_STEPS, Order};
 use crate::model::{Command, DecisionKind, HostName, Program, TimeSpan};
-use crate::plan::{Action, HostPlan, Plan, Step, StepGraph, StepKind, Strategy};
+use crate::plan::{Action, HostPlan, Plan, Step, StepKind, Strategy};
 
 /// What a step is for, and whether it works on a clone.
 type Part = (StepKind, bool);
@@ -58,23 +60,35 @@ fn part(step: &Step) -> Part {
 
 pub(super) fn check(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
     found.expect(&host.host.name == name, name, "host-name", format!("it is called {} inside", host.host.name));
+    let undo = host.steps.iter().map(|step| step.undo.len()).max().unwrap_or(0);
+    if host.steps.len().max(undo) > MAX_STEPS {
+        found.add(
+            name,
+            "too-many-steps",
+            format!("it has {} steps, and none has more than {MAX_STEPS}", host.steps.len()),
+        );
+        return;
+    }
     ids(name, host, found);
-    let graph = StepGraph::of(&host.steps);
-    for (step, need) in graph.unknown_needs() {
-        if need.host() == name.as_str() {
-            found.add(step, "need-unknown", format!("it needs {need}, which is no step of its host"));
-        }
+    let order = Order::of(&host.steps);
+    for (step, need) in host.steps.iter().flat_map(|step| step.needs.iter().map(move |need| (step, need))) {
+        let is_own = need.host() == name.as_str();
+        found.expect(
+            !is_own || order.knows(need),
+            &step.id,
+            "need-unknown",
+            format!("it needs {need}, which is no step of its host"),
+        );
     }
-    if let Some(cycle) = graph.cycle() {
-        found.add(name, "cycle", cycle.to_string());
+    if let Some(step) = order.cycle() {
+        found.add(step, "cycle", "it waits for itself");
     }
-    chain(name, host, &graph, found);
-    way_back(name, host, found);
+    chain(name, host, &order, found);
+    way_back(host, found);
     for step in &host.steps {
-        facts(host, step, &graph, found);
+        facts(host, step, &order, found);
     }
     fix(plan, name, host, found);
-    window(plan, name, host, found);
 }
 
 fn all_steps(host: &HostPlan) -> impl Iterator<Item = &Step> {
@@ -139,8 +153,8 @@ fn shows_something(action: &Action) -> bool {
     }
 }
 
-fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found) {
-    let order: &[Part] = match host.strategy {
+fn chain(name: &HostName, host: &HostPlan, order: &Order<'_>, found: &mut Found) {
+    let parts: &[Part] = match host.strategy {
         Strategy::InPlace => &IN_PLACE,
         Strategy::CloneAndSwitch => &CLONE_AND_SWITCH,
     };
@@ -150,7 +164,7 @@ fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found)
         if by_part.insert(part(step), step).is_some() {
             found.add(&step.id, "step-twice", format!("the host has more than one {}", step.kind));
         }
-        match order.iter().position(|&expected| expected == part(step)) {
+        match parts.iter().position(|&expected| expected == part(step)) {
             None => found.add(&step.id, "step-unexpected", format!("{} does not belong there", step.kind)),
             Some(at) if at < place => found.add(&step.id, "step-order", format!("{} comes too late", step.kind)),
             Some(at) => place = at,
@@ -160,7 +174,7 @@ fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found)
     let chained: Vec<&Step> = host.steps.iter().filter(|step| step.stands_for.is_empty()).collect();
     for pair in chained.windows(2) {
         found.expect(
-            graph.is_behind(&pair[1].id, &pair[0].id),
+            order.is_behind(&pair[1].id, &pair[0].id),
             &pair[1].id,
             "chain-broken",
             format!("it does not wait for {}", pair[0].id),
@@ -213,34 +227,30 @@ fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found)
         "it is said to go without a backup and has one",
     );
 
-    let clone = by_part.get(&(StepKind::Clone, false)).map(|step| &step.id);
+    let keeps = by_part.get(&on_host(StepKind::Backup)).map(|step| match step.action {
+        Action::Backup { keep } => keep > TimeSpan::ZERO,
+        _ => true,
+    });
+    found.expect(
+        has(StepKind::Release) == (keeps == Some(false)),
+        name,
+        "release-differs",
+        "its backup is to be kept and deleted at once, or neither",
+    );
     for step in &host.steps {
-        if let Some(on) = &step.on {
-            found.expect(
-                Some(on) == clone,
-                &step.id,
-                "clone-of-other",
-                format!("it works on {on}, which makes no clone"),
-            );
-        }
-        if !matches!(step.action, Action::Change { .. } | Action::Reboot { .. } | Action::Promote { .. }) {
-            continue;
-        }
-        let behind = |part: Part| by_part.get(&part).is_some_and(|before| graph.is_behind(&step.id, &before.id));
-        let preflight = behind((StepKind::Preflight, step.on.is_some()));
-        found.expect(preflight, &step.id, "change-before-preflight", "it does not wait for the preflight");
-        let backed_up = host.without_backup || behind(on_host(StepKind::Backup));
-        found.expect(backed_up, &step.id, "change-before-backup", "it does not wait for a backup of its host");
-        let verify = by_part.get(&(StepKind::Verify, step.on.is_some()));
-        found.expect(
-            verify.is_some_and(|verify| graph.is_behind(&verify.id, &step.id)),
-            &step.id,
-            "change-unverified",
-            "nothing verifies what it changes",
-        );
         if let Action::Change { commands } = &step.action {
             found.expect(!commands.is_empty(), &step.id, "change-empty", "it runs nothing");
         }
+        found.expect(
+            step.on.is_none()
+                || matches!(
+                    step.action,
+                    Action::Check { .. } | Action::Change { .. } | Action::Reboot { .. } | Action::Soak { .. }
+                ),
+            &step.id,
+            "action-differs",
+            format!("a clone has no {}", step.kind),
+        );
     }
     for verify in host.steps.iter().filter(|step| step.kind == StepKind::Verify) {
         found.expect(shows_something(&verify.action), &verify.id, "verify-empty", "it looks at nothing");
@@ -254,8 +264,7 @@ fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found)
     );
 }
 
-fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
-    let backup = host.steps.iter().find(|s| s.kind == StepKind::Backup).map(|s| &s.id);
+fn way_back(host: &HostPlan, found: &mut Found) {
     for step in &host.steps {
         let kinds: Vec<StepKind> = step.undo.iter().map(|s| s.kind).collect();
         match step.kind {
@@ -296,14 +305,6 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
                     format!("it needs {need}, which no earlier undo step is"),
                 );
             }
-            if let Action::Restore { backup: restored, .. } = &undo.action {
-                found.expect(
-                    Some(restored) == backup,
-                    &undo.id,
-                    "restore-of-other",
-                    format!("it restores {restored}, which is not the backup step of {name}"),
-                );
-            }
             if matches!(undo.kind, StepKind::VerifyRestored | StepKind::VerifyOriginal) {
                 found.expect(shows_something(&undo.action), &undo.id, "verify-empty", "it looks at nothing");
                 found.expect(
@@ -318,7 +319,7 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
 }
 
 /// A fact comes from a step that has succeeded before it is asked for.
-fn facts(host: &HostPlan, step: &Step, graph: &StepGraph, found: &mut Found) {
+fn facts(host: &HostPlan, step: &Step, order: &Order<'_>, found: &mut Found) {
     // A fact that may be absent is asked of a step that may be skipped, or of the host that goes first.
     let asks = |command: &Command| {
         let facts = command.env_facts.values().filter(|fact| fact.otherwise.is_none());
@@ -326,14 +327,14 @@ fn facts(host: &HostPlan, step: &Step, graph: &StepGraph, found: &mut Found) {
     };
     for fact in step.action.commands().flat_map(asks) {
         found.expect(
-            graph.is_behind(&step.id, &fact),
+            order.is_behind(&step.id, &fact),
             &step.id,
             "fact-unknown",
             format!("it asks for a fact of {fact}, which does not come before it"),
         );
     }
     for fact in step.undo.iter().flat_map(|undo| undo.action.commands()).flat_map(asks) {
-        let known = host.steps.iter().any(|s| s.id == fact) && graph.is_behind(&step.id, &fact);
+        let known = host.steps.iter().any(|s| s.id == fact) && order.is_behind(&step.id, &fact);
         found.expect(
             known,
             &step.id,
@@ -358,38 +359,15 @@ fn fix(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
     let from = decisions.partition_point(|d| &d.host < name);
     let own = decisions[from..].iter().take_while(|d| &d.host == name).filter(|d| d.kind == DecisionKind::Fix);
     found.expect(
-        own.map(|d| d.assessment.priority).max() == Some(host.priority),
+        own.clone().map(|d| d.assessment.priority).max() == Some(host.priority),
         name,
         "priority-differs",
         "its priority is not that of its most urgent finding",
     );
-}
-
-/// One window holds all that may disrupt the host, the longest way back and the margin.
-fn window(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
-    let Some(set) = &host.windows else { return };
-    let Some(windows) = plan.windows.get(set) else {
-        found.add(name, "windows-unknown", format!("it waits for windows {set}, which the plan does not have"));
-        return;
-    };
-    let mut seconds: u64 = plan.rollout.margin.as_seconds();
-    let mut disrupted = false;
-    for step in &host.steps {
-        disrupted |= step.on.is_none() && step.kind.is_disruptive();
-        if disrupted {
-            seconds = seconds.saturating_add(step.expected.as_seconds());
-        }
-        for undo in &step.undo {
-            seconds = seconds.saturating_add(undo.expected.as_seconds());
-        }
-    }
-    let fits = windows.iter().any(|w| {
-        w.interval.start >= plan.as_of && TimeSpan::between(w.interval.start, w.interval.end).as_seconds() >= seconds
-    });
     found.expect(
-        fits,
+        host.emergency || !own.clone().any(|d| d.emergency),
         name,
-        "window-too-short",
-        format!("it needs {} in one window, and none of {set} is as long", TimeSpan::seconds(seconds)),
+        "emergency-differs",
+        "one of its findings goes by the emergency lane, and it does not",
     );
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Capabilities, Digest, Host, RuleName, StepId, Strategy, printable};
 use crate::plan::draft::{Draft, HostDraft};
-use crate::plan::{PlanError, Reason, StepKind};
+use crate::plan::{AFTER_PILOT, AFTER_TRIAL, PlanError, Reason, StepKind};
 use crate::policy::{Policy, StrategyChoice, StrategyKind, TestFix};
 
 use super::{steps, windows};
@@ -87,7 +87,7 @@ fn role(host: &mut HostDraft<'_>, policy: &Policy, pilot: &Pilot, proven: Option
     let in_place = |trial, waits_for| Role { strategy: Strategy::InPlace, trial, waits_for, told_by: None };
     let told = |text: String| Reason::new("strategy", text);
 
-    let (mut role, why) = match choice.kind {
+    let (mut role, mut why) = match choice.kind {
         StrategyKind::InPlace => (in_place(false, vec![]), told(format!("{} says so", choice.rule.name))),
         StrategyKind::CloneAndSwitch => {
             if let Err((code, why)) = may_switch(host.host, can, policy) {
@@ -104,7 +104,7 @@ fn role(host: &mut HostDraft<'_>, policy: &Policy, pilot: &Pilot, proven: Option
             }
             (None, Some(step)) => {
                 let why = format!("similar to {}, which goes first", step.host());
-                (in_place(false, vec![step.clone()]), told(why))
+                (in_place(false, vec![step.clone()]), Reason::new(AFTER_PILOT, why))
             }
             (None, None) => first_of_cohort(host.host, can, policy, &choice),
         },
@@ -118,6 +118,8 @@ fn role(host: &mut HostDraft<'_>, policy: &Policy, pilot: &Pilot, proven: Option
         && role.waits_for.is_empty()
     {
         role.waits_for.push(step.clone());
+        let text = format!("{}, once the fix went well on a clone of {}", why.text, step.host());
+        why = Reason::new(AFTER_TRIAL, text);
     }
     if wants_trial && !role.trial {
         if !clones {
