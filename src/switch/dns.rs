@@ -184,6 +184,7 @@ impl Dns {
             remove: matches!(todo, Todo::Out | Todo::Move(_)).then(|| octets(seen.at)),
             add: matches!(todo, Todo::In | Todo::Move(_)).then(|| (ttl, octets(to))),
         };
+        // Who moves nothing needs no right to change the notes.
         let moves = was != is;
         let notes = Change {
             name: &notes,
@@ -192,7 +193,6 @@ impl Dns {
             remove: was.filter(|_| moves),
             add: is.filter(|_| moves).map(|note| (ttl, note)),
         };
-        // Who changes nothing about the notes need not be allowed to.
         let zone = self.parsed(&self.settings.zone)?;
         primary.update(&zone, &[addresses, notes]).await.map_err(SwitchError)
     }
@@ -282,9 +282,7 @@ impl Switch for Dns {
     }
 
     fn undrain<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<(), SwitchError>> {
-        Box::pin(async move {
-            self.change(host, |seen| Ok((!seen.is_in()).then_some(Todo::In))).await.map(drop)
-        })
+        Box::pin(async move { self.change(host, |seen| Ok((!seen.is_in()).then_some(Todo::In))).await.map(drop) })
     }
 
     fn endpoint<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Endpoint, SwitchError>> {
@@ -344,4 +342,71 @@ pub fn reads_answer(octets: &[u8]) -> bool {
         let _ = address_in(note, "web-1");
     }
     [Rtype::A, Rtype::AAAA, Rtype::TXT].map(|rtype| message::is_readable(octets.to_vec(), &name, rtype)).contains(&true)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use crate::model::{HostName, SwitchSettings};
+    use crate::switch::tests::{dns::Named, host};
+
+    use super::*;
+
+    /// Sends the traffic of a host to an address, from elsewhere.
+    fn somebody_else_moves(settings: DnsSwitch, host: Host, to: &'static str) {
+        let other = async move { Dns::new(settings).switch(&host, &Endpoint(to.to_owned())).await.unwrap() };
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        std::thread::spawn(move || runtime().block_on(other)).join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_must_still_be_there() {
+        let Some(named) = Named::start() else { return };
+        let switch = Dns::new(named.settings());
+        let ours = host(SwitchSettings::Simulated);
+        let mut theirs = ours.clone();
+        theirs.name = HostName::new("web-2").unwrap();
+        theirs.address = Some("10.0.0.2".to_owned());
+
+        // Between the look and the update another host moves: the update is refused, and done over what is there now.
+        let looks = AtomicU32::new(0);
+        let decide = |seen: &Seen| {
+            if looks.fetch_add(1, Ordering::SeqCst) == 0 {
+                somebody_else_moves(named.settings(), theirs.clone(), "10.0.0.7");
+            }
+            Ok(seen.is_in().then_some(Todo::Out))
+        };
+        switch.change(&ours, decide).await.unwrap();
+        assert_eq!(looks.load(Ordering::SeqCst), 2);
+        let seen = switch.seen(&ours).await.unwrap();
+        assert_eq!(seen.addresses.data, [octets("10.0.0.7".parse().unwrap())].into());
+
+        // Between the look and the update this host moves: what somebody else has done is not overwritten.
+        switch.undrain(&ours).await.unwrap();
+        let looks = AtomicU32::new(0);
+        let decide = |_: &Seen| {
+            if looks.fetch_add(1, Ordering::SeqCst) == 0 {
+                somebody_else_moves(named.settings(), ours.clone(), "10.0.0.8");
+            }
+            Ok(Some(Todo::Move("10.0.0.9".parse().unwrap())))
+        };
+        let error = switch.change(&ours, decide).await.unwrap_err().to_string();
+        assert!(error.contains("changed by somebody else"), "{error}");
+        assert_eq!(switch.endpoint(&ours).await.unwrap(), Endpoint("10.0.0.8".to_owned()));
+    }
+
+    #[test]
+    fn notes_are_read_as_they_are_written() {
+        let at: IpAddr = "2001:db8::9".parse().unwrap();
+        let written = note("web-1", at);
+        assert_eq!(address_in(&written, "web-1"), Some(at));
+        assert_eq!(address_in(&written, "web-11"), None);
+        for cut in 0..written.len() {
+            assert_eq!(address_in(&written[..cut], "web-1"), None, "{cut}");
+        }
+        assert_eq!(address_in(&[&written[..], b"\x01x"].concat(), "web-1"), None, "a third text");
+        assert_eq!(address_in(&note("web-1", at).iter().map(|b| b ^ 0x80).collect::<Vec<_>>(), "web-1"), None);
+    }
 }

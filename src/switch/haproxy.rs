@@ -56,11 +56,8 @@ impl Haproxy {
             becomes: via.becomes,
             ..Host::named(HostName::new(BALANCER).ok()?)
         };
-        let runtime = Runtime::Via {
-            transport: Arc::clone(transport),
-            balancer: Box::new(balancer),
-            socket: socket.to_owned(),
-        };
+        let runtime =
+            Runtime::Via { transport: Arc::clone(transport), balancer: Box::new(balancer), socket: socket.to_owned() };
         Some(Self { runtime, backend: backend.to_owned(), server: server.to_owned() })
     }
 

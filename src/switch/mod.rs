@@ -9,7 +9,7 @@ mod tests;
 mod types;
 
 pub use command::{CommandSwitch, SwitchCommands};
-pub use dns::Dns;
+pub use dns::{Dns, reads_answer};
 pub use haproxy::Haproxy;
 pub use registry::for_host;
 pub use types::*;

@@ -86,9 +86,9 @@ impl Primary {
             Rcode::NOTAUTH => Err(format!("{} is not the primary server of {zone}", self.server)),
             Rcode::NOTZONE => Err(format!("{} says that the name is not in {zone}", self.server)),
             Rcode::REFUSED => {
-                let names: BTreeSet<String> =
-                    changes.iter().map(|change| format!("{} {}", change.name, change.rtype)).collect();
-                let names = names.into_iter().collect::<Vec<_>>().join(" and ");
+                let changed = changes.iter().filter(|change| change.remove.is_some() || change.add.is_some());
+                let names: Vec<String> = changed.map(|change| format!("{} {}", change.name, change.rtype)).collect();
+                let names = names.join(" and ");
                 Err(format!("{} refuses: key {} may not change {names}", self.server, self.key.name()))
             }
             rcode => Err(format!("{} answers {rcode} to an update of {zone}", self.server)),

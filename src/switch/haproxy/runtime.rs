@@ -77,21 +77,83 @@ async fn local(socket: &str, command: &str) -> Result<String, String> {
 }
 
 async fn via(transport: &dyn Transport, balancer: &Host, socket: &str, command: &str) -> Result<String, String> {
+    let session = transport.open(balancer).await.map_err(|e| e.to_string())?;
+    let root = balancer.becomes == Become::Sudo;
+    let script = script(socket, command)?;
+    let output = session.run(&script, root, ANSWER_THERE).await.map_err(|e| e.to_string())?;
+    match output.code {
+        0 => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        NO_TOOL => {
+            Err("there is neither socat nor an nc with -U nor python3, one of which must be installed".to_owned())
+        }
+        code => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(format!("talking to the socket ended with code {code}: {}", printable(said.trim(), 300)))
+        }
+    }
+}
+
+fn script(socket: &str, command: &str) -> Result<String, String> {
     // socat reads options out of an address.
     if !socket.chars().all(|c| c.is_ascii_alphanumeric() || "/._-@+".contains(c)) {
         return Err("a path with signs that socat takes for its own cannot be reached there".to_owned());
     }
     let word = |text: &str| quote(text).map_err(|e| e.to_string());
-    let script = format!("socket={}\ncommand={}\n{SCRIPT}", word(socket)?, word(command)?);
-    let session = transport.open(balancer).await.map_err(|e| e.to_string())?;
-    let root = balancer.becomes == Become::Sudo;
-    let output = session.run(&script, root, ANSWER_THERE).await.map_err(|e| e.to_string())?;
-    match output.code {
-        0 => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        NO_TOOL => Err("there is neither socat nor an nc with -U nor python3, one of which must be installed".to_owned()),
-        code => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!("talking to the socket ended with code {code}: {}", printable(said.trim(), 300)))
+    Ok(format!("socket={}\ncommand={}\n{SCRIPT}", word(socket)?, word(command)?))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn each_tool_that_a_balancer_may_have_brings_command_and_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("it.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut line = String::new();
+                BufReader::new(&stream).read_line(&mut line).unwrap();
+                let _ = write!(stream, "heard {line}{}", "x".repeat(100_000));
+            }
+        });
+        let run = |tools: &[&str], socket: &Path| {
+            let bin = tempfile::tempdir().unwrap();
+            for tool in tools.iter().chain(&["/bin/grep"]) {
+                symlink(tool, bin.path().join(Path::new(tool).file_name().unwrap())).unwrap();
+            }
+            let script = script(socket.to_str().unwrap(), "show 'it'; $(no) \"all\"").unwrap();
+            Command::new("/bin/sh").args(["-c", &script]).env("PATH", bin.path()).output().unwrap()
+        };
+        for tool in ["/usr/bin/socat", "/bin/nc.openbsd", "/usr/bin/python3"] {
+            if !Path::new(tool).exists() {
+                crate::transport::testing::skip(&format!("{tool} is not installed"));
+                continue;
+            }
+            // The name by which it is called.
+            let named = tempfile::tempdir().unwrap();
+            let name = Path::new(tool).file_name().unwrap().to_str().unwrap().trim_end_matches(".openbsd");
+            let tool = std::fs::canonicalize(tool).unwrap();
+            symlink(&tool, named.path().join(name)).unwrap();
+            let tool = named.path().join(name).display().to_string();
+            let output = run(&[&tool], &socket);
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(text.starts_with("heard show 'it'; $(no) \"all\"\nxxx"), "{tool}: {:.80}", text);
+            assert_eq!(text.len(), 100_000 + "heard show 'it'; $(no) \"all\"\n".len(), "{tool}");
+            let output = run(&[&tool], &dir.path().join("none.sock"));
+            assert!(!output.status.success() && !output.stderr.is_empty(), "{tool} tells that there is no socket");
         }
+        assert_eq!(run(&[], &socket).status.code(), Some(NO_TOOL));
+        assert!(script("/run/a,fork", "x").is_err());
     }
 }
