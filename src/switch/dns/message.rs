@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::base::iana::{Class, Opcode, Rcode, Rtype};
+use domain::base::iana::{Class, Opcode, Rcode, Rtype, TsigRcode};
 use domain::base::message_builder::{AdditionalBuilder, AnswerBuilder, AuthorityBuilder, PushError};
 use domain::base::name::{Name, ToName as _};
 use domain::base::{Message, MessageBuilder, UnknownRecordData};
-use domain::rdata::tsig::Time48;
+use domain::rdata::tsig::{Time48, Tsig};
 use domain::tsig::{ClientTransaction, Key, ValidationError};
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -123,7 +123,7 @@ impl Primary {
         }
         match transaction.answer(&mut answer, self.now()) {
             Ok(()) => Ok(answer),
-            Err(error) => Err(failed(self.not_believed(error, answer.header().rcode()))),
+            Err(error) => Err(failed(self.not_believed(error, &answer))),
         }
     }
 
@@ -132,22 +132,30 @@ impl Primary {
         Time48::from_u64(u64::try_from((self.clock)().as_second()).unwrap_or_default() & ((1 << 48) - 1))
     }
 
-    fn not_believed(&self, error: ValidationError, rcode: Rcode) -> String {
+    fn not_believed(&self, error: ValidationError, answer: &Message<Vec<u8>>) -> String {
         let key = self.key.name();
-        match error {
-            ValidationError::ServerBadKey | ValidationError::BadKey => {
+        match (error, their_clock(answer)) {
+            (ValidationError::ServerBadKey | ValidationError::BadKey, _) => {
                 format!("knows no key {key} for {}", self.key.algorithm())
             }
-            ValidationError::ServerBadSig => format!("has another secret for key {key}"),
-            ValidationError::ServerBadTime { client, server } => {
-                let (ours, theirs) = (seconds(client), seconds(server));
-                format!("its clock and ours are {}s apart: signatures hold for 300s", ours.abs_diff(theirs))
+            (ValidationError::ServerBadSig, _) => format!("has another secret for key {key}"),
+            (ValidationError::ServerBadTime { .. } | ValidationError::BadSig, Some(theirs)) => {
+                let apart = seconds(self.now()).abs_diff(theirs);
+                format!("says that its clock and ours are {apart}s apart: signatures hold for 300s")
             }
-            ValidationError::BadTime => "its answer was signed at another time".to_owned(),
-            ValidationError::ServerUnsigned => format!("answers {rcode} without a signature"),
-            error => format!("its answer is not to be believed: {error}"),
+            (ValidationError::BadTime, _) => "its answer was signed at another time".to_owned(),
+            (ValidationError::ServerUnsigned, _) => format!("answers {} without a signature", answer.header().rcode()),
+            (error, _) => format!("its answer is not to be believed: {error}"),
         }
     }
+}
+
+/// The clock of a server that refuses a signature for its time. The library fails to verify such answers: what they say
+/// is good for an explanation only.
+fn their_clock(answer: &Message<Vec<u8>>) -> Option<u64> {
+    let record = answer.get_last_additional::<Tsig<_, _>>()?;
+    let data = record.data();
+    if data.error() == TsigRcode::BADTIME { data.other_time().map(seconds) } else { None }
 }
 
 fn seconds(time: Time48) -> u64 {
