@@ -107,8 +107,67 @@ pub enum SwitchSettings {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timeout: Option<TimeSpan>,
     },
+    /// Addresses of a service's name, changed by dynamic updates.
+    Dns(DnsSwitch),
     /// A switch of the simulator.
     Simulated,
+}
+
+/// A host's address among those of a service's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct DnsSwitch {
+    /// The zone's primary server, `NAME:PORT` or `ADDRESS:PORT`.
+    pub server: String,
+    /// The zone.
+    pub zone: String,
+    /// The name of the service.
+    pub name: String,
+    /// The host's address behind this name, where it is not the one to connect to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<std::net::IpAddr>,
+    /// How long others may remember what is put in; like the addresses that are there, unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<TimeSpan>,
+    /// The name of the key that signs.
+    pub key: String,
+    /// What it signs with.
+    #[serde(default)]
+    pub algorithm: TsigAlgorithm,
+    /// Where its secret is: the secret itself is in no plan.
+    pub secret: SecretSource,
+}
+
+/// What a key signs with.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TsigAlgorithm {
+    #[default]
+    HmacSha256,
+    HmacSha384,
+    HmacSha512,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// In this variable of the environment.
+    Env(String),
+    /// In this file on this machine.
+    File(String),
 }
 
 /// What a backup holds when services write while it is made.
@@ -256,7 +315,7 @@ impl SwitchSettings {
     /// Whether it can send a host's traffic to a clone, and not only take the host out of service.
     pub fn moves(&self) -> bool {
         match self {
-            Self::Haproxy { .. } | Self::Simulated => true,
+            Self::Haproxy { .. } | Self::Dns(_) | Self::Simulated => true,
             Self::Command { endpoint, switch, .. } => endpoint.is_some() && switch.is_some(),
         }
     }

@@ -50,7 +50,7 @@ pub trait Switch: Send + Sync {
     fn drain<'a>(&'a self, host: &'a Host, idle_within: TimeSpan) -> BoxFuture<'a, Result<(), SwitchError>>;
     /// Back into service, wherever its traffic goes.
     fn undrain<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<(), SwitchError>>;
-    /// Where its traffic goes now.
+    /// Where its traffic goes now; an error if it could not be sent elsewhere, so that this is known before it is tried.
     fn endpoint<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Endpoint, SwitchError>>;
     /// New requests of the host go there from now on, and it is in service; those that run end where they are.
     /// Switching back is the same call with the original's endpoint.
