@@ -4,20 +4,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::{
-    Become, BtrfsProvider, ExecProvider, Freeze, ProviderSettings, ResticProvider, Ssh, SwitchSettings, TimeSpan, Via,
-    printable,
+    Become, BtrfsProvider, ExecProvider, Freeze, LvmProvider, ProviderSettings, ResticProvider, Ssh, SwitchSettings,
+    TimeSpan, Via, printable,
 };
 
 use super::settings::{
-    Keys, Wrong, check_absolute, check_address, check_argv, check_host_key, check_jump, check_path, check_timeout, check_user, plain, wrong,
+    Keys, Wrong, check_absolute, check_address, check_argv, check_host_key, check_jump, check_path, check_timeout,
+    check_user, plain, wrong,
 };
 
 /// A backup provider, `kind` told apart by hand: tagged enums lose the places of errors.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProvider {
-    /// `podman`, `btrfs`, `restic`, `exec` or `simulated`.
-    #[schemars(extend("enum" = ["podman", "btrfs", "restic", "exec", "simulated"]))]
+    /// `podman`, `btrfs`, `lvm`, `restic`, `exec` or `simulated`.
+    #[schemars(extend("enum" = ["podman", "btrfs", "lvm", "restic", "exec", "simulated"]))]
     kind: String,
     /// podman: the container's name.
     name: Option<String>,
@@ -47,20 +48,24 @@ pub(super) struct RawProvider {
     subvolume: Option<String>,
     /// btrfs: a folder in the same mounted file system for what is kept.
     snapshots: Option<String>,
-    /// btrfs: a command that stops the host.
+    /// btrfs, lvm: a command that stops the host.
     stop: Option<Vec<String>>,
-    /// btrfs: a command that starts the host.
+    /// btrfs, lvm: a command that starts the host.
     start: Option<Vec<String>>,
     /// btrfs: a command that starts the clone `{clone}` with the root `{path}` and prints its address as its last line.
     start_clone: Option<Vec<String>>,
     /// btrfs: a command that stops the clone `{clone}`.
     stop_clone: Option<Vec<String>>,
-    /// btrfs: a command on the host that makes its services hold still for a snapshot.
+    /// btrfs, lvm: a command on the host that makes its services hold still for a snapshot.
     freeze: Option<Vec<String>>,
-    /// btrfs: a command on the host that lets them go on.
+    /// btrfs, lvm: a command on the host that lets them go on.
     thaw: Option<Vec<String>>,
-    /// btrfs: the machine that holds the subvolume, where it is not this one.
+    /// btrfs, lvm: the machine that holds the host's disk, where it is not this one.
     via: Option<RawVia>,
+    /// lvm: the volume group.
+    group: Option<String>,
+    /// lvm: the thin volume that is the host's disk.
+    volume: Option<String>,
     /// restic: the repository, without a password in it.
     repository: Option<String>,
     /// restic: a file on the host with the password of the repository.
@@ -73,7 +78,7 @@ pub(super) struct RawProvider {
     exclude: Option<Vec<String>>,
     /// restic: a command on the host that runs when files have been put back.
     after_restore: Option<Vec<String>>,
-    /// exec, btrfs, restic: how long each command may take, such as `10m`.
+    /// exec, btrfs, lvm, restic: how long each command may take, such as `10m`.
     timeout: Option<TimeSpan>,
 }
 
@@ -151,7 +156,7 @@ pub(super) struct RawSwitch {
 }
 
 /// The keys of each kind of provider, beside `kind`.
-const PROVIDERS: [(&str, &[&str]); 5] = [
+const PROVIDERS: [(&str, &[&str]); 6] = [
     ("podman", &["name", "containers_conf", "clone_network"]),
     (
         "exec",
@@ -170,23 +175,10 @@ const PROVIDERS: [(&str, &[&str]); 5] = [
     ),
     (
         "btrfs",
-        &[
-            "subvolume",
-            "snapshots",
-            "stop",
-            "start",
-            "start_clone",
-            "stop_clone",
-            "freeze",
-            "thaw",
-            "via",
-            "timeout",
-        ],
+        &["subvolume", "snapshots", "stop", "start", "start_clone", "stop_clone", "freeze", "thaw", "via", "timeout"],
     ),
-    (
-        "restic",
-        &["repository", "password_file", "environment_file", "paths", "exclude", "after_restore", "timeout"],
-    ),
+    ("lvm", &["group", "volume", "stop", "start", "freeze", "thaw", "via", "timeout"]),
+    ("restic", &["repository", "password_file", "environment_file", "paths", "exclude", "after_restore", "timeout"]),
     ("simulated", &[]),
 ];
 
@@ -200,6 +192,8 @@ impl RawProvider {
             ("shares_data", self.shares_data.is_some()),
             ("subvolume", self.subvolume.is_some()),
             ("snapshots", self.snapshots.is_some()),
+            ("group", self.group.is_some()),
+            ("volume", self.volume.is_some()),
             ("via", self.via.is_some()),
             ("repository", self.repository.is_some()),
             ("password_file", self.password_file.is_some()),
@@ -270,14 +264,14 @@ impl RawProvider {
                 timeout,
             })),
             "btrfs" => self.btrfs(&keys, timeout),
+            "lvm" => self.lvm(&keys, timeout),
             "restic" => self.restic(&keys, timeout),
             _ => Ok(ProviderSettings::Simulated),
         }
     }
 
     fn btrfs(self, keys: &Keys<'_>, timeout: Option<TimeSpan>) -> Result<ProviderSettings, Wrong> {
-        let (subvolume, snapshots) =
-            (keys.need("subvolume", self.subvolume)?, keys.need("snapshots", self.snapshots)?);
+        let (subvolume, snapshots) = (keys.need("subvolume", self.subvolume)?, keys.need("snapshots", self.snapshots)?);
         check_absolute("`subvolume`", &subvolume)?;
         check_absolute("`snapshots`", &snapshots)?;
         let below = |folder: &str, path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
@@ -287,14 +281,7 @@ impl RawProvider {
                 "name a folder beside it",
             );
         }
-        let freeze = match (self.freeze, self.thaw) {
-            (Some(freeze), Some(thaw)) => Some(Freeze { freeze, thaw }),
-            (None, None) => None,
-            (freeze, _) => {
-                let missing = if freeze.is_some() { "thaw" } else { "freeze" };
-                return wrong("`freeze` and `thaw` go together", format!("add `{missing}:`"));
-            }
-        };
+        let freeze = freezing(self.freeze, self.thaw)?;
         if self.start_clone.is_some() != self.stop_clone.is_some() {
             let missing = if self.start_clone.is_some() { "stop_clone" } else { "start_clone" };
             return wrong("`start_clone` and `stop_clone` go together", format!("add `{missing}:`"));
@@ -307,6 +294,22 @@ impl RawProvider {
             start_clone: self.start_clone,
             stop_clone: self.stop_clone,
             freeze,
+            via: self.via.map(RawVia::check).transpose()?,
+            timeout,
+        }))
+    }
+
+    fn lvm(self, keys: &Keys<'_>, timeout: Option<TimeSpan>) -> Result<ProviderSettings, Wrong> {
+        let (group, volume) = (keys.need("group", self.group)?, keys.need("volume", self.volume)?);
+        for (what, name) in [("`group`", &group), ("`volume`", &volume)] {
+            plain(what, name, |c| c.is_ascii_alphanumeric() || "+_.-".contains(c))?;
+        }
+        Ok(ProviderSettings::Lvm(LvmProvider {
+            group,
+            volume,
+            stop: keys.need("stop", self.stop)?,
+            start: keys.need("start", self.start)?,
+            freeze: freezing(self.freeze, self.thaw)?,
             via: self.via.map(RawVia::check).transpose()?,
             timeout,
         }))
@@ -343,6 +346,17 @@ impl RawProvider {
             after_restore: self.after_restore,
             timeout,
         }))
+    }
+}
+
+fn freezing(freeze: Option<Vec<String>>, thaw: Option<Vec<String>>) -> Result<Option<Freeze>, Wrong> {
+    match (freeze, thaw) {
+        (Some(freeze), Some(thaw)) => Ok(Some(Freeze { freeze, thaw })),
+        (None, None) => Ok(None),
+        (freeze, _) => {
+            let missing = if freeze.is_some() { "thaw" } else { "freeze" };
+            wrong("`freeze` and `thaw` go together", format!("add `{missing}:`"))
+        }
     }
 }
 

@@ -77,6 +77,62 @@ impl BtrfsProvider {
     }
 }
 
+/// A host whose disk is a thin volume of LVM, a virtual machine most often. The commands run on the machine that holds
+/// it; they are templates over `host`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct LvmProvider {
+    /// The volume group.
+    pub group: String,
+    /// The volume in it.
+    pub volume: String,
+    /// Stops the host; harmless when it does not run.
+    pub stop: Vec<String>,
+    /// Starts the host; harmless when it runs.
+    pub start: Vec<String>,
+    /// Holds services still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
+    /// The machine, where it is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+    /// How long each command may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+}
+
+impl LvmProvider {
+    /// How long each of the user's commands may take.
+    pub fn command_limit(&self) -> TimeSpan {
+        self.timeout.unwrap_or(COMMAND)
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        let each = self.command_limit();
+        Capabilities {
+            kind: "lvm",
+            consistency: if self.freeze.is_some() { Consistency::Application } else { Consistency::Crash },
+            verifies: true,
+            clones: false,
+            promotes: false,
+            shares_data: false,
+            restores_on_host: false,
+            cost: Cost::Changes,
+            // A snapshot is made at once; the rest is a virtual machine that stops and boots.
+            takes: Takes {
+                backup: TimeSpan::minutes(1),
+                restore: TimeSpan::minutes(3),
+                clone: TimeSpan::ZERO,
+                promote: TimeSpan::ZERO,
+                // At most two commands a call, and time to hold services still.
+                limit: each.plus(each).plus(TimeSpan::minutes(15)),
+            },
+            // The volumes of a pool share its space: each backup grows as its host changes.
+            concurrent_backups: None,
+            concurrent_clones: None,
+        }
+    }
+}
+
 /// Files of a host in a restic repository, by the restic on the host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct ResticProvider {

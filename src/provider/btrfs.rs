@@ -101,9 +101,7 @@ impl Btrfs {
             parts(&backup).is_ok().then_some(backup)
         };
         let unclear = || ProviderError::Unclear("btrfs does not tell the UUID of the snapshot".to_owned());
-        let values = |frozen: &str| {
-            vec![("MARK", mark.clone()), ("KEY", key.0.clone()), ("FROZEN", frozen.to_owned())]
-        };
+        let values = |frozen: &str| vec![("MARK", mark.clone()), ("KEY", key.0.clone()), ("FROZEN", frozen.to_owned())];
         let Some(freeze) = &self.settings.freeze else {
             let made = self.run(host, "backup", values("no"), Call::Change).await?;
             return backup(&made).ok_or_else(unclear);

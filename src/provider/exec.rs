@@ -160,8 +160,7 @@ impl Provider for ExecCommands {
         key: &'a EffectKey,
     ) -> BoxFuture<'a, Result<OriginalRef, ProviderError>> {
         Box::pin(async move {
-            let argv =
-                self.commands.promote.as_ref().ok_or_else(|| cannot(host, "let a clone take a host's place"))?;
+            let argv = self.commands.promote.as_ref().ok_or_else(|| cannot(host, "let a clone take a host's place"))?;
             let values = [("ref", checked(&clone.0)?), ("key", &key.0)];
             let ran = self.run_holding(argv, host, &values, Some(alone(key)?)).await?;
             named("promote", &ran.last_line).map(OriginalRef)

@@ -4,6 +4,7 @@ mod answer;
 mod btrfs;
 mod exec;
 mod freeze;
+mod lvm;
 mod machine;
 mod podman;
 mod registry;

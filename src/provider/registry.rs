@@ -6,6 +6,7 @@ use crate::model::{Host, ProviderSettings};
 
 use super::btrfs::Btrfs;
 use super::exec::ExecCommands;
+use super::lvm::Lvm;
 use super::restic::Restic;
 use super::{Podman, Provider};
 use crate::transport::Transport;
@@ -17,6 +18,7 @@ pub fn for_host(host: &Host, transport: &Arc<dyn Transport>) -> Option<Arc<dyn P
         ProviderSettings::Exec(commands) => Some(Arc::new(ExecCommands::new(commands.clone()))),
         ProviderSettings::Podman { .. } => Some(Arc::new(Podman::default())),
         ProviderSettings::Btrfs(settings) => Some(Arc::new(Btrfs::new(settings.clone(), transport))),
+        ProviderSettings::Lvm(settings) => Some(Arc::new(Lvm::new(settings.clone(), transport))),
         ProviderSettings::Restic(settings) => Some(Arc::new(Restic::new(settings.clone(), transport))),
         ProviderSettings::Simulated => None,
     }

@@ -47,7 +47,6 @@ fn is_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-
 impl Restic {
     pub(super) fn new(settings: ResticProvider, transport: &Arc<dyn Transport>) -> Self {
         Self { settings, transport: Arc::clone(transport) }

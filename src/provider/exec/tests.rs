@@ -64,8 +64,7 @@ async fn a_backup_is_made_once_a_key_and_puts_back_what_it_holds() {
 async fn a_call_that_outlived_its_caller_is_not_joined_by_a_second() {
     let dir = tempfile::tempdir().unwrap();
     let mut commands = provider(dir.path()).commands;
-    commands.restore =
-        sh(r#"echo begun >>"$1/log"; sleep 1; echo ended >>"$1/log""#, &[dir.path().to_str().unwrap()]);
+    commands.restore = sh(r#"echo begun >>"$1/log"; sleep 1; echo ended >>"$1/log""#, &[dir.path().to_str().unwrap()]);
     let provider = ExecCommands::new(commands);
     let (host, backup, key) = (host(), BackupRef("b".into()), key(dir.path().to_str().unwrap()));
     let restore = || provider.restore(&host, &backup, &key);
@@ -145,10 +144,7 @@ async fn clones_are_made_listed_promoted_and_destroyed() {
     for _ in 0..2 {
         let original = provider.promote(&host(), &reference, &promote_key).await.unwrap();
         assert_eq!(std::fs::read_to_string(dir.path().join("data")).unwrap(), "v2");
-        assert_eq!(
-            provider.list(&host()).await.unwrap(),
-            [(promote_key.clone(), Held::Original(original.clone()))]
-        );
+        assert_eq!(provider.list(&host()).await.unwrap(), [(promote_key.clone(), Held::Original(original.clone()))]);
     }
     for _ in 0..2 {
         provider.destroy(&host(), &reference).await.unwrap();

@@ -104,8 +104,10 @@ restore)
     for path; do [ ! -e "$path" ] || refuse "what is there now could not be read: restic ended with code $code"; done
   fi
   eval "set -- $PATHS"
-  # A line is one JSON object; a name with signs that need escaping is left alone.
-  sed -n 's/^{"message_type":"change","path":"\([^\\]*\)","modifier":"+"}$/\1/p' "$work/changes" | sort -r |
+  # A line is one JSON object. A name that is not plain once its usual escapes are taken away is left alone.
+  sed -n -e 's/^{"message_type":"change","path":"\(.*\)","modifier":"+"}$/\1/' -e 't path' -e 'b' -e ':path' -e 'h' \
+    -e 's/\\u003c//g; s/\\u003e//g; s/\\u0026//g; s/\\"//g' -e '/\\/d' -e 'g' \
+    -e 's/\\u003c/</g; s/\\u003e/>/g; s/\\u0026/\&/g; s/\\"/"/g' -e 'p' "$work/changes" | sort -r |
     while IFS= read -r gone; do
       for path; do
         case $gone in
