@@ -408,3 +408,6 @@ impl RawSwitch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

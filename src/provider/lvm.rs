@@ -88,7 +88,12 @@ impl Lvm {
         if let Some(found) = backup(&found) {
             return Ok(found);
         }
-        let made = freezer.around(self.run(host, "backup", values("yes"), Call::Change)).await?;
+        let made = freezer.around(self.run(host, "backup", values("yes"), Call::Change)).await;
+        if let Err(ProviderError::NoEffect(_)) = made {
+            // Made while services went on: of no use. The first error says why.
+            let _ = self.run(host, "discard", vec![("MARK", mark.clone())], Call::Change).await;
+        }
+        let made = made?;
         let made = backup(&made).ok_or_else(unclear)?;
         self.run(host, "confirm", vec![("MARK", mark.clone())], Call::Change).await?;
         Ok(made)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{EffectKey, ProviderError};
-use crate::model::{Become, Digest, Host, TimeSpan, Via, exit, printable};
+use crate::model::{Become, Digest, Host, HostName, TimeSpan, Via, exit, printable};
 use crate::playbook::{payload, quote_words};
 use crate::transport::{LocalTransport, Transport, TransportError, fill_argv};
 
@@ -42,6 +42,8 @@ impl Machine {
     pub(super) fn behind(host: &Host, via: Option<&Via>, transport: &Arc<dyn Transport>) -> Self {
         let mut machine = Host::named(host.name.clone());
         let Some(via) = via else { return Self { transport: Arc::new(LocalTransport), host: machine } };
+        // A session for each host: what takes long for one must not keep the others waiting. Errors name the machine.
+        machine.name = HostName::new(&format!("{}:{}", via.address, host.name)).unwrap_or(machine.name);
         machine.address = Some(via.address.clone());
         machine.ssh = via.ssh.clone();
         machine.becomes = via.becomes;

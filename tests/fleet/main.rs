@@ -5,7 +5,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod campaign;
+#[path = "../support/contract.rs"]
+#[expect(dead_code, reason = "tests of providers use more of it")]
+mod contract;
 mod faults;
 mod fleet;
 mod lab;
+mod nspawn;
 mod provider;

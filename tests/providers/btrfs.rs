@@ -125,6 +125,7 @@ impl Pool {
         let version = run("btrfs", &["--version"]);
         Subject {
             kind: "btrfs",
+            tried_as: "btrfs, subvolumes",
             on: format!(
                 "{}, a file system in a file; a tree of files as host, on this machine and over OpenSSH",
                 version.lines().next().unwrap()

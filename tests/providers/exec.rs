@@ -69,6 +69,7 @@ async fn commands_that_keep_the_contract() {
     let host = host("web-1", ProviderSettings::Exec(commands(dir.path().to_str().unwrap())));
     hold(&Subject {
         kind: "exec",
+        tried_as: "exec",
         on: "shell scripts that keep copies of a folder".to_owned(),
         provider: for_host(&host, &transport).unwrap(),
         host,

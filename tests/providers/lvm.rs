@@ -78,6 +78,7 @@ async fn thin_volumes_keep_the_contract() {
     machine.run("echo who >/text; dd if=/text of=/dev/pool/web-1 bs=512 seek=64 conv=notrunc,fsync 2>/dev/null");
     hold(&Subject {
         kind: "lvm",
+        tried_as: "lvm",
         on: format!("LVM {version} with a thin pool, in a virtual machine, over OpenSSH; a disk of bytes as host"),
         provider: Arc::clone(&provider),
         host: web.clone(),

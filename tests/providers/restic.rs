@@ -71,10 +71,8 @@ async fn contract(place: &Place, host: Host, transport: Arc<dyn Transport>) {
     let version = run("restic", &["version"]);
     hold(&Subject {
         kind: "restic",
-        on: format!(
-            "{}, a repository in a folder, over OpenSSH",
-            version.split(" compiled").next().unwrap()
-        ),
+        tried_as: "restic",
+        on: format!("{}, a repository in a folder, over OpenSSH", version.split(" compiled").next().unwrap()),
         provider: for_host(&host, &transport).unwrap(),
         host,
         write: Box::new(|text| std::fs::write(place.file("etc/data"), text).unwrap()),

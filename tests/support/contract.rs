@@ -19,6 +19,8 @@ pub(crate) struct Identity {
 pub(crate) struct Subject<'a> {
     /// The kind.
     pub(crate) kind: &'static str,
+    /// Its name in the docs' table.
+    pub(crate) tried_as: &'static str,
     /// What it was tried on, for the docs.
     pub(crate) on: String,
     pub(crate) provider: Arc<dyn Provider>,
@@ -38,7 +40,6 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
     let Subject { provider, host, write, read, identity, .. } = subject;
     let can = host.provider.as_ref().unwrap().capabilities();
     assert_eq!(can.kind, subject.kind);
-    // Keys exclude each other on the whole machine, and restic's tests share nothing else.
     let key = |step: &str| EffectKey(format!("c{}/{}/{step}/1", std::process::id(), host.name));
     let mut tried = Vec::new();
     let mut step = |name: &str| tried.push(name.to_owned());
@@ -121,7 +122,7 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
     }
     assert_eq!((read().as_str(), identity(None)), ("before", was));
     step("unknown reference");
-    record(subject.kind, &subject.on, tried);
+    record(subject.tried_as, &subject.on, tried);
 }
 
 /// What was tried of a kind.
@@ -146,7 +147,7 @@ fn table(results: &BTreeMap<String, Tried>) -> String {
     let mut text = String::from("| kind | tried on | what held |\n|---|---|---|\n");
     for (kind, Tried { on, steps }) in results {
         let steps = if steps.is_empty() { "nothing".to_owned() } else { steps.join(", ") };
-        text.push_str(&format!("| `{kind}` | {on} | {steps} |\n"));
+        text.push_str(&format!("| {kind} | {on} | {steps} |\n"));
     }
     text
 }
@@ -159,28 +160,28 @@ fn page(table: &str) -> String {
     [before, BEGIN, table, END, after].concat()
 }
 
-fn updating() -> bool {
-    switchback::env::var("SWITCHBACK_UPDATE").is_some()
+fn blessing() -> bool {
+    switchback::env::var("SWITCHBACK_BLESS").is_some()
 }
 
 fn record(kind: &str, on: &str, steps: Vec<String>) {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut results = results();
-    if updating() {
+    if blessing() {
         results.insert(kind.to_owned(), Tried { on: on.to_owned(), steps });
         std::fs::write(docs("providers.json"), serde_json::to_string_pretty(&results).unwrap() + "\n").unwrap();
         std::fs::write(docs("providers.md"), page(&table(&results))).unwrap();
     } else {
         let told = results.get(kind).map(|tried| &tried.steps);
-        assert_eq!(told, Some(&steps), "SWITCHBACK_UPDATE=1 writes docs/reference/providers.json anew");
+        assert_eq!(told, Some(&steps), "SWITCHBACK_BLESS=1 writes docs/reference/providers.json anew");
     }
 }
 
 /// Holds the page to the results.
 pub(crate) fn the_page_tells_what_was_tried() {
-    if !updating() {
+    if !blessing() {
         let is = std::fs::read_to_string(docs("providers.md")).unwrap();
-        assert_eq!(is, page(&table(&results())), "SWITCHBACK_UPDATE=1 writes docs/reference/providers.md anew");
+        assert_eq!(is, page(&table(&results())), "SWITCHBACK_BLESS=1 writes docs/reference/providers.md anew");
     }
 }

@@ -81,7 +81,8 @@ keep() {
 }
 
 forget() {
-  rm -f "$1/key" "$1/whole" "$1/host_key" "$1/said" "$1/of" "$1/done"
+  # systemd-nspawn leaves a lock beside a root.
+  rm -f "$1/.#root.lck" "$1/key" "$1/whole" "$1/host_key" "$1/said" "$1/of" "$1/done"
   [ ! -e "$1" ] || rmdir "$1"
 }
 
@@ -162,6 +163,10 @@ backup)
     [ "$FROZEN" = yes ] || : >"$here/whole"
   fi
   echo "uuid $(shown "$here/root" UUID)"
+  ;;
+discard)
+  here=$BASE/backup-$MARK
+  if [ -e "$here" ] && [ ! -e "$here/whole" ]; then drop "$here/root" && forget "$here" || fail "cannot delete $here"; fi
   ;;
 confirm)
   [ -e "$BASE/backup-$MARK/root" ] || refuse "there is no such backup"

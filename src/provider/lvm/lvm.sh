@@ -51,6 +51,12 @@ find | backup)
   fi
   if [ "$OP" = backup ] || tagged "$backup" switchback.whole; then echo "uuid $(columns "$backup" lv_uuid)"; fi
   ;;
+discard)
+  backup=switchback_backup_$MARK
+  if exists "$backup" && ! tagged "$backup" switchback.whole; then
+    lvremove --yes "$GROUP/$backup" >&2 || fail "cannot delete $backup"
+  fi
+  ;;
 confirm)
   lvchange --addtag switchback.whole "$GROUP/switchback_backup_$MARK" >&2 || refuse "the snapshot could not be tagged"
   ;;

@@ -97,7 +97,10 @@ restore)
   now=$(with_tag "$tag" | head -n 1)
   # With none of the paths left there is nothing to compare.
   if [ -n "$now" ]; then
-    patient diff --json "$ID" "$now" >"$work/changes" || refuse "the backup could not be compared"
+    patient diff --json "$ID" "$now" >"$work/changes"
+    code=$?
+    forget_tag "$tag"
+    [ $code = 0 ] || refuse "the backup could not be compared"
   else
     : >"$work/changes"
     eval "set -- $PATHS"
@@ -158,7 +161,6 @@ restore)
   [ $code = 0 ] || fail "not all files could be put back"
   sync
   if [ -n "$AFTER" ]; then user "$AFTER" || fail "the command after the restore has failed"; fi
-  forget_tag "$tag"
   ;;
 delete)
   alone "$state/restic.lock"
