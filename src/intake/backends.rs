@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::model::{
     Become, BtrfsProvider, ExecProvider, Freeze, LvmProvider, ProviderSettings, ResticProvider, Ssh, SwitchSettings,
-    TimeSpan, Via, printable,
+    TimeSpan, Via, is_unprintable, printable,
 };
 
 use super::settings::{
@@ -233,6 +233,13 @@ impl RawProvider {
         self.present().into_iter().filter(|key| !own.contains(key)).try_for_each(|key| keys.none(key, &Some(())))?;
         for (key, command) in self.commands() {
             command.as_ref().map_or(Ok(()), |argv| check_argv(key, argv))?;
+            // Others travel through a shell elsewhere, whose words take no line ends.
+            if self.kind != "exec" && command.iter().flatten().any(|word| word.contains(is_unprintable)) {
+                return wrong(
+                    format!("the command `{key}` has control characters inside"),
+                    "put the script into a file and name that",
+                );
+            }
         }
         let timeout = check_timeout(self.timeout)?;
         match self.kind.as_str() {

@@ -66,6 +66,11 @@ impl Place {
         std::fs::create_dir_all(place.root().join("root/.ssh")).unwrap();
         std::fs::copy(place.file("key.pub"), place.root().join("root/.ssh/authorized_keys")).unwrap();
         std::fs::write(place.root().join("etc/hostname"), "web-1\n").unwrap();
+        let clone = START.replace("&& exit 0", &format!("&& echo {} && exit 0", Self::CLONE));
+        let clone = format!("{clone}\necho {}", Self::CLONE);
+        for (name, script) in [("start", START), ("stop", STOP), ("start-clone", clone.as_str())] {
+            std::fs::write(place.file(name), script).unwrap();
+        }
         for (net, address) in [("h", Self::HOST), ("c", Self::CLONE)] {
             let (space, link) = (place.space(net), place.link(net));
             let last: u8 = address.rsplit('.').next().unwrap().parse().unwrap();
@@ -118,8 +123,6 @@ impl Place {
     fn host(&self) -> Host {
         let dir = self.dir.to_str().unwrap();
         let root = self.root().display().to_string();
-        let clone = format!("{START}\necho {}", Self::CLONE)
-            .replace("&& exit 0", &format!("&& echo {} && exit 0", Self::CLONE));
         let mut host = Host::named(HostName::new("web-1").unwrap());
         host.address = Some(Self::HOST.to_owned());
         host.ssh.user = Some("root".to_owned());
@@ -128,15 +131,20 @@ impl Place {
         host.provider = Some(ProviderSettings::Btrfs(BtrfsProvider {
             subvolume: root.clone(),
             snapshots: self.file("pool/kept").display().to_string(),
-            stop: sh(STOP, &["web-1", dir]),
-            start: sh(START, &[&root, "web-1", &self.space("h"), dir]),
-            start_clone: Some(sh(&clone, &["{path}", "{clone}", &self.space("c"), dir])),
-            stop_clone: Some(sh(STOP, &["{clone}", dir])),
+            stop: self.command("stop", &["web-1", dir]),
+            start: self.command("start", &[&root, "web-1", &self.space("h"), dir]),
+            start_clone: Some(self.command("start-clone", &["{path}", "{clone}", &self.space("c"), dir])),
+            stop_clone: Some(self.command("stop", &["{clone}", dir])),
             freeze: Some(Freeze { freeze: sh("sync", &[]), thaw: sh("true", &[]) }),
             via: None,
             timeout: None,
         }));
         host
+    }
+
+    fn command(&self, script: &str, arguments: &[&str]) -> Vec<String> {
+        let words = [&["/bin/sh", self.file(script).to_str().unwrap()], arguments].concat();
+        words.into_iter().map(str::to_owned).collect()
     }
 
     /// The key with which whoever is there answers.

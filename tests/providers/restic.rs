@@ -214,8 +214,9 @@ async fn failures_say_that_nothing_was_done_and_tell_no_secrets() {
     assert!(matches!(provider(&other).restore(&other, &backup, &key("other")).await, Err(ProviderError::NoEffect(_))));
     provider(&other).delete_backup(&other, &backup).await.unwrap();
     assert_eq!(provider(&place.host()).list(&place.host()).await.unwrap().len(), 1);
-    // A repository that has lost data is not believed.
-    run("find", &[&format!("{}/data", place.settings.repository), "-type", "f", "-delete"]);
+    // A repository whose data is spoilt is not believed.
+    let spoil = r#"find "$1/data" -type f | while read -r f; do chmod u+w "$f"; n=$(stat -c %s "$f"); head -c "$n" /dev/zero >"$f"; done"#;
+    run("/bin/sh", &["-c", spoil, "sh", &place.settings.repository]);
     let error = provider(&place.host()).verify_backup(&place.host(), &backup).await.unwrap_err();
     assert!(matches!(error, ProviderError::NoEffect(_)), "{error:?}");
     std::fs::write(place.file("etc/data"), "after").unwrap();

@@ -74,6 +74,7 @@ fn what_is_missing_or_wrong_is_named() {
         (with(&btrfs(), "subvolume", json!("m/web-1")), "not an absolute path"),
         (with(&btrfs(), "subvolume", json!("/m/../web-1")), "not an absolute path"),
         (with(&btrfs(), "stop", json!([])), "`stop` is empty"),
+        (with(&btrfs(), "stop", json!(["sh", "-c", "a\nb"])), "control characters"),
         (with(&btrfs(), "timeout", json!("0s")), "`timeout` of nothing"),
         (with(&btrfs(), "via", json!({"address": "-oProxyCommand=x"})), "no host name"),
         (with(&btrfs(), "name", json!("x")), "`name` says nothing in a provider of kind `btrfs`"),
