@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::{
-    Become, DnsSwitch, ExecProvider, ProviderSettings, SecretSource, Ssh, SwitchSettings, TimeSpan, TsigAlgorithm, Via,
-    printable,
+    Become, BtrfsProvider, DnsSwitch, ExecProvider, Freeze, LvmProvider, ProviderSettings, ResticProvider,
+    SecretSource, Ssh, SwitchSettings, TimeSpan, TsigAlgorithm, Via, is_unprintable, printable,
 };
 
 use super::settings::{
-    Keys, Wrong, check_address, check_argv, check_host_key, check_jump, check_path, check_timeout, check_user, plain,
-    wrong,
+    Keys, Wrong, check_absolute, check_address, check_argv, check_host_key, check_jump, check_path, check_timeout,
+    check_user, plain, wrong,
 };
 
 /// Where DNS servers listen.
@@ -26,8 +26,8 @@ const MAX_TTL: TimeSpan = TimeSpan::days(7);
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProvider {
-    /// `podman`, `exec` or `simulated`.
-    #[schemars(extend("enum" = ["podman", "exec", "simulated"]))]
+    /// `podman`, `btrfs`, `lvm`, `restic`, `exec` or `simulated`.
+    #[schemars(extend("enum" = ["podman", "btrfs", "lvm", "restic", "exec", "simulated"]))]
     kind: String,
     /// podman: the container's name.
     name: Option<String>,
@@ -53,7 +53,41 @@ pub(super) struct RawProvider {
     list: Option<Vec<String>>,
     /// exec: clones work on the data volumes of their host.
     shares_data: Option<bool>,
-    /// exec: how long each command may take, such as `10m`.
+    /// btrfs: the path of the subvolume that is the host's root.
+    subvolume: Option<String>,
+    /// btrfs: a folder in the same mounted file system for what is kept.
+    snapshots: Option<String>,
+    /// btrfs, lvm: a command that stops the host.
+    stop: Option<Vec<String>>,
+    /// btrfs, lvm: a command that starts the host.
+    start: Option<Vec<String>>,
+    /// btrfs: a command that starts the clone `{clone}` with the root `{path}` and prints its address as its last line.
+    start_clone: Option<Vec<String>>,
+    /// btrfs: a command that stops the clone `{clone}`.
+    stop_clone: Option<Vec<String>>,
+    /// btrfs, lvm: a command on the host that makes its services hold still for a snapshot.
+    freeze: Option<Vec<String>>,
+    /// btrfs, lvm: a command on the host that lets them go on.
+    thaw: Option<Vec<String>>,
+    /// btrfs, lvm: the machine that holds the host's disk, where it is not this one.
+    via: Option<RawVia>,
+    /// lvm: the volume group.
+    group: Option<String>,
+    /// lvm: the thin volume that is the host's disk.
+    volume: Option<String>,
+    /// restic: the repository, without a password in it.
+    repository: Option<String>,
+    /// restic: a file on the host with the password of the repository.
+    password_file: Option<String>,
+    /// restic: a file on the host with `NAME=VALUE` lines for restic.
+    environment_file: Option<String>,
+    /// restic: what is backed up and put back.
+    paths: Option<Vec<String>>,
+    /// restic: patterns of what is left out.
+    exclude: Option<Vec<String>>,
+    /// restic: a command on the host that runs when files have been put back.
+    after_restore: Option<Vec<String>>,
+    /// exec, btrfs, lvm, restic: how long each command may take, such as `10m`.
     timeout: Option<TimeSpan>,
 }
 
@@ -146,11 +180,59 @@ pub(super) struct RawSwitch {
     secret_file: Option<String>,
 }
 
+/// The keys of each kind of provider, beside `kind`.
+const PROVIDERS: [(&str, &[&str]); 6] = [
+    ("podman", &["name", "containers_conf", "clone_network"]),
+    (
+        "exec",
+        &[
+            "backup",
+            "restore",
+            "verify_backup",
+            "delete",
+            "clone",
+            "destroy",
+            "promote",
+            "list",
+            "shares_data",
+            "timeout",
+        ],
+    ),
+    (
+        "btrfs",
+        &["subvolume", "snapshots", "stop", "start", "start_clone", "stop_clone", "freeze", "thaw", "via", "timeout"],
+    ),
+    ("lvm", &["group", "volume", "stop", "start", "freeze", "thaw", "via", "timeout"]),
+    ("restic", &["repository", "password_file", "environment_file", "paths", "exclude", "after_restore", "timeout"]),
+    ("simulated", &[]),
+];
+
 impl RawProvider {
-    pub(super) fn check(self) -> Result<ProviderSettings, Wrong> {
-        let keys = Keys { what: "provider", kind: &printable(&self.kind, 40) };
-        keys.known(&["podman", "exec", "simulated"])?;
-        let commands = [
+    /// The keys that are there, beside `kind`.
+    fn present(&self) -> Vec<&'static str> {
+        let present = [
+            ("name", self.name.is_some()),
+            ("containers_conf", self.containers_conf.is_some()),
+            ("clone_network", self.clone_network.is_some()),
+            ("shares_data", self.shares_data.is_some()),
+            ("subvolume", self.subvolume.is_some()),
+            ("snapshots", self.snapshots.is_some()),
+            ("group", self.group.is_some()),
+            ("volume", self.volume.is_some()),
+            ("via", self.via.is_some()),
+            ("repository", self.repository.is_some()),
+            ("password_file", self.password_file.is_some()),
+            ("environment_file", self.environment_file.is_some()),
+            ("paths", self.paths.is_some()),
+            ("exclude", self.exclude.is_some()),
+            ("timeout", self.timeout.is_some()),
+        ];
+        let commands = self.commands().into_iter().filter(|(_, argv)| argv.is_some()).map(|(key, _)| key);
+        present.into_iter().filter(|(_, there)| *there).map(|(key, _)| key).chain(commands).collect()
+    }
+
+    fn commands(&self) -> [(&'static str, &Option<Vec<String>>); 15] {
+        [
             ("backup", &self.backup),
             ("restore", &self.restore),
             ("verify_backup", &self.verify_backup),
@@ -159,17 +241,32 @@ impl RawProvider {
             ("destroy", &self.destroy),
             ("promote", &self.promote),
             ("list", &self.list),
-        ];
-        if self.kind != "podman" {
-            keys.none("name", &self.name)?;
-            keys.none("containers_conf", &self.containers_conf)?;
-            keys.none("clone_network", &self.clone_network)?;
+            ("stop", &self.stop),
+            ("start", &self.start),
+            ("start_clone", &self.start_clone),
+            ("stop_clone", &self.stop_clone),
+            ("freeze", &self.freeze),
+            ("thaw", &self.thaw),
+            ("after_restore", &self.after_restore),
+        ]
+    }
+
+    pub(super) fn check(self) -> Result<ProviderSettings, Wrong> {
+        let keys = Keys { what: "provider", kind: &printable(&self.kind, 40) };
+        keys.known(&PROVIDERS.map(|(kind, _)| kind))?;
+        let own = PROVIDERS.iter().find(|(kind, _)| *kind == self.kind).map_or(&[][..], |(_, own)| own);
+        self.present().into_iter().filter(|key| !own.contains(key)).try_for_each(|key| keys.none(key, &Some(())))?;
+        for (key, command) in self.commands() {
+            command.as_ref().map_or(Ok(()), |argv| check_argv(key, argv))?;
+            // Others travel through a shell elsewhere, whose words take no line ends.
+            if self.kind != "exec" && command.iter().flatten().any(|word| word.contains(is_unprintable)) {
+                return wrong(
+                    format!("the command `{key}` has control characters inside"),
+                    "put the script into a file and name that",
+                );
+            }
         }
-        if self.kind != "exec" {
-            commands.iter().try_for_each(|(key, command)| keys.none(key, command))?;
-            keys.none("shares_data", &self.shares_data)?;
-            keys.none("timeout", &self.timeout)?;
-        }
+        let timeout = check_timeout(self.timeout)?;
         match self.kind.as_str() {
             "podman" => {
                 let name = keys.need("name", self.name)?;
@@ -186,24 +283,111 @@ impl RawProvider {
                     clone_network: self.clone_network,
                 })
             }
-            "exec" => {
-                for (key, command) in commands {
-                    command.as_ref().map_or(Ok(()), |argv| check_argv(key, argv))?;
-                }
-                Ok(ProviderSettings::Exec(ExecProvider {
-                    backup: keys.need("backup", self.backup)?,
-                    restore: keys.need("restore", self.restore)?,
-                    verify_backup: self.verify_backup,
-                    delete: self.delete,
-                    clone: self.clone,
-                    destroy: self.destroy,
-                    promote: self.promote,
-                    list: self.list,
-                    shares_data: self.shares_data.unwrap_or(false),
-                    timeout: check_timeout(self.timeout)?,
-                }))
-            }
+            "exec" => Ok(ProviderSettings::Exec(ExecProvider {
+                backup: keys.need("backup", self.backup)?,
+                restore: keys.need("restore", self.restore)?,
+                verify_backup: self.verify_backup,
+                delete: self.delete,
+                clone: self.clone,
+                destroy: self.destroy,
+                promote: self.promote,
+                list: self.list,
+                shares_data: self.shares_data.unwrap_or(false),
+                timeout,
+            })),
+            "btrfs" => self.btrfs(&keys, timeout),
+            "lvm" => self.lvm(&keys, timeout),
+            "restic" => self.restic(&keys, timeout),
             _ => Ok(ProviderSettings::Simulated),
+        }
+    }
+
+    fn btrfs(self, keys: &Keys<'_>, timeout: Option<TimeSpan>) -> Result<ProviderSettings, Wrong> {
+        let (subvolume, snapshots) = (keys.need("subvolume", self.subvolume)?, keys.need("snapshots", self.snapshots)?);
+        check_absolute("`subvolume`", &subvolume)?;
+        check_absolute("`snapshots`", &snapshots)?;
+        let below = |folder: &str, path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        if subvolume == snapshots || below(&subvolume, &snapshots) {
+            return wrong(
+                "`snapshots` is inside the `subvolume`, which is moved away when the host is put back",
+                "name a folder beside it",
+            );
+        }
+        let freeze = freezing(self.freeze, self.thaw)?;
+        if self.start_clone.is_some() != self.stop_clone.is_some() {
+            let missing = if self.start_clone.is_some() { "stop_clone" } else { "start_clone" };
+            return wrong("`start_clone` and `stop_clone` go together", format!("add `{missing}:`"));
+        }
+        Ok(ProviderSettings::Btrfs(BtrfsProvider {
+            subvolume,
+            snapshots,
+            stop: keys.need("stop", self.stop)?,
+            start: keys.need("start", self.start)?,
+            start_clone: self.start_clone,
+            stop_clone: self.stop_clone,
+            freeze,
+            via: self.via.map(RawVia::check).transpose()?,
+            timeout,
+        }))
+    }
+
+    fn lvm(self, keys: &Keys<'_>, timeout: Option<TimeSpan>) -> Result<ProviderSettings, Wrong> {
+        let (group, volume) = (keys.need("group", self.group)?, keys.need("volume", self.volume)?);
+        for (what, name) in [("`group`", &group), ("`volume`", &volume)] {
+            plain(what, name, |c| c.is_ascii_alphanumeric() || "+_.-".contains(c))?;
+        }
+        Ok(ProviderSettings::Lvm(LvmProvider {
+            group,
+            volume,
+            stop: keys.need("stop", self.stop)?,
+            start: keys.need("start", self.start)?,
+            freeze: freezing(self.freeze, self.thaw)?,
+            via: self.via.map(RawVia::check).transpose()?,
+            timeout,
+        }))
+    }
+
+    fn restic(self, keys: &Keys<'_>, timeout: Option<TimeSpan>) -> Result<ProviderSettings, Wrong> {
+        let repository = keys.need("repository", self.repository)?;
+        check_path("`repository`", &repository)?;
+        // `rest:https://USER:PASSWORD@HOST/`: plans and inventories are shown to people.
+        let authority = repository.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
+        if authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':')) {
+            return wrong(
+                "the `repository` has a password in it",
+                "put RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD into a file on the host and name it as \
+                 `environment_file`",
+            );
+        }
+        let password_file = keys.need("password_file", self.password_file)?;
+        check_absolute("`password_file`", &password_file)?;
+        self.environment_file.as_ref().map_or(Ok(()), |path| check_absolute("`environment_file`", path))?;
+        let paths = keys.need("paths", self.paths)?;
+        if paths.is_empty() {
+            return wrong("`paths` is empty: nothing would be backed up", "name folders such as `/etc`");
+        }
+        paths.iter().try_for_each(|path| check_absolute("a path in `paths`", path))?;
+        let exclude = self.exclude.unwrap_or_default();
+        exclude.iter().try_for_each(|pattern| check_path("a pattern in `exclude`", pattern))?;
+        Ok(ProviderSettings::Restic(ResticProvider {
+            repository,
+            password_file,
+            environment_file: self.environment_file,
+            paths,
+            exclude,
+            after_restore: self.after_restore,
+            timeout,
+        }))
+    }
+}
+
+fn freezing(freeze: Option<Vec<String>>, thaw: Option<Vec<String>>) -> Result<Option<Freeze>, Wrong> {
+    match (freeze, thaw) {
+        (Some(freeze), Some(thaw)) => Ok(Some(Freeze { freeze, thaw })),
+        (None, None) => Ok(None),
+        (freeze, _) => {
+            let missing = if freeze.is_some() { "thaw" } else { "freeze" };
+            wrong("`freeze` and `thaw` go together", format!("add `{missing}:`"))
         }
     }
 }
@@ -361,3 +545,6 @@ fn check_dns_name(what: &str, text: &str) -> Result<(), Wrong> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,16 @@ pub(super) fn check_path(what: &str, path: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// A path on another machine: there is no folder that it could be relative to.
+pub(super) fn check_absolute(what: &str, path: &str) -> Result<(), Wrong> {
+    check_path(what, path)?;
+    if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        let message = format!("{what} `{}` is not an absolute path", printable(path, 80));
+        return wrong(message, "write the path from `/`, without `..`");
+    }
+    Ok(())
+}
+
 pub(super) fn plain(what: &str, text: &str, fine: impl Fn(char) -> bool) -> Result<(), Wrong> {
     if text.is_empty() || text.len() > 253 || text.starts_with(['-', '.']) || !text.chars().all(fine) {
         let message = format!("{what} `{}` is no such name", printable(text, 80));

@@ -1,6 +1,6 @@
 //! What makes backups and clones of a host and what moves its traffic, and what each of them can do.
 
-use super::{Become, Ssh, TimeSpan};
+use super::{Become, BtrfsProvider, LvmProvider, ResticProvider, Ssh, TimeSpan};
 
 /// Another machine on which a backend's commands run: a balancer, a hypervisor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -32,6 +32,12 @@ pub enum ProviderSettings {
     },
     /// The user's own commands.
     Exec(ExecProvider),
+    /// A host whose root is a btrfs subvolume on a machine.
+    Btrfs(BtrfsProvider),
+    /// A host whose disk is a thin volume of LVM.
+    Lvm(LvmProvider),
+    /// Files of a host in a restic repository.
+    Restic(ResticProvider),
     /// A host of the simulator.
     Simulated,
 }
@@ -288,6 +294,9 @@ impl ProviderSettings {
                 concurrent_backups: None,
                 concurrent_clones: None,
             },
+            Self::Btrfs(btrfs) => btrfs.capabilities(),
+            Self::Lvm(lvm) => lvm.capabilities(),
+            Self::Restic(restic) => restic.capabilities(),
             Self::Simulated => Capabilities {
                 kind: "simulated",
                 consistency: Consistency::Crash,

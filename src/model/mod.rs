@@ -2,6 +2,7 @@
 
 mod asset;
 mod backend;
+mod backend_kinds;
 mod command;
 mod cvss;
 mod decision;
@@ -18,6 +19,7 @@ mod vex;
 
 pub use asset::*;
 pub use backend::*;
+pub use backend_kinds::*;
 pub use command::*;
 pub use cvss::*;
 pub use decision::*;

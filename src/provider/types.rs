@@ -105,7 +105,7 @@ pub trait Provider: Send + Sync {
     }
 }
 
-fn cannot(host: &Host, what: &str) -> ProviderError {
+pub(super) fn cannot(host: &Host, what: &str) -> ProviderError {
     ProviderError::NoEffect(format!("the provider of {host} cannot {what}"))
 }
 

@@ -6,8 +6,12 @@
 
 mod balancer;
 mod campaign;
+#[path = "../support/contract.rs"]
+#[expect(dead_code, reason = "tests of providers use more of it")]
+mod contract;
 mod faults;
 mod fleet;
 mod lab;
+mod nspawn;
 mod provider;
 mod strategies;
