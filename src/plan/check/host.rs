@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
 use super::shape::{MAX_STEPS, Order};
-use crate::model::{Command, DecisionKind, HostName, Program, TimeSpan};
-use crate::plan::{Action, HostPlan, Plan, Step, StepKind, Strategy};
+use crate::model::{Command, DecisionKind, HostName, Program, Strategy, TimeSpan};
+use crate::plan::{Action, HostPlan, Plan, Step, StepKind};
 
 /// What a step is for, and whether it works on a clone.
 type Part = (StepKind, bool);
