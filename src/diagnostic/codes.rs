@@ -116,6 +116,7 @@ pub const CODES: &[(&str, &str)] = &[
         "impossible-selector",
         "The keys of a selector contradict each other, such as `kev: true` together with `not: {kev: true}`, or a comparison that no value fulfils. All keys of a selector must hold at once, so that it can never match; alternatives stand under `any`.",
     ),
+    ("in-use", "A clone, backup or original belongs to a host whose campaign has not ended: it may be the way back."),
     (
         "incomplete-decision-table",
         "Some combinations of answers have no row in a decision table of SSVC. For these it decides nothing.",
@@ -273,6 +274,7 @@ pub const CODES: &[(&str, &str)] = &[
         "A host has no time in which disruptive steps may start: no window is for it, none opens in the time asked for, or freezes take all that do. `switchback windows --for HOST` lists them.",
     ),
     ("not-a-plan", "The file is not one that `switchback plan` wrote."),
+    ("not-in-quarantine", "The name is not in quarantine. `switchback quarantine` lists what is."),
     (
         "ordered-list-split",
         "A list in which the first match wins stands in two files. Files of a bundle have no order, so that it could not be said which rule comes first. Put all rules of the list into one file.",
@@ -419,6 +421,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A key is not part of the format. It is refused, because a misspelt key would silently not be acted on; a near one is suggested.",
     ),
     ("unknown-name", "A test names a host or a finding that its file does not describe."),
+    (
+        "unknown-reference",
+        "No provider holds a clone, backup or original of this name for a host of this state folder.",
+    ),
     ("unknown-report-format", "The file is none of the reports known here."),
     (
         "unknown-rule-package",

@@ -1,6 +1,9 @@
 //! How hosts are fixed: pilots and followers, clones, proof from history, and what blocks.
 
-use switchback::model::{ExecProvider, ProviderSettings, SwitchSettings, TimeSpan};
+use switchback::model::{
+    CampaignId, DecisionKind, ExecProvider, HostName, PackageName, PackageVersion, ProviderSettings, Quarantined,
+    RolledBack, SwitchSettings, TimeSpan,
+};
 use switchback::plan::{Action, HostPlan, Plan, Strategy, check};
 
 use crate::fleet::{Fleet, as_of, host};
@@ -218,4 +221,96 @@ fn nothing_is_kept_where_policy_keeps_nothing() {
     );
     let clone = steps.iter().find(|step| step.id.step() == "clone").unwrap();
     assert!(matches!(clone.undo[0].action, Action::Destroy { keep_failed, .. } if keep_failed == TimeSpan::hours(24)));
+}
+
+#[test]
+fn what_breaks_a_clone_is_searched_where_the_playbook_can_leave_packages_out() {
+    let mut fleet = fleet("{default: auto, bisect: true, similar_by: [role]}");
+    assert!(!ids(&planned(&fleet).hosts["web-1"]).contains(&"bisect"), "one package cannot be told apart");
+    for host in ["web-1", "web-2"] {
+        fleet.finding(host, "CVE-2026-2", "bash", "5.3");
+        // Of one source: the same versions.
+        fleet.finding(host, "CVE-2026-3", "libssl3", "1.3.0");
+    }
+    let plan = planned(&fleet);
+    let pilot = &plan.hosts["web-1"];
+    let search = pilot.steps.iter().find(|step| step.id.step() == "bisect").unwrap();
+    let Action::Bisect { units, trials, .. } = &search.action else { panic!("{search:?}") };
+    let units: Vec<Vec<&str>> = units.iter().map(|unit| unit.iter().map(|name| name.as_str()).collect()).collect();
+    assert_eq!(units, [vec!["bash"], vec!["libssl3", "openssl"]]);
+    assert!(*trials >= 2);
+    let stands: Vec<&str> = search.stands_for.iter().map(|step| step.step()).collect();
+    assert_eq!(stands, ["fix-clone", "restart-clone", "reboot-clone", "verify-clone"]);
+    // Nothing is left out in the trial itself; production asks the search, on the host itself and on those that wait.
+    let told = |host: &str, step: &str| {
+        let step = plan.hosts[host].steps.iter().find(|s| s.id.step() == step).unwrap();
+        let command = step.action.commands().next().unwrap();
+        (command.env.get("LEAVE_OUT").cloned(), command.env_facts.get("LEAVE_OUT").map(|fact| fact.step.to_string()))
+    };
+    assert_eq!(told("web-1", "fix-clone"), (Some(String::new()), None));
+    assert_eq!(told("web-1", "verify"), (None, Some("web-1/bisect".to_owned())));
+    assert_eq!(told("web-2", "fix"), (None, Some("web-1/bisect".to_owned())));
+    assert_eq!(told("db-2", "fix"), (Some(String::new()), None), "nobody searched for it");
+}
+
+fn quarantined(package: &str, version: &str, os: &str, until: TimeSpan) -> Quarantined {
+    Quarantined {
+        package: PackageName::new(package).unwrap(),
+        version: PackageVersion::new(version).unwrap(),
+        os: os.to_owned(),
+        host: HostName::new("web-9").unwrap(),
+        campaign: CampaignId::new("c-1").unwrap(),
+        since: TimeSpan::days(1).before(as_of()),
+        until: until.after(as_of()),
+        why: "nginx: configuration broken".to_owned(),
+    }
+}
+
+#[test]
+fn what_was_rolled_back_stays_out_until_it_is_superseded_over_or_let_in() {
+    let plan_with = |entry: Quarantined, released: bool| {
+        let mut fleet = fleet("{default: in_place}");
+        fleet.finding("web-1", "CVE-2026-2", "bash", "5.3");
+        fleet.history.quarantine(entry);
+        if released {
+            fleet.history.release("openssl", as_of());
+        }
+        planned(&fleet)
+    };
+    let entry = |version, os, until| quarantined("openssl", version, os, until);
+    let (days, ended) = (TimeSpan::days(3), TimeSpan::ZERO);
+    let plan = plan_with(entry("1.3.0", "debian 12", days), false);
+    // Of the host with another fix only that package waits; the others have nothing else.
+    assert_eq!(plan.hosts.keys().map(|host| host.as_str()).collect::<Vec<_>>(), ["web-1"]);
+    assert_eq!(plan.hosts["web-1"].fix.packages.len(), 1);
+    let why: Vec<_> = plan.report.decisions.iter().filter(|d| d.rule.name.as_str() == "quarantine").collect();
+    assert_eq!((why.len(), why[0].kind), (5, DecisionKind::Defer));
+    assert!(why[0].reason.contains("web-9") && why[0].reason.contains("configuration broken"), "{}", why[0].reason);
+    for (entry, released) in [
+        (entry("1.2.9", "debian 12", days), false),
+        (entry("1.3.0", "debian 11", days), false),
+        (entry("1.3.0", "debian 12", ended), false),
+        (entry("1.3.0", "debian 12", days), true),
+    ] {
+        assert_eq!(plan_with(entry.clone(), released).hosts.len(), 5, "{entry:?}");
+    }
+}
+
+#[test]
+fn a_fix_of_which_nobody_knows_what_was_to_blame_blocks_its_cohort_until_it_goes_well() {
+    let mut fleet = fleet("{default: in_place, similar_by: [role]}");
+    let cohort = planned(&fleet).hosts["web-2"].cohort.clone();
+    fleet.history.roll_back(RolledBack {
+        cohort: cohort.clone(),
+        host: HostName::new("web-9").unwrap(),
+        campaign: CampaignId::new("c-1").unwrap(),
+        since: TimeSpan::days(2).before(as_of()),
+        until: TimeSpan::days(2).after(as_of()),
+        why: "it broke".to_owned(),
+    });
+    let plan = planned(&fleet);
+    assert_eq!(plan.hosts.len(), 2, "the databases");
+    assert!(plan.report.blocked.values().flatten().all(|reason| reason.code == "rolled-back-before"));
+    fleet.history.prove(cohort, HostName::new("web-8").unwrap(), TimeSpan::days(1).before(as_of()));
+    assert_eq!(planned(&fleet).hosts.len(), 5, "it went well since");
 }
