@@ -324,5 +324,19 @@ fn a_plan_that_can_do_harm_is_refused_with_the_run_that_does() {
     let file = std::fs::File::create(world.path().join("plan.json")).unwrap();
     switchback::plan::write_plan(&plan, file).unwrap();
     let ran = world.refused(4, &["show", "plan.json"]);
-    insta::assert_snapshot!(ran.show(), @"");
+    insta::assert_snapshot!(ran.show(), @"
+    exit: 4
+    ----- stderr
+    error: the plan breaks 4 invariants; nothing was done [plan-unsafe]
+    hint: web-1: it can end out of service [left-out-of-service]
+    hint:   1. web-1/preflight, backup succeed
+    hint:   2. web-1/drain fails when it has had its effect
+    hint:   3. web-1 ends out of service
+    hint: web-1/drain: its undo is not undrain [undo-missing]
+    hint: web-2: it can end out of service [left-out-of-service]
+    hint:   1. web-2/preflight, backup succeed
+    hint:   2. web-2/drain fails when it has had its effect
+    hint:   3. web-2 ends out of service
+    hint: web-2/drain: its undo is not undrain [undo-missing]
+    ");
 }

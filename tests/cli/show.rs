@@ -67,11 +67,11 @@ fn what_is_no_plan_is_refused() {
     error: cannot open nothere.json: No such file or directory (os error 2) [unreadable-file]
     hint: give the file that `switchback plan -o` wrote
     ");
-    world.write("newer.json", &plan.replacen("{\"switchback_plan\":2", "{\"switchback_plan\":3", 1));
+    world.write("newer.json", &plan.replacen("{\"switchback_plan\":3", "{\"switchback_plan\":4", 1));
     insta::assert_snapshot!(world.refused(4, &["show", "newer.json"]).show(), @r"
     exit: 4
     ----- stderr
-    error: plan newer.json is refused: plan file has format 3, this program reads format 2 [plan-format]
+    error: plan newer.json is refused: plan file has format 4, this program reads format 3 [plan-format]
     hint: make the plan again with this version of the program
     ");
 }
