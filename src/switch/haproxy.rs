@@ -166,11 +166,11 @@ impl Haproxy {
                 printable(said.trim(), 200)
             )));
         }
-        self.into_service().await
+        self.put_into_service().await
     }
 
     /// Into service, and until requests are sent there: no server is taken out before another takes its share.
-    async fn into_service(&self) -> Result<(), SwitchError> {
+    async fn put_into_service(&self) -> Result<(), SwitchError> {
         self.set_state("ready").await?;
         let until = Instant::now() + UP_WITHIN;
         loop {
@@ -254,7 +254,7 @@ impl Switch for Haproxy {
     }
 
     fn undrain<'a>(&'a self, _host: &'a Host) -> BoxFuture<'a, Result<(), SwitchError>> {
-        Box::pin(self.into_service())
+        Box::pin(self.put_into_service())
     }
 
     fn endpoint<'a>(&'a self, _host: &'a Host) -> BoxFuture<'a, Result<Endpoint, SwitchError>> {

@@ -168,7 +168,8 @@ async fn what_is_wrong_is_told() {
     let other = named.dir.path().join("other");
     std::fs::write(&other, "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXI=").unwrap();
     let other = other.display().to_string();
-    let tried: [(&str, &str, Box<dyn FnOnce(&mut DnsSwitch)>); 12] = [
+    type Spoil = Box<dyn FnOnce(&mut DnsSwitch)>;
+    let tried: [(&str, &str, Spoil); 12] = [
         ("an unknown key", "knows no key nobody", Box::new(|s| s.key = "nobody".into())),
         (
             "another secret",
@@ -220,7 +221,8 @@ async fn nothing_unsigned_is_believed() {
     let other_id = |request: &[u8]| [&[!request[0], request[1]], &[0x84, 0][..], &request[4..]].concat();
     // Its own signature back: that of a request does not hold for an answer.
     let mirror = |request: &[u8]| [&request[..2], &[request[2] | 0x84, 0], &request[4..]].concat();
-    let answers: [(&str, fn(&[u8]) -> Vec<u8>); 6] = [
+    type AnswerTo = fn(&[u8]) -> Vec<u8>;
+    let answers: [(&str, AnswerTo); 6] = [
         ("without a signature", yes_to_all),
         ("something else", other_id),
         ("not to be believed", mirror),
