@@ -143,7 +143,8 @@ impl Place {
     }
 
     fn command(&self, script: &str, arguments: &[&str]) -> Vec<String> {
-        let words = [&["/bin/sh", self.file(script).to_str().unwrap()], arguments].concat();
+        let script = self.file(script);
+        let words = [&["/bin/sh", script.to_str().unwrap()], arguments].concat();
         words.into_iter().map(str::to_owned).collect()
     }
 
