@@ -124,6 +124,18 @@ fn a_clone_that_needs_nothing_is_destroyed_and_its_host_needs_nothing() {
 }
 
 #[test]
+fn a_reboot_that_only_the_clone_missed_is_not_pending() {
+    let pending = |value: &str| {
+        let facts = [("reboot_pending".to_owned(), value.to_owned())].into();
+        Deed::of(StepResult::Succeeded { facts, note: None })
+    };
+    for (own, outcome) in [("false", HostOutcome::Fixed), ("true", HostOutcome::FixedPendingReboot)] {
+        let deeds = [("h00000/verify-clone", pending("true")), ("h00000/verify", pending(own))];
+        assert_eq!(run(&spec(Way::Switched), &deeds).outcome("h00000").unwrap().0, outcome);
+    }
+}
+
+#[test]
 fn a_gate_that_closes_for_good_destroys_the_clone_that_waits() {
     let windowed = |way| {
         let mut spec = spec(way);
