@@ -151,8 +151,12 @@ impl HostMachine {
         }
         match self.walked.last() {
             Some(StepEnd::Failed { reason, .. }) => return self.turn_round(plan, reason),
-            Some(StepEnd::NothingToDo) if self.last(plan).is_some_and(|s| s.kind == StepKind::Preflight) => {
-                return HostCommand::End(HostEnd { outcome: HostOutcome::NothingToDo, reason: None });
+            Some(StepEnd::NothingToDo) if self.needs_nothing(plan) => {
+                if !self.owes(plan) {
+                    return HostCommand::End(HostEnd { outcome: HostOutcome::NothingToDo, reason: None });
+                }
+                let text = "a clone of it needs nothing: it was fixed by somebody else meanwhile";
+                return HostCommand::GoBack { reason: Reason::new("nothing-to-do", text) };
             }
             _ => {}
         }
@@ -180,6 +184,12 @@ impl HostMachine {
     /// Whether something that was done must be taken back if the host does not go on.
     pub(super) fn owes(&self, plan: &HostPlan) -> bool {
         self.chain.is_some() || self.way_back(plan).next().is_some()
+    }
+
+    /// Whether the last step found that the system needs nothing any more.
+    fn needs_nothing(&self, plan: &HostPlan) -> bool {
+        matches!(self.walked.last(), Some(StepEnd::NothingToDo))
+            && self.last(plan).is_some_and(|step| step.kind == StepKind::Preflight)
     }
 
     fn last<'p>(&self, plan: &'p HostPlan) -> Option<&'p Step> {
@@ -217,7 +227,8 @@ impl HostMachine {
     fn reboot_is_pending(&self, plan: &HostPlan) -> bool {
         plan.steps
             .iter()
-            .filter(|step| step.kind == StepKind::Verify)
+            // A clone that needed a reboot has had it when it took the host's place.
+            .filter(|step| step.kind == StepKind::Verify && step.on.is_none())
             .filter_map(|step| self.facts.get(&step.id)?.get(REBOOT_PENDING))
             .any(|value| value == "true")
     }
@@ -362,6 +373,7 @@ impl HostMachine {
             outcome: match (restores, switches_back) {
                 (true, _) => HostOutcome::Restored,
                 (false, true) => HostOutcome::SwitchedBack,
+                (false, false) if self.needs_nothing(plan) => HostOutcome::NothingToDo,
                 (false, false) => HostOutcome::Untouched,
             },
         };

@@ -9,7 +9,7 @@ use crate::model::{AttemptId, HostName, TimeSpan};
 use crate::plan::{Action, Reason, StepKind};
 
 use super::world::{Call, Happening, Phase};
-use super::{CallId, Fault, Job, JobState, LostWhen, Network, Observation, Power, SimWorld, Traffic};
+use super::{CallId, Fault, Job, JobState, LostWhen, Network, Observation, Power, SimWorld};
 
 /// One way over the network.
 pub(super) const LATENCY_MS: i64 = 50;
@@ -23,10 +23,6 @@ const PATIENCE: TimeSpan = TimeSpan::minutes(5);
 const SHUTDOWN_MS: i64 = 2_000;
 /// How long a host takes to boot when somebody else rebooted it.
 const BOOT_MS: i64 = 25_000;
-/// How long a switch takes.
-const SWITCH_MS: i64 = 3_000;
-/// The key of the fact under which a backup step reports its backup.
-pub(super) const BACKUP_FACT: &str = "backup";
 /// The key of the fact by which a verify step says that only a reboot is missing.
 pub(super) const REBOOT_FACT: &str = "reboot_pending";
 
@@ -47,7 +43,7 @@ pub(super) fn broken(code: &str, text: impl Into<String>, evidence: &str) -> Ste
     StepResult::Failed { reason: Reason::new(code, text), effect: Effected::Possibly, evidence: evidence.to_owned() }
 }
 
-fn unknown(code: &str, text: impl Into<String>) -> StepResult {
+pub(super) fn unknown(code: &str, text: impl Into<String>) -> StepResult {
     StepResult::Unknown { reason: Reason::new(code, text) }
 }
 
@@ -81,19 +77,19 @@ impl SimWorld {
             return;
         }
         match call.step.action {
-            Action::Backup { .. } | Action::Restore { .. } => self.provider(now, id, &call),
-            Action::Clone { .. }
-            | Action::Bisect { .. }
-            | Action::Destroy { .. }
-            | Action::Switchover { .. }
-            | Action::SwitchBack { .. }
-            | Action::Promote { .. }
-            | Action::Release { .. } => {
-                let text = format!("{} cannot be cloned: the simulator has no clones", call.host);
-                self.answer(now, id, failed("cannot-clone", text));
+            Action::Bisect { .. } => {
+                let text = format!("what breaks the clone of {} is not simulated", call.host);
+                self.answer(now, id, failed("cannot-search", text));
             }
-            Action::Drain { idle_within } => self.drain(now, id, &call, idle_within),
-            Action::Undrain => self.undrain(now, id, &call),
+            Action::Backup { .. }
+            | Action::Restore { .. }
+            | Action::Clone { .. }
+            | Action::Destroy { .. }
+            | Action::Promote { .. }
+            | Action::Release { .. } => self.provider(now, id, &call),
+            Action::Drain { .. } | Action::Undrain | Action::Switchover { .. } | Action::SwitchBack { .. } => {
+                self.switch(now, id, &call);
+            }
             Action::Check { .. } | Action::Change { .. } | Action::Reboot { .. } | Action::Soak { .. } => {
                 if self.connects(now, id, &call) {
                     self.on_host(now, id, &call);
@@ -223,11 +219,10 @@ impl SimWorld {
         if !matches!(self.job(name, attempt), Some(JobState::Running { boot: running }) if *running == boot) {
             return;
         }
-        let result = match call.step.action {
-            Action::Backup { .. } => self.backed_up(call),
-            Action::Restore { .. } => self.restored(call),
-            _ if kind == StepKind::Fix => self.fixed(now, call),
-            _ => self.restarted(call),
+        let (result, wait) = match call.step.action {
+            Action::Change { .. } if kind == StepKind::Fix => (self.fixed(now, call), TimeSpan::ZERO),
+            Action::Change { .. } => (self.restarted(call), TimeSpan::ZERO),
+            _ => self.provided(now, call),
         };
         let well = matches!(result, StepResult::Succeeded { .. });
         self.end_job(name, attempt, kind, JobState::Done(result.clone()), well);
@@ -237,7 +232,7 @@ impl SimWorld {
             if answer_lost {
                 self.connection_lost(now, id);
             } else {
-                self.answer(now, id, result.clone());
+                self.answer(wait.after(now), id, result.clone());
             }
         }
     }
@@ -304,11 +299,16 @@ impl SimWorld {
     }
 
     fn breaks(&mut self, name: &HostName, restores: u32) {
-        if self.restores.get(name).copied().unwrap_or(0) == restores
-            && let Some(host) = self.hosts.get_mut(name)
+        // What a clone was made to suffer goes with it to the place it took.
+        let (name, restores) = match self.promoted.get(name) {
+            Some((host, restores)) => (host.clone(), *restores),
+            None => (name.clone(), restores),
+        };
+        if self.restores.get(&name).copied().unwrap_or(0) == restores
+            && let Some(host) = self.hosts.get_mut(&name)
         {
             host.disk.sound = false;
-            self.see(Observation::ServiceBroke { host: name.clone() });
+            self.see(Observation::ServiceBroke { host: name });
         }
     }
 
@@ -333,74 +333,6 @@ impl SimWorld {
             let text = format!("the connection to {} was lost", call.host);
             self.answer(later(now, NOTICED_MS), id, unknown("connection-lost", text));
         }
-    }
-
-    // ---- the switch ----
-
-    fn drain(&mut self, now: Timestamp, id: CallId, call: &Call, idle_within: TimeSpan) {
-        let fails = self.spring(&call.host, |fault| *fault == Fault::DrainFails).is_some();
-        self.set_traffic(call, Traffic::Drained);
-        if fails {
-            let text = format!("{} still had requests after {idle_within}", call.host);
-            self.answer(idle_within.after(now), id, broken("not-idle", text, ""));
-        } else {
-            self.answer(later(now, SWITCH_MS), id, succeeded("drained"));
-        }
-    }
-
-    fn undrain(&mut self, now: Timestamp, id: CallId, call: &Call) {
-        self.set_traffic(call, Traffic::InService);
-        self.answer(later(now, SWITCH_MS), id, succeeded("in service"));
-    }
-
-    fn set_traffic(&mut self, call: &Call, traffic: Traffic) {
-        let (attempt, kind) = (call.attempt.clone(), call.step.kind);
-        self.see(Observation::EffectStarted { attempt: attempt.clone(), kind });
-        if let Some(host) = self.hosts.get_mut(&call.host) {
-            host.traffic = traffic;
-        }
-        self.see(Observation::EffectEnded { attempt, kind, well: true });
-    }
-
-    // ---- the provider ----
-
-    /// What the provider is asked for, by the key of the attempt: asking again finds what was made.
-    fn provider(&mut self, now: Timestamp, id: CallId, call: &Call) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.phase = Phase::Working;
-        }
-        match self.job(&call.host, &call.attempt) {
-            Some(JobState::Done(result)) => {
-                let result = result.clone();
-                self.answer(now, id, result);
-            }
-            Some(_) => {}
-            None => match self.start_provider(now, call) {
-                Ok(()) => {
-                    let duration = self.duration(&call.host, &call.step);
-                    self.at(duration.after(now), Happening::JobEnds { call: Box::new(call.clone()), boot: None });
-                }
-                Err(result) => self.answer(now, id, result),
-            },
-        }
-    }
-
-    fn start_provider(&mut self, now: Timestamp, call: &Call) -> Result<(), StepResult> {
-        let kind = call.step.kind;
-        if self.backup_of(call).is_none() && kind == StepKind::Restore {
-            return Err(failed("no-backup", format!("{} has no backup to go back to", call.host)));
-        }
-        self.see(Observation::EffectStarted { attempt: call.attempt.clone(), kind });
-        if kind == StepKind::Restore {
-            self.power_off(now, &call.host, None);
-        }
-        if let Some(host) = self.hosts.get_mut(&call.host) {
-            host.jobs.insert(call.attempt.clone(), Job { kind, state: JobState::Running { boot: None } });
-            if kind == StepKind::Restore {
-                host.busy.insert(call.attempt.clone());
-            }
-        }
-        Ok(())
     }
 
     // ---- small things ----

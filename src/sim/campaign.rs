@@ -212,7 +212,7 @@ impl Driver {
             self.monitor.saw(at, &self.world, observation);
         }
         if !seen.is_empty() {
-            self.monitor.budgets(at, &self.world);
+            self.monitor.between(at, &self.world);
         }
     }
 
@@ -349,7 +349,7 @@ impl Driver {
             Err(error) => self.monitor.complain(now, Invariant::Fold, format!("the journal does not fold: {error}")),
         }
         if phase == Phase::Ended {
-            self.monitor.finish(now, &outcomes);
+            self.monitor.finish(now, &self.world, &outcomes);
         } else if phase != Phase::Paused {
             self.monitor.complain(now, Invariant::Progress, format!("the campaign stands still in {phase:?}"));
         }

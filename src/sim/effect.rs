@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::engine::StepResult;
 use crate::model::TimeSpan;
-use crate::plan::{Action, HostPlan, StepKind};
+use crate::plan::{Action, HostPlan, Step, StepKind};
 
-use super::act::{BACKUP_FACT, REBOOT_FACT, broken, failed, succeeded};
+use super::act::{REBOOT_FACT, broken, failed, succeeded};
 use super::host::NEEDED_MIB;
 use super::world::{Call, Happening, Phase};
-use super::{CallId, Disk, Fault, Network, Observation, Power, SimHost, SimWorld};
+use super::{CallId, Disk, Fault, Observation, SimHost, SimWorld};
 
 /// How long a soak bears with a host that does not answer.
 const SOAK_PATIENCE: TimeSpan = TimeSpan::minutes(5);
@@ -28,11 +28,11 @@ impl SimWorld {
             self.connection_lost(now, id);
             return;
         }
-        let plan = call.plan.hosts.get(name);
+        let plan = call.plan.hosts.get(&call.owner);
         let result = match call.step.kind {
             StepKind::Preflight => preflight(host, plan),
-            StepKind::VerifyRestored => verify_restored(host, self.backup_of(&call)),
-            _ => verify(host, plan),
+            StepKind::VerifyRestored | StepKind::VerifyOriginal => verify_as_before(host, self.backup_of(&call)),
+            _ => verify(host, plan, &call.step),
         };
         if call.step.kind == StepKind::Preflight && !matches!(result, StepResult::Succeeded { .. }) {
             self.spring(name, |fault| matches!(fault, Fault::DiskFull | Fault::LockHeld | Fault::MirrorDown));
@@ -81,7 +81,7 @@ impl SimWorld {
         let breaks = !fails && self.spring(name, |fault| *fault == Fault::FixBreaks).is_some();
         let breaks_later =
             if fails { None } else { self.spring(name, |fault| matches!(fault, Fault::FixBreaksLater { .. })) };
-        let Some((host, plan)) = self.hosts.get_mut(name).zip(call.plan.hosts.get(name)) else {
+        let Some((host, plan)) = self.hosts.get_mut(name).zip(call.plan.hosts.get(&call.owner)) else {
             return failed("no-such-host", format!("no host {name}"));
         };
         let packages = &plan.fix.packages;
@@ -115,51 +115,6 @@ impl SimWorld {
         }
         succeeded("services restarted")
     }
-
-    pub(super) fn backed_up(&mut self, call: &Call) -> StepResult {
-        let name = &call.host;
-        if self.spring(name, |fault| *fault == Fault::BackupFails).is_some() {
-            return failed("backup-failed", format!("the provider has no room for a backup of {name}"));
-        }
-        let reference = format!("sim-{}", call.attempt);
-        if let Some(host) = self.hosts.get_mut(name) {
-            host.backups.insert(reference.clone(), host.disk.clone());
-        }
-        let facts = BTreeMap::from([(BACKUP_FACT.to_owned(), reference)]);
-        StepResult::Succeeded { facts, note: None }
-    }
-
-    pub(super) fn restored(&mut self, call: &Call) -> StepResult {
-        let name = &call.host;
-        if self.spring(name, |fault| *fault == Fault::RestoreFails).is_some() {
-            return broken("restore-failed", format!("the provider could not restore {name}"), "no space left on pool");
-        }
-        let Some(disk) = self.backup_of(call).cloned() else {
-            return broken("no-backup", format!("the backup of {name} is gone"), "");
-        };
-        *self.restores.entry(name.clone()).or_insert(0) += 1;
-        if let Some(host) = self.hosts.get_mut(name) {
-            host.disk = Disk { stale: false, ..disk };
-            host.power = Power::Up;
-            host.boot += 1;
-            if host.network != Network::Isolated {
-                host.network = Network::Fine;
-            }
-            let boot = host.boot;
-            self.see(Observation::HostUp { host: name.clone(), boot });
-        }
-        succeeded("restored")
-    }
-
-    /// The backup that this campaign made of the call's host. What is restored comes from the journal, by way of the
-    /// facts: a controller that forgot it cannot go back.
-    pub(super) fn backup_of(&self, call: &Call) -> Option<&Disk> {
-        let reference = match &call.step.action {
-            Action::Restore { backup, .. } => call.facts.get(&(backup.clone(), BACKUP_FACT.to_owned())),
-            _ => call.facts.iter().find(|((_, key), _)| key == BACKUP_FACT).map(|(_, reference)| reference),
-        };
-        self.hosts.get(&call.host)?.backups.get(reference?)
-    }
 }
 
 fn preflight(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
@@ -180,9 +135,9 @@ fn preflight(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
     succeeded(&format!("{missing} packages to upgrade"))
 }
 
-fn verify(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
+fn verify(host: &SimHost, plan: Option<&HostPlan>, step: &Step) -> StepResult {
     let name = &host.host.name;
-    let has_step = |kind| plan.is_some_and(|plan| plan.steps.iter().any(|step| step.kind == kind));
+    let has_step = |kind| plan.is_some_and(|plan| plan.steps.iter().any(|s| s.kind == kind && s.on == step.on));
     if let Some(missing) =
         plan.and_then(|plan| plan.fix.packages.iter().find(|package| !host.has(&package.name, package.to.as_ref())))
     {
@@ -201,7 +156,7 @@ fn verify(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
     StepResult::Succeeded { facts, note: None }
 }
 
-fn verify_restored(host: &SimHost, backup: Option<&Disk>) -> StepResult {
+fn verify_as_before(host: &SimHost, backup: Option<&Disk>) -> StepResult {
     let name = &host.host.name;
     if backup.is_some_and(|backup| backup.installed != host.disk.installed) {
         return failed("not-as-before", format!("{name} does not have the packages of its backup"));

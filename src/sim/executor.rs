@@ -99,9 +99,8 @@ impl Drop for Pending {
 impl StepExecutor for SimExecutor {
     fn execute<'a>(&'a self, context: Arc<dyn StepContext>, request: StepRequest) -> BoxFuture<'a, StepResult> {
         Box::pin(async move {
-            let kind = request.plan.step(&request.attempt.step).map(|(_, step)| step.kind);
-            if let Some(kind) = kind {
-                context.progress(doing(kind));
+            if let Some((_, step)) = request.plan.step(&request.attempt.step) {
+                context.progress(doing(step.kind));
             }
             let call = {
                 let mut state = lock(&self.state);
@@ -113,7 +112,7 @@ impl StepExecutor for SimExecutor {
                 let nap = {
                     let mut state = lock(&self.state);
                     let now = state.catch_up();
-                    if kind == Some(StepKind::Soak) && context.is_cancelled() {
+                    if context.is_cancelled() {
                         state.world.cancel_soak(now, pending.call);
                     }
                     if let Some(result) = state.answers.remove(&pending.call) {

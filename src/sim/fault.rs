@@ -16,7 +16,16 @@ pub enum LostWhen {
     After,
 }
 
-/// What goes wrong on one host. Each happens once, except those that are a state of the host.
+/// Whether what failed had its effect all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Took {
+    /// Nothing was changed.
+    No,
+    /// It was: a switch that switched, a promotion that stopped half-way.
+    Yes,
+}
+
+/// What goes wrong on one host, or on its clone: that is planted under the clone's name. Each happens once, except those that are a state of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// From this step on the host refuses connections for a while.
@@ -73,12 +82,39 @@ pub enum Fault {
     MirrorDown,
     /// Running requests do not end.
     DrainFails,
+    /// The provider has no room for a clone.
+    CloneFails,
+    /// The clone is made and does not answer.
+    CloneNeverAnswers,
+    /// The service of the clone breaks so long after requests were sent to it.
+    BreaksUnderTraffic {
+        /// How long.
+        after: TimeSpan,
+    },
+    /// The switch fails.
+    SwitchFails {
+        /// The step that meets it.
+        step: StepKind,
+        /// Whether it has switched.
+        took: Took,
+    },
+    /// The provider does not let the clone take the host's place.
+    PromoteFails {
+        /// Whether the host was shut down.
+        took: Took,
+    },
+    /// The provider does not destroy the clone.
+    DestroyFails,
+    /// The provider does not delete the backup and the original.
+    ReleaseFails,
+    /// Somebody else fixes the host between its preflight and its backup.
+    FixedMeanwhile,
 }
 
 impl Fault {
     /// A fault drawn from all kinds.
     pub fn draw(rng: &mut Rng) -> Self {
-        const STEPS: [StepKind; 8] = [
+        const STEPS: [StepKind; 10] = [
             StepKind::Preflight,
             StepKind::Fix,
             StepKind::Fix,
@@ -87,18 +123,13 @@ impl Fault {
             StepKind::Verify,
             StepKind::Soak,
             StepKind::VerifyRestored,
+            StepKind::Backup,
+            StepKind::Restore,
         ];
         let step = rng.pick(&STEPS).copied().unwrap_or(StepKind::Fix);
-        match rng.below(17) {
+        match rng.below(19) {
             0 | 1 => Self::Refused { step, span: TimeSpan::seconds(rng.between(5, 900)) },
-            2..=4 => {
-                let when = match rng.below(3) {
-                    0 => LostWhen::Before,
-                    1 => LostWhen::During,
-                    _ => LostWhen::After,
-                };
-                Self::Lost { step, when }
-            }
+            2..=4 => Self::Lost { step, when: LostWhen::draw(rng) },
             5 => Self::CutOff { step },
             6 => Self::Isolated { step },
             7 => Self::Slow { factor: u32::try_from(rng.between(2, 12)).unwrap_or(2) },
@@ -110,11 +141,68 @@ impl Fault {
             13 => Self::BackupFails,
             14 => Self::RestoreFails,
             15 => Self::DrainFails,
+            16 => Self::SwitchFails { step: StepKind::Undrain, took: Took::draw(rng) },
+            17 => Self::FixedMeanwhile,
             _ => match rng.below(3) {
                 0 => Self::DiskFull,
                 1 => Self::LockHeld,
                 _ => Self::MirrorDown,
             },
         }
+    }
+
+    /// A fault drawn from those that only a host with a clone meets, on the host itself.
+    pub fn draw_around_clone(rng: &mut Rng) -> Self {
+        const STEPS: [StepKind; 8] = [
+            StepKind::Clone,
+            StepKind::Destroy,
+            StepKind::Switchover,
+            StepKind::SwitchBack,
+            StepKind::VerifyOriginal,
+            StepKind::Promote,
+            StepKind::Undrain,
+            StepKind::Release,
+        ];
+        const SWITCHES: [StepKind; 3] = [StepKind::Switchover, StepKind::SwitchBack, StepKind::Undrain];
+        let step = rng.pick(&STEPS).copied().unwrap_or(StepKind::Clone);
+        match rng.below(12) {
+            0 => Self::CloneFails,
+            1 => Self::CloneNeverAnswers,
+            2 | 3 => {
+                let step = rng.pick(&SWITCHES).copied().unwrap_or(StepKind::Switchover);
+                Self::SwitchFails { step, took: Took::draw(rng) }
+            }
+            4 | 5 => Self::PromoteFails { took: Took::draw(rng) },
+            6 => Self::DestroyFails,
+            7 => Self::ReleaseFails,
+            8 => Self::CutOff { step: StepKind::VerifyOriginal },
+            _ => Self::Lost { step, when: LostWhen::draw(rng) },
+        }
+    }
+
+    /// A fault drawn from those that a clone meets.
+    pub fn draw_on_clone(rng: &mut Rng) -> Self {
+        match rng.below(10) {
+            0..=2 => Self::BreaksUnderTraffic { after: TimeSpan::seconds(rng.between(0, 400)) },
+            3 => Self::CutOff { step: StepKind::Observe },
+            4 => Self::Refused { step: StepKind::Observe, span: TimeSpan::seconds(rng.between(5, 900)) },
+            _ => Self::draw(rng),
+        }
+    }
+}
+
+impl LostWhen {
+    fn draw(rng: &mut Rng) -> Self {
+        match rng.below(3) {
+            0 => Self::Before,
+            1 => Self::During,
+            _ => Self::After,
+        }
+    }
+}
+
+impl Took {
+    fn draw(rng: &mut Rng) -> Self {
+        if rng.percent(50) { Self::Yes } else { Self::No }
     }
 }

@@ -1,4 +1,4 @@
-//! A simulated host: packages, services, power, network, traffic and the jobs that run on it.
+//! A simulated host: packages, services, power, network, traffic and the jobs that run on it. A clone is one as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use crate::engine::StepResult;
 use crate::intake::{HostFacts, HostScan};
 use crate::model::{
-    AttemptId, Cvss, Finding, FixState, Host, PackageName, PackageVersion, Severity, UnitName, VulnerabilityId,
-    VulnerabilityType,
+    AttemptId, Cvss, Finding, FixState, Host, HostName, PackageName, PackageVersion, Severity, UnitName,
+    VulnerabilityId, VulnerabilityType,
 };
 use crate::plan::StepKind;
+
+use super::Fault;
 
 /// A vulnerability that a newer version of a package removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,13 @@ pub struct Disk {
     pub reboot_required: bool,
 }
 
+impl Disk {
+    /// What it is like when a machine has booted from it.
+    pub(super) fn booted(&self) -> Self {
+        Self { stale: false, reboot_required: false, ..self.clone() }
+    }
+}
+
 /// Whether a host runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
@@ -75,13 +84,26 @@ pub enum Network {
     Isolated,
 }
 
-/// Where the switch sends requests.
+/// Whether the switch sends requests, to where [`SimHost::goes_to`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
-    /// To this host as well.
+    /// It sends them.
     InService,
-    /// Not to this host.
+    /// It sends none.
     Drained,
+}
+
+/// What a clone is to its provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloneOf {
+    /// Its host.
+    pub host: HostName,
+    /// The attempt that made it: its key.
+    pub key: AttemptId,
+    /// What still is there then was forgotten.
+    pub overdue_at: Timestamp,
+    /// Until when it is kept for people to look at, if it is.
+    pub kept_until: Option<Timestamp>,
 }
 
 /// A detached job on a host, or an effect of a provider for it.
@@ -124,6 +146,8 @@ pub struct SimHost {
     pub network: Network,
     /// In service or not.
     pub traffic: Traffic,
+    /// The address to which the switch sends its requests.
+    pub goes_to: String,
     /// Counts boots, from 1.
     pub boot: u64,
     /// Free space in the package cache, in MiB.
@@ -136,8 +160,17 @@ pub struct SimHost {
     pub jobs: BTreeMap<AttemptId, Job>,
     /// Backups of it, by reference.
     pub backups: BTreeMap<String, Disk>,
+    /// What clones have replaced and their provider keeps, by reference.
+    pub originals: BTreeMap<String, Disk>,
+    /// Whose clone it is; none: it is a host of its own.
+    pub clone_of: Option<CloneOf>,
     /// Something that makes it unavailable is going on (fix, restart, reboot, restore).
     pub busy: BTreeSet<AttemptId>,
+}
+
+/// The name of a host's clone: faults of the clone are planted under it.
+pub fn clone_name(host: &HostName) -> HostName {
+    HostName::new(&format!("{host}-clone")).unwrap_or_else(|_| host.clone())
 }
 
 /// Space that every transaction needs.
@@ -152,6 +185,7 @@ impl SimHost {
         offers: BTreeMap<PackageName, Offer>,
     ) -> Self {
         Self {
+            goes_to: host.address().to_owned(),
             host,
             disk: Disk { installed, sound: true, stale: false, reboot_required: false },
             offers,
@@ -165,7 +199,40 @@ impl SimHost {
             mirror_up: true,
             jobs: BTreeMap::new(),
             backups: BTreeMap::new(),
+            originals: BTreeMap::new(),
+            clone_of: None,
             busy: BTreeSet::new(),
+        }
+    }
+
+    /// A clone of it that has booted from this disk: a host of its own, which gets no requests.
+    pub(super) fn cloned(&self, disk: &Disk, of: CloneOf) -> Self {
+        let host = Host {
+            name: clone_name(&of.host),
+            address: Some(format!("clone-of-{}", self.host.address())),
+            provider: None,
+            switch: None,
+            ..self.host.clone()
+        };
+        let clone = Self::new(host, self.service.clone(), BTreeMap::new(), self.offers.clone());
+        Self { disk: disk.booted(), traffic: Traffic::Drained, clone_of: Some(of), ..clone }
+    }
+
+    /// It comes up from this disk.
+    pub(super) fn boots(&mut self, disk: Disk, network: Network) {
+        self.disk = disk;
+        self.network = network;
+        self.power = Power::Up;
+        self.boot += 1;
+    }
+
+    /// The faults that are a state of it.
+    pub(super) fn suffer(&mut self, fault: Fault) {
+        match fault {
+            Fault::DiskFull => self.free_mib = 3,
+            Fault::LockHeld => self.lock_held = true,
+            Fault::MirrorDown => self.mirror_up = false,
+            _ => {}
         }
     }
 
@@ -179,9 +246,19 @@ impl SimHost {
             }
     }
 
+    /// Whether requests go to itself.
+    pub fn gets_requests(&self) -> bool {
+        self.traffic == Traffic::InService && self.goes_to == self.host.address()
+    }
+
     /// Whether its users are served by it, with nothing going on that may change that.
     pub fn available(&self) -> bool {
-        self.traffic == Traffic::InService && self.serves() && self.busy.is_empty()
+        self.gets_requests() && self.is_well()
+    }
+
+    /// Whether it serves, with nothing going on that may change that.
+    pub(super) fn is_well(&self) -> bool {
+        self.serves() && self.busy.is_empty()
     }
 
     /// Whether its network is gone for good.

@@ -8,7 +8,9 @@ mod fault;
 mod fleet;
 mod host;
 mod monitor;
+mod provider;
 mod rng;
+mod switch;
 mod world;
 
 pub use campaign::*;

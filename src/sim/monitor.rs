@@ -10,10 +10,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::{Mode, Record, RecordBody, StepResult};
-use crate::model::{AttemptId, HostName, HostOutcome, StepId, TimeSpan, union};
+use crate::model::{AttemptId, HostName, HostOutcome, PackageName, StepId, TimeSpan, union};
 use crate::plan::{HostPlan, Plan, Reason, Step, StepKind};
 
-use super::{Disk, Observation, SimWorld, Traffic};
+use super::{Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic};
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +37,19 @@ impl fmt::Display for Violation {
 pub enum Invariant {
     /// No fix without a backup, unless the plan does without one.
     BackupBeforeFix,
+    /// Nothing is done to a host before those that speak for it have proven the fix.
+    PilotFirst,
     /// Never more hosts of a group unavailable than its budget.
     DisruptionBudget,
     /// No disruptive start outside a window or without the time to go back.
     Window,
     /// Every host ends in exactly one state, and is what that state says.
     Outcome,
+    /// Every clone is destroyed, has taken its host's place, or is known to its provider as kept or overdue; an original
+    /// is kept until it is released.
+    Leftover,
+    /// No request is sent to a clone that is gone or off.
+    Traffic,
     /// No step with an effect starts twice, no two at once on one host.
     RunOnce,
     /// Nothing is touched any more when the failure budget is used up.
@@ -67,12 +74,21 @@ pub(super) struct Monitor {
     /// Attempts that somebody looked at again, or that are known to have failed.
     asked: BTreeSet<AttemptId>,
     started: BTreeSet<AttemptId>,
-    effects: BTreeMap<(HostName, StepKind), u32>,
+    /// How often each kind took effect, by the clone it worked on, if it did on one, and by host.
+    effects: BTreeMap<(Option<StepId>, HostName, StepKind), u32>,
     /// Steps that took effect.
     affected: BTreeSet<StepId>,
     running: BTreeMap<AttemptId, StepKind>,
     begun: BTreeSet<StepId>,
     succeeded: BTreeSet<StepId>,
+    /// Steps that succeeded, and the fix truly was there then and the service well.
+    proven: BTreeSet<StepId>,
+    /// Hosts that were changed, clones aside.
+    changed: BTreeSet<HostName>,
+    /// Hosts whose place a clone took.
+    promoted: BTreeSet<HostName>,
+    /// Hosts whose clone was ready only when it had been given up.
+    late: BTreeSet<HostName>,
     ended: BTreeMap<HostName, HostOutcome>,
     /// Hosts whose service broke when nobody watched them any more.
     broke_late: BTreeSet<HostName>,
@@ -97,6 +113,10 @@ impl Monitor {
             running: BTreeMap::new(),
             begun: BTreeSet::new(),
             succeeded: BTreeSet::new(),
+            proven: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            promoted: BTreeSet::new(),
+            late: BTreeSet::new(),
             ended: BTreeMap::new(),
             broke_late: BTreeSet::new(),
             failed: 0,
@@ -127,8 +147,12 @@ impl Monitor {
                 let first = self.ended.insert(host.clone(), *outcome).is_none();
                 self.expect(first, record.at, Invariant::Outcome, || format!("{host} ended twice"));
                 let plan = Arc::clone(&self.plan);
-                if let Some(what) = plan.hosts.get(host).and_then(|plan| self.untrue(world, plan, *outcome)) {
+                let plan = plan.hosts.get(host);
+                if let Some(what) = plan.and_then(|plan| self.untrue(world, plan, *outcome)) {
                     self.complain(record.at, Invariant::Outcome, format!("{host} ends as {outcome:?}, but {what}"));
+                }
+                if let Some(what) = plan.and_then(|plan| self.leftover(world, plan, *outcome)) {
+                    self.complain(record.at, Invariant::Leftover, format!("{host} ends as {outcome:?}, but {what}"));
                 }
                 if matches!(outcome, HostOutcome::Restored | HostOutcome::SwitchedBack | HostOutcome::Stuck) {
                     self.failed += 1;
@@ -143,10 +167,13 @@ impl Monitor {
     /// Something was seen; `world` is as it is behind it.
     pub fn saw(&mut self, at: Timestamp, world: &SimWorld, observation: &Observation) {
         match observation {
-            Observation::Begun { attempt, kind, mode } => self.begun(at, world, attempt, *kind, *mode),
+            Observation::Begun { attempt, mode, .. } => self.begun(at, world, attempt, *mode),
             Observation::Answered { attempt, result, .. } => match result {
                 StepResult::Succeeded { .. } => {
                     self.succeeded.insert(attempt.step.clone());
+                    if self.shows_the_fix(world, &attempt.step) {
+                        self.proven.insert(attempt.step.clone());
+                    }
                 }
                 StepResult::Failed { .. } => {
                     self.asked.insert(attempt.clone());
@@ -159,22 +186,46 @@ impl Monitor {
                 self.broke_late.insert(host.clone());
             }
             Observation::EffectStarted { attempt, kind } => self.effect(at, world, attempt, *kind),
-            Observation::EffectEnded { attempt, .. } => {
+            Observation::EffectEnded { attempt, kind, well } => {
                 self.running.remove(attempt);
+                if let Some((plan, _)) = self.plan.step(&attempt.step).filter(|_| *well) {
+                    let name = &plan.host.name;
+                    let given_up =
+                        || all_steps(plan).any(|s| s.kind == StepKind::Destroy && self.begun.contains(&s.id));
+                    match kind {
+                        StepKind::Promote => drop(self.promoted.insert(name.clone())),
+                        StepKind::Clone if given_up() => drop(self.late.insert(name.clone())),
+                        _ => {}
+                    }
+                }
+            }
+            // What somebody else did is part of what was before.
+            Observation::FaultReached { host, fault: Fault::FixedMeanwhile } => {
+                let disk = world.host(host).map(|host| host.disk.clone());
+                disk.map(|disk| self.before.insert(host.clone(), disk));
             }
             _ => {}
         }
     }
 
-    /// Between two events: how many hosts of each group are unavailable.
-    pub fn budgets(&mut self, at: Timestamp, world: &SimWorld) {
+    /// Between two events: where requests go, and how many hosts of each group are unavailable.
+    pub fn between(&mut self, at: Timestamp, world: &SimWorld) {
+        for name in self.plan.hosts.keys() {
+            let switched =
+                world.host(name).is_some_and(|host| host.traffic == Traffic::InService && !host.gets_requests());
+            if switched && world.serving(name).is_none_or(|clone| clone.power == Power::Down) {
+                let what = format!("requests of {name} are sent to a clone that is gone or off");
+                self.complain(at, Invariant::Traffic, what);
+                break;
+            }
+        }
         let mut down: BTreeMap<_, Vec<&HostName>> = BTreeMap::new();
         for (name, host) in &self.plan.hosts {
-            let in_chain = || host.steps.iter().any(|s| s.kind.is_disruptive() && self.begun.contains(&s.id));
-            let is_down = |sim: &super::SimHost| !sim.available() || (sim.is_cut_off() && in_chain());
+            let in_chain = || host.steps.iter().any(|s| s.is_disruptive() && self.begun.contains(&s.id));
+            let is_down = |sim: &SimHost| !sim.is_well() || (sim.is_cut_off() && in_chain());
             if let Some(group) = &host.group
                 && !self.broke_late.contains(name)
-                && world.host(name).is_some_and(is_down)
+                && world.serving(name).is_none_or(is_down)
             {
                 down.entry(group).or_default().push(name);
             }
@@ -188,7 +239,7 @@ impl Monitor {
         }
     }
 
-    fn begun(&mut self, at: Timestamp, world: &SimWorld, attempt: &AttemptId, kind: StepKind, mode: Mode) {
+    fn begun(&mut self, at: Timestamp, world: &SimWorld, attempt: &AttemptId, mode: Mode) {
         let plan = Arc::clone(&self.plan);
         let Some((host, step)) = plan.step(&attempt.step) else { return };
         let name = &host.host.name;
@@ -215,8 +266,8 @@ impl Monitor {
             }
         }
         self.order(at, host, step);
-        if mode == Mode::Start && kind.is_disruptive() && kind != StepKind::Restore {
-            let first = !host.steps.iter().any(|s| s.kind.is_disruptive() && self.begun.contains(&s.id));
+        if mode == Mode::Start && step.is_disruptive() && step.kind != StepKind::Restore {
+            let first = !host.steps.iter().any(|s| s.is_disruptive() && self.begun.contains(&s.id));
             if first && let Some(what) = outside_window(&plan, host, step, at) {
                 self.complain(at, Invariant::Window, what);
             }
@@ -225,7 +276,12 @@ impl Monitor {
     }
 
     fn order(&mut self, at: Timestamp, host: &HostPlan, step: &Step) {
-        let missing = step.needs.iter().find(|need| !self.succeeded.contains(*need));
+        // What only deletes may fail: nothing waits for it but its turn.
+        let tidied = |need: &StepId| {
+            let step = self.plan.step(need).map(|(_, step)| step);
+            step.is_some_and(|step| step.kind.is_tidying()) && self.begun.contains(need)
+        };
+        let missing = step.needs.iter().find(|need| !self.succeeded.contains(*need) && !tidied(need));
         if let Some(missing) = missing {
             self.complain(at, Invariant::Order, format!("{} began before {missing} had succeeded", step.id));
         }
@@ -238,7 +294,8 @@ impl Monitor {
             .iter()
             // By id: what takes the drain back is of the same kind as the step that follows the verify.
             .filter(|later| self.affected.contains(&later.id))
-            .all(|later| later.undo.iter().all(|undo| self.succeeded.contains(&undo.id)));
+            .flat_map(|later| &later.undo)
+            .all(|undo| self.succeeded.contains(&undo.id) || undo.kind.is_tidying());
         if !later_undone {
             self.complain(at, Invariant::Order, format!("{} began before later steps were taken back", step.id));
         }
@@ -246,47 +303,88 @@ impl Monitor {
 
     fn effect(&mut self, at: Timestamp, world: &SimWorld, attempt: &AttemptId, kind: StepKind) {
         let plan = Arc::clone(&self.plan);
-        let Some((host, _)) = plan.step(&attempt.step) else { return };
+        let Some((host, step)) = plan.step(&attempt.step) else { return };
         let name = &host.host.name;
+        let back = host.steps.iter().all(|s| s.id != step.id);
+        let changes = step.on.is_none() && (kind.is_change() || kind == StepKind::Promote);
         let backed_up = world.host(name).is_some_and(|host| !host.backups.is_empty());
-        if kind == StepKind::Fix && !host.without_backup && !backed_up {
-            self.complain(at, Invariant::BackupBeforeFix, format!("{name} was fixed without a backup"));
+        if changes && !host.without_backup && !backed_up {
+            self.complain(at, Invariant::BackupBeforeFix, format!("{name} was changed without a backup"));
         }
-        let served = host.host.switch.is_some() && world.host(name).is_some_and(|h| h.traffic == Traffic::InService);
-        if kind == StepKind::Restore && served {
-            self.complain(
-                at,
-                Invariant::Order,
-                format!("{name} was taken away to be restored while it was in service"),
-            );
+        if changes {
+            self.changed.insert(name.clone());
         }
-        let other = self.running.keys().find(|other| other.step.host() == name.as_str() && *other != attempt).cloned();
-        if let Some(other) = other
+        if step.is_disruptive() && !back {
+            let unproven = host.steps.iter().flat_map(Step::foreign_needs).find(|need| !self.proven.contains(*need));
+            if let Some(unproven) = unproven {
+                let what = format!("{attempt} took effect on {name} though {unproven} has not proven the fix");
+                self.complain(at, Invariant::PilotFirst, what);
+            }
+        }
+        self.served(at, world, host, kind);
+        let excused = |(other, kind): &(&AttemptId, &StepKind)| {
             // Going back while a job may still run is right only when asking for it led nowhere.
-            && !(kind == StepKind::Restore && self.asked.contains(&other))
-        {
-            self.complain(at, Invariant::RunOnce, format!("{attempt} took effect while {other} still ran"));
+            kind.is_tidying() || (back && self.asked.contains(*other))
+        };
+        let others = self.running.iter().filter(|(other, _)| other.step.host() == name.as_str() && *other != attempt);
+        if let Some((other, _)) = others.into_iter().find(|other| !excused(other)) {
+            let what = format!("{attempt} took effect while {other} still ran");
+            self.complain(at, Invariant::RunOnce, what);
         }
         self.affected.insert(attempt.step.clone());
-        let times = self.effects.entry((name.clone(), kind)).or_insert(0);
+        let times = self.effects.entry((step.on.clone(), name.clone(), kind)).or_insert(0);
         *times += 1;
-        if *times > 1 && matches!(kind, StepKind::Fix | StepKind::Restart | StepKind::Reboot | StepKind::Restore) {
+        let once = kind.is_change() || matches!(kind, StepKind::Restore | StepKind::Clone | StepKind::Promote);
+        if *times > 1 && once {
             let invariant = if kind == StepKind::Reboot { Invariant::OneReboot } else { Invariant::RunOnce };
-            self.complain(at, invariant, format!("{kind} took effect twice on {name}"));
+            let on = if step.on.is_some() { "the clone of " } else { "" };
+            self.complain(at, invariant, format!("{kind} took effect twice on {on}{name}"));
         }
         self.running.insert(attempt.clone(), kind);
     }
 
+    /// Nobody is taken away who gets requests.
+    fn served(&mut self, at: Timestamp, world: &SimWorld, host: &HostPlan, kind: StepKind) {
+        let name = &host.host.name;
+        let Some(sim) = world.host(name).filter(|sim| sim.traffic == Traffic::InService) else { return };
+        let taken = match kind {
+            StepKind::Restore if host.host.switch.is_some() && sim.gets_requests() => "it was restored",
+            StepKind::Promote => "a clone took its place",
+            StepKind::Destroy if !sim.gets_requests() => "its clone, which gets its requests, was destroyed",
+            _ => return,
+        };
+        self.complain(at, Invariant::Order, format!("{name} was in service when {taken}"));
+    }
+
+    /// Whether what a watched or verified system showed is true.
+    fn shows_the_fix(&self, world: &SimWorld, step: &StepId) -> bool {
+        let Some((plan, step)) = self.plan.step(step) else { return false };
+        let there = match (step.kind, &step.on) {
+            (StepKind::Verify, Some(_)) => world.clones(&plan.host.name).map(|(clone, _)| clone).next(),
+            (StepKind::Soak, None) => world.host(&plan.host.name),
+            _ => None,
+        };
+        there.is_some_and(|there| there.serves() && unfixed(plan, there).is_none())
+    }
+
     /// The campaign says that it has ended.
-    pub fn finish(&mut self, at: Timestamp, outcomes: &BTreeMap<HostName, (HostOutcome, Option<Reason>)>) {
+    pub fn finish(
+        &mut self,
+        at: Timestamp,
+        world: &SimWorld,
+        outcomes: &BTreeMap<HostName, (HostOutcome, Option<Reason>)>,
+    ) {
         let plan = Arc::clone(&self.plan);
-        for name in plan.hosts.keys() {
+        for (name, host) in &plan.hosts {
             let Some((outcome, reason)) = outcomes.get(name) else {
                 self.complain(at, Invariant::Outcome, format!("{name} has no outcome"));
                 continue;
             };
             if self.ended.get(name) != Some(outcome) {
                 self.complain(at, Invariant::Outcome, format!("{name} is {outcome:?}, its record says otherwise"));
+            }
+            if let Some(what) = self.leftover(world, host, *outcome) {
+                self.complain(at, Invariant::Leftover, format!("at the end {name}, {outcome:?}: {what}"));
             }
             if !outcome.is_success() && reason.is_none() {
                 self.complain(at, Invariant::Outcome, format!("{name} is {outcome:?} without a reason"));
@@ -305,29 +403,73 @@ impl Monitor {
         if outcome == HostOutcome::Stuck {
             return None;
         }
-        if host.traffic != Traffic::InService {
-            return Some("it is out of service".to_owned());
+        if !host.gets_requests() {
+            return Some(format!("its requests do not go to it (traffic {:?} to {})", host.traffic, host.goes_to));
         }
         if !host.serves() && !self.broke_late.contains(name) {
             return Some(format!("its service is down (power {:?})", host.power));
         }
-        let running = self.running.keys().find(|attempt| attempt.step.host() == name.as_str());
-        if let Some(running) = running {
+        let harms = |(attempt, kind): &(&AttemptId, &StepKind)| {
+            let step = plan.steps.iter().find(|step| step.id == attempt.step);
+            let on_clone = **kind == StepKind::Clone || step.is_some_and(|step| step.on.is_some());
+            attempt.step.host() == name.as_str() && !on_clone && !kind.is_tidying()
+        };
+        if let Some((running, _)) = self.running.iter().find(harms) {
             return Some(format!("{running} still runs"));
         }
         match outcome {
             HostOutcome::Fixed | HostOutcome::FixedPendingReboot | HostOutcome::NothingToDo => {
-                let missing = plan.fix.packages.iter().find(|p| !host.has(&p.name, p.to.as_ref()));
-                if let Some(missing) = missing {
-                    return Some(format!("{} is not fixed", missing.name));
+                if let Some(missing) = unfixed(plan, host) {
+                    return Some(format!("{missing} is not fixed"));
+                }
+                if outcome == HostOutcome::NothingToDo {
+                    return self.changed.contains(name).then(|| "it was changed".to_owned());
                 }
                 let pending = outcome == HostOutcome::FixedPendingReboot;
-                (outcome != HostOutcome::NothingToDo && host.disk.reboot_required != pending)
+                (host.disk.reboot_required != pending)
                     .then(|| format!("reboot required: {}", host.disk.reboot_required))
+            }
+            HostOutcome::Untouched | HostOutcome::SwitchedBack if self.changed.contains(name) => {
+                Some("it was changed".to_owned())
             }
             _ => (host.disk.installed != before.installed).then(|| "its packages are not as before".to_owned()),
         }
     }
+
+    /// What is left behind of a host that has ended and nobody knows of, or is gone too soon. A stuck host is left as it
+    /// is, for a person.
+    fn leftover(&self, world: &SimWorld, plan: &HostPlan, outcome: HostOutcome) -> Option<String> {
+        let name = &plan.host.name;
+        if outcome == HostOutcome::Stuck {
+            return None;
+        }
+        let steps = |kind: StepKind| all_steps(plan).filter(move |step| step.kind == kind).map(|step| &step.id);
+        let asked = steps(StepKind::Destroy).any(|step| self.begun.contains(step));
+        let destroyed = steps(StepKind::Destroy).any(|step| self.succeeded.contains(step));
+        // Its provider could not destroy it, or had not made it then: what it lists is overdue one day.
+        let overdue = self.late.contains(name) || (asked && !destroyed);
+        let leaked = world.clones(name).find(|(_, of)| of.kept_until.is_none() && !overdue);
+        if let Some((clone, _)) = leaked {
+            return Some(format!("{} is left behind", clone.host.name));
+        }
+        let host = world.host(name)?;
+        let released = steps(StepKind::Release).any(|step| self.succeeded.contains(step));
+        if self.promoted.contains(name) && outcome.is_success() && host.originals.is_empty() != released {
+            return Some(format!("it has {} originals, released: {released}", host.originals.len()));
+        }
+        let backed_up = steps(StepKind::Backup).any(|step| self.succeeded.contains(step));
+        let wrong = backed_up && host.backups.is_empty() != released;
+        wrong.then(|| format!("it has {} backups, released: {released}", host.backups.len()))
+    }
+}
+
+fn all_steps(plan: &HostPlan) -> impl Iterator<Item = &Step> {
+    plan.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo))
+}
+
+/// A package of the fix that is not there.
+fn unfixed<'p>(plan: &'p HostPlan, there: &SimHost) -> Option<&'p PackageName> {
+    plan.fix.packages.iter().find(|p| !there.has(&p.name, p.to.as_ref())).map(|p| &p.name)
 }
 
 /// Why this step may not start now, were it the first disruptive one of its host.

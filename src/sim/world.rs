@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use crate::engine::{Mode, StepRequest, StepResult};
 use crate::intake::HostScan;
 use crate::model::{AttemptId, Digest, HostName, TimeSpan};
-use crate::plan::{Plan, Step, StepKind};
+use crate::plan::{Action, Plan, Step, StepKind};
 
-use super::{Fault, Network, Rng, SimHost};
+use super::{CloneOf, Fault, Network, Rng, SimHost};
 
 /// One call of a controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,7 +78,10 @@ pub(super) enum Phase {
 
 #[derive(Clone, Debug)]
 pub(super) struct Call {
+    /// Who is worked on: a host of the plan, or its clone.
     pub host: HostName,
+    /// The host of the plan.
+    pub owner: HostName,
     pub step: Step,
     pub attempt: AttemptId,
     pub mode: Mode,
@@ -111,6 +114,8 @@ pub struct SimWorld {
     pub(super) seed: u64,
     pub(super) hosts: BTreeMap<HostName, SimHost>,
     pub(super) restores: BTreeMap<HostName, u32>,
+    /// Whose place each clone took that is none any more, and how often that host had been restored before.
+    pub(super) promoted: BTreeMap<HostName, (HostName, u32)>,
     armed: BTreeMap<HostName, BTreeSet<Fault>>,
     reached: BTreeSet<(HostName, Fault)>,
     pub(super) calls: BTreeMap<CallId, Call>,
@@ -126,6 +131,7 @@ impl SimWorld {
             seed,
             hosts: hosts.into_iter().map(|host| (host.host.name.clone(), host)).collect(),
             restores: BTreeMap::new(),
+            promoted: BTreeMap::new(),
             armed: BTreeMap::new(),
             reached: BTreeSet::new(),
             calls: BTreeMap::new(),
@@ -135,17 +141,19 @@ impl SimWorld {
         }
     }
 
-    /// Lets this go wrong on this host when its moment comes.
+    /// Lets this go wrong on this host when its moment comes. A clone has its own faults: see [`super::clone_name`].
     pub fn plant(&mut self, host: &HostName, fault: Fault) {
         if let Some(state) = self.hosts.get_mut(host) {
-            match fault {
-                Fault::DiskFull => state.free_mib = 3,
-                Fault::LockHeld => state.lock_held = true,
-                Fault::MirrorDown => state.mirror_up = false,
-                _ => {}
-            }
-            self.armed.entry(host.clone()).or_default().insert(fault);
+            state.suffer(fault);
         }
+        self.armed.entry(host.clone()).or_default().insert(fault);
+    }
+
+    /// A clone has come up, with what was planted for it.
+    pub(super) fn add_clone(&mut self, mut clone: SimHost) {
+        let name = clone.host.name.clone();
+        self.armed.get(&name).into_iter().flatten().for_each(|fault| clone.suffer(*fault));
+        self.hosts.insert(name, clone);
     }
 
     /// Whether this fault came to pass: a test that plants a fault asks.
@@ -153,25 +161,43 @@ impl SimWorld {
         self.reached.contains(&(host.clone(), fault))
     }
 
+    /// The planted faults that came to pass.
+    pub fn faults(&self) -> impl Iterator<Item = Fault> {
+        self.reached.iter().map(|(_, fault)| *fault)
+    }
+
     /// How many planted faults came to pass.
     pub fn faults_reached(&self) -> usize {
         self.reached.len()
     }
 
-    /// A host as it truly is.
+    /// A host, or a clone, as it truly is.
     pub fn host(&self, name: &HostName) -> Option<&SimHost> {
         self.hosts.get(name)
     }
 
-    /// All hosts as they truly are.
+    /// All hosts as they truly are, clones aside.
     pub fn hosts(&self) -> impl Iterator<Item = &SimHost> {
-        self.hosts.values()
+        self.hosts.values().filter(|host| host.clone_of.is_none())
+    }
+
+    /// The clones that a provider would list for this host.
+    pub fn clones(&self, host: &HostName) -> impl Iterator<Item = (&SimHost, &CloneOf)> {
+        let all = self.hosts.values().filter_map(|clone| clone.clone_of.as_ref().map(|of| (clone, of)));
+        all.filter(move |(_, of)| of.host == *host)
+    }
+
+    /// Who gets the requests of this host: itself, its clone, or none if it is out of service or nobody is there.
+    pub fn serving(&self, host: &HostName) -> Option<&SimHost> {
+        let switched = self.hosts.get(host).filter(|host| host.traffic == super::Traffic::InService)?;
+        let clones = self.clones(host).map(|(clone, _)| clone);
+        std::iter::once(switched).chain(clones).find(|there| there.host.address() == switched.goes_to)
     }
 
     /// What scans of these hosts would find now; an unreachable host gives none.
     pub fn scan(&self, now: Timestamp) -> BTreeMap<HostName, Option<HostScan>> {
         let scan = |host: &SimHost| host.reachable(now).then(|| host.scan(now));
-        self.hosts.iter().map(|(name, host)| (name.clone(), scan(host))).collect()
+        self.hosts().map(|host| (host.host.name.clone(), scan(host))).collect()
     }
 
     /// What was seen since the last time this was asked.
@@ -200,8 +226,10 @@ impl SimWorld {
         };
         self.see(Observation::Begun { attempt: request.attempt.clone(), kind: step.kind, mode: request.mode });
         let limit = step.timeout.max(TimeSpan::seconds(1));
+        let target = self.target(request, step);
         let call = Call {
-            host: request.host.clone(),
+            host: target.as_ref().map_or_else(|_| request.host.clone(), HostName::clone),
+            owner: request.host.clone(),
             step: step.clone(),
             attempt: request.attempt.clone(),
             mode: request.mode,
@@ -214,6 +242,9 @@ impl SimWorld {
         self.calls.insert(id, call);
         self.at(super::act::later(now, super::act::LATENCY_MS), Happening::Arrives(id));
         self.at(limit.after(now), Happening::Deadline(id));
+        if let Err(result) = target {
+            self.answer(now, id, result);
+        }
         id
     }
 
@@ -238,8 +269,9 @@ impl SimWorld {
 
     /// This call may end early, if it is a soak.
     pub fn cancel_soak(&mut self, now: Timestamp, id: CallId) {
-        if self.calls.get(&id).is_some_and(|call| call.step.kind == StepKind::Soak) {
-            self.answer(now, id, super::act::succeeded("watching ended early"));
+        if self.calls.get(&id).is_some_and(|call| matches!(call.step.action, Action::Soak { .. })) {
+            let text = "the watch was ended because the campaign is aborted";
+            self.answer(now, id, super::act::broken("cancelled", text, ""));
         }
     }
 
@@ -253,16 +285,20 @@ impl SimWorld {
         Some(Advanced { at, answer: self.happen(at, happening) })
     }
 
-    /// A digest of what the hosts are like, to compare the ends of two runs: packages, service, power, traffic.
+    /// A digest of what the hosts are like, to compare the ends of two runs: packages, service, power, traffic,
+    /// and what providers hold.
     pub fn state_digest(&self) -> Digest {
         let mut text = String::new();
         for (name, host) in &self.hosts {
             text.push_str(&format!(
-                "{name} {:?} {:?} {:?} {:?}\n",
+                "{name} {:?} {:?} {:?} {} {:?} {:?} {:?}\n",
                 host.disk,
                 host.power,
                 host.traffic,
-                host.network == Network::Isolated
+                host.goes_to,
+                host.network == Network::Isolated,
+                host.backups,
+                host.originals,
             ));
         }
         Digest::of(text.as_bytes())

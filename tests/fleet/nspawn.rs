@@ -143,13 +143,8 @@ impl Place {
     }
 
     fn command(&self, script: &str, arguments: &[&str]) -> Vec<String> {
-<<<<<<< HEAD
-        let file = self.file(script);
-        let words = [&["/bin/sh", file.to_str().unwrap()], arguments].concat();
-=======
         let script = self.file(script);
         let words = [&["/bin/sh", script.to_str().unwrap()], arguments].concat();
->>>>>>> providers
         words.into_iter().map(str::to_owned).collect()
     }
 

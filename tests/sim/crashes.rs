@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use switchback::engine::Phase;
 use switchback::model::{HostName, HostOutcome, TimeSpan};
 use switchback::plan::StepKind;
-use switchback::sim::{Disturbance, Fault, LostWhen, SimResult};
+use switchback::sim::{Disturbance, Fault, LostWhen, SimResult, Took};
 
-use crate::support::{Reboots, Shape};
+use crate::support::{Reboots, Shape, Way};
 use crate::{assert_well, run};
 
 const DOWN: [TimeSpan; 2] = [TimeSpan::seconds(1), TimeSpan::minutes(30)];
@@ -74,5 +74,33 @@ fn a_crash_behind_any_record_changes_no_end() {
 fn a_crash_changes_no_end_with_waves_and_a_canary() {
     let shape = Shape { hosts: 4, canary: Some(TimeSpan::minutes(10)), waves: vec![1], ..Shape::default() };
     let runs = crash_everywhere(&shape, 5, &[("web-2", Fault::FixBreaks)]);
+    println!("{runs} runs with a crash, every end as without");
+}
+
+#[test]
+fn a_crash_changes_no_end_while_a_clone_takes_the_place_of_its_host() {
+    let shape = Shape { hosts: 1, way: Way::CloneAndSwitch, keep: false, ..Shape::default() };
+    let mut runs = 0;
+    for faults in [
+        [].as_slice(),
+        &[("web-1", Fault::CloneNeverAnswers)],
+        &[("web-1-clone", Fault::BreaksUnderTraffic { after: TimeSpan::seconds(100) })],
+        &[("web-1", Fault::SwitchFails { step: StepKind::Switchover, took: Took::Yes })],
+        &[("web-1", Fault::PromoteFails { took: Took::Yes })],
+        &[("web-1", Fault::Lost { step: StepKind::Promote, when: LostWhen::During })],
+        &[("web-1-clone", Fault::FixFails), ("web-1", Fault::DestroyFails)],
+    ] {
+        runs += crash_everywhere(&shape, 1, faults);
+    }
+    println!("{runs} runs with a crash, every end as without");
+}
+
+#[test]
+fn a_crash_changes_no_end_while_others_wait_for_a_pilot() {
+    let shape = Shape { hosts: 2, way: Way::Auto, keep_failed: TimeSpan::days(1), ..Shape::default() };
+    let mut runs = crash_everywhere(&shape, 1, &[]);
+    runs += crash_everywhere(&shape, 1, &[("web-1-clone", Fault::BreaksUnderTraffic { after: TimeSpan::ZERO })]);
+    let tried = Shape { hosts: 2, way: Way::FirstTried, ..Shape::default() };
+    runs += crash_everywhere(&tried, 1, &[("web-2", Fault::FixBreaks)]);
     println!("{runs} runs with a crash, every end as without");
 }

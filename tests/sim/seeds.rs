@@ -1,13 +1,18 @@
 //! Random fleets, plans, faults, crashes and operators, by seed; a failure prints its seed.
 
+use std::collections::BTreeMap;
+
 use switchback::engine::{Phase, Signal};
 use switchback::model::TimeSpan;
-use switchback::sim::{Disturbance, Fault, Rng, SimResult, SimRun, WhenPaused};
+use switchback::sim::{Disturbance, Fault, Rng, SimResult, SimRun, WhenPaused, clone_name};
 
 use crate::support::{Shape, sample, start};
 
 /// More of them: `SWITCHBACK_SIM_RUNS=20000`. One of them: `SWITCHBACK_SIM_SEED=4711`.
 const RUNS: u64 = 600;
+
+/// How many kinds of faults there are.
+const KINDS: usize = 24;
 
 fn campaign(seed: u64) -> SimRun {
     let mut rng = Rng::keyed(seed, "campaign");
@@ -26,10 +31,19 @@ fn campaign(seed: u64) -> SimRun {
         for _ in 0..faults {
             world.plant(&host.name, Fault::draw(&mut rng));
         }
+        if plan.hosts[&host.name].steps.iter().any(|step| step.on.is_some()) {
+            for _ in 0..rng.below(3) {
+                match rng.below(4) {
+                    0 => world.plant(&clone_name(&host.name), Fault::draw_on_clone(&mut rng)),
+                    1 | 2 => world.plant(&host.name, Fault::draw_around_clone(&mut rng)),
+                    _ => {}
+                }
+            }
+        }
     }
     let mut disturbances = Vec::new();
     for _ in 0..rng.below(4) {
-        let behind = rng.between(1, 150);
+        let behind = rng.between(1, 200);
         let by = "operator".to_owned();
         disturbances.push(match rng.below(6) {
             0..=2 => {
@@ -59,12 +73,17 @@ fn no_invariant_is_violated_in_random_campaigns() {
     };
     let mut violated: Vec<(u64, SimResult)> = Vec::new();
     let (mut faults, mut controllers, mut records) = (0, 0, 0);
-    let mut ends = std::collections::BTreeMap::new();
+    let mut ends = BTreeMap::new();
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for seed in first..first + runs {
         let result = campaign(seed).run();
         faults += result.world.faults_reached();
         controllers += result.controllers;
         records += result.records.len();
+        for fault in result.world.faults() {
+            let kind = format!("{fault:?}").chars().take_while(char::is_ascii_alphanumeric).collect();
+            *kinds.entry(kind).or_default() += 1;
+        }
         for (outcome, _) in result.outcomes.values() {
             *ends.entry(outcome.as_str()).or_insert(0) += 1;
         }
@@ -72,6 +91,7 @@ fn no_invariant_is_violated_in_random_campaigns() {
             violated.push((seed, result));
         }
     }
+    println!("{kinds:?}");
     println!("{runs} campaigns, {faults} faults reached, {controllers} controllers, {records} records, ends {ends:?}");
     if runs == 1
         && let Some((_, result)) = violated.first()
@@ -83,7 +103,8 @@ fn no_invariant_is_violated_in_random_campaigns() {
     }
     let seeds: Vec<u64> = violated.iter().map(|(seed, _)| *seed).collect();
     assert!(violated.is_empty(), "{} of {runs} campaigns violated an invariant: seeds {seeds:?}", violated.len());
-    assert!(runs == 1 || faults > 300, "faults are reached: {faults}");
+    assert!(runs == 1 || (faults > 300 && kinds.len() == KINDS), "every kind of fault comes to pass: {kinds:?}");
+    assert!(runs == 1 || ends.len() == 7, "every end is reached: {ends:?}");
 }
 
 #[test]

@@ -45,6 +45,26 @@ pub struct Shape {
     pub reboot: Reboots,
     pub backup: bool,
     pub soak: TimeSpan,
+    pub way: Way,
+    /// Data bases hold data: no clone may take their traffic.
+    pub stateful: bool,
+    /// Whether backups and originals are kept; else they are released in the end.
+    pub keep: bool,
+    /// How long a clone on which something failed is kept.
+    pub keep_failed: TimeSpan,
+}
+
+/// How hosts are fixed, and who goes first. Hosts of one role are a cohort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    InPlace,
+    /// In place; the fix is tried on a clone of the first of each cohort, and the others wait for that.
+    FirstTried,
+    /// In place, tried on a clone of each host.
+    EachTried,
+    CloneAndSwitch,
+    /// The first of each cohort by clone and switch, or tried if that cannot be; the others wait for it.
+    Auto,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +88,10 @@ impl Default for Shape {
             reboot: Reboots::WhenRequired,
             backup: true,
             soak: TimeSpan::minutes(5),
+            way: Way::InPlace,
+            stateful: true,
+            keep: true,
+            keep_failed: TimeSpan::ZERO,
         }
     }
 }
@@ -75,6 +99,7 @@ impl Default for Shape {
 impl Shape {
     pub fn draw(rng: &mut Rng) -> Self {
         let reboots = [Reboots::Never, Reboots::WhenRequired, Reboots::WhenRequired, Reboots::Always];
+        let ways = [Way::InPlace, Way::FirstTried, Way::EachTried, Way::CloneAndSwitch, Way::CloneAndSwitch, Way::Auto];
         Self {
             hosts: usize::try_from(rng.between(1, 9)).unwrap(),
             canary: rng.percent(50).then(|| TimeSpan::minutes(rng.between(0, 30))),
@@ -87,6 +112,10 @@ impl Shape {
             reboot: *rng.pick(&reboots).unwrap(),
             backup: !rng.percent(7),
             soak: TimeSpan::minutes(rng.between(0, 10)),
+            way: if rng.percent(25) { Way::Auto } else { *rng.pick(&ways).unwrap() },
+            stateful: rng.percent(70),
+            keep: rng.percent(70),
+            keep_failed: if rng.percent(50) { TimeSpan::days(2) } else { TimeSpan::ZERO },
         }
     }
 }
@@ -120,6 +149,8 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
     }
     let mut groups: BTreeMap<RuleName, BudgetGroup> = BTreeMap::new();
     let mut hosts = BTreeMap::new();
+    // Waves keep the order of the fleet: who speaks for a cohort is in no later wave than the others.
+    let mut pilots: BTreeMap<RuleName, Pilot> = BTreeMap::new();
     for host in &fleet.hosts {
         let group = shape.max_unavailable.map(|max_unavailable| {
             let service = name(&host.host.labels["service"]);
@@ -127,7 +158,14 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
             service
         });
         let wave = waves.iter().position(|wave| wave.hosts.contains(&host.host.name)).unwrap();
-        hosts.insert(host.host.name.clone(), host_plan(shape, host, u32::try_from(wave).unwrap(), group));
+        let cohort = cohort(host);
+        let role = role(shape, host, pilots.get(&cohort));
+        let planned = host_plan(shape, host, &role, u32::try_from(wave).unwrap(), group);
+        pilots.entry(cohort).or_insert_with(|| Pilot {
+            tried: planned.steps.iter().find(|s| s.kind == StepKind::Verify && s.on.is_some()).map(|s| s.id.clone()),
+            fixed: StepId::of(&host.host.name, "soak"),
+        });
+        hosts.insert(host.host.name.clone(), planned);
     }
     for group in groups.values_mut() {
         // The checker wants a service to keep one of its hosts, if it has more than one.
@@ -195,68 +233,199 @@ fn report(fleet: &SimFleet) -> PlanReport {
     PlanReport { findings, decided, decisions, ..PlanReport::default() }
 }
 
-fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) -> HostPlan {
-    let name_of = &host.host.name;
-    let id = |step: &str| StepId::of(name_of, step);
-    let mut steps: Vec<Step> = Vec::new();
-    let mut push = |kind: StepKind, action: Action, expected: TimeSpan, undo: Vec<Step>| {
-        let needs = steps.last().map(|step| step.id.clone()).into_iter().collect();
+/// Who goes first in a cohort: what succeeds on it speaks for the others.
+struct Pilot {
+    tried: Option<StepId>,
+    fixed: StepId,
+}
+
+/// How one host is fixed.
+struct Role {
+    strategy: Strategy,
+    trial: bool,
+    waits_for: Vec<StepId>,
+}
+
+fn cohort(host: &SimHost) -> RuleName {
+    name(&format!("debian-12-{}", host.host.groups.first().unwrap()))
+}
+
+/// As the planner gives roles.
+fn role(shape: &Shape, host: &SimHost, pilot: Option<&Pilot>) -> Role {
+    let in_place = |trial, waits_for| Role { strategy: Strategy::InPlace, trial, waits_for };
+    let stateful = shape.stateful && cohort(host).as_str().ends_with("-db");
+    let switches = shape.backup && host.host.switch.is_some() && !stateful;
+    match (shape.way, pilot) {
+        (Way::InPlace, _) => in_place(false, vec![]),
+        (Way::EachTried, _) => in_place(shape.backup, vec![]),
+        (Way::FirstTried, Some(pilot)) => in_place(false, pilot.tried.iter().cloned().collect()),
+        (Way::Auto, Some(pilot)) => in_place(false, vec![pilot.fixed.clone()]),
+        (Way::Auto | Way::CloneAndSwitch, _) if switches => {
+            Role { strategy: Strategy::CloneAndSwitch, trial: true, waits_for: vec![] }
+        }
+        (Way::FirstTried | Way::Auto | Way::CloneAndSwitch, _) => in_place(shape.backup, vec![]),
+    }
+}
+
+/// A chain of steps, each behind the one before.
+struct Steps<'a> {
+    host: &'a HostName,
+    steps: Vec<Step>,
+}
+
+impl Steps<'_> {
+    fn id(&self, step: &str) -> StepId {
+        StepId::of(self.host, step)
+    }
+
+    fn push(&mut self, kind: StepKind, action: Action, expected: TimeSpan, undo: Vec<Step>) {
+        let id = self.id(kind.as_str());
+        self.push_as(id, kind, None, action, expected, undo);
+    }
+
+    fn push_on(&mut self, clone: &StepId, kind: StepKind, action: Action, expected: TimeSpan) {
+        let id = if kind == StepKind::Observe { "observe".to_owned() } else { format!("{kind}-clone") };
+        self.push_as(self.id(&id), kind, Some(clone.clone()), action, expected, vec![]);
+    }
+
+    fn push_as(
+        &mut self,
+        id: StepId,
+        kind: StepKind,
+        on: Option<StepId>,
+        action: Action,
+        expected: TimeSpan,
+        undo: Vec<Step>,
+    ) {
+        let needs = self.steps.last().map(|step| step.id.clone()).into_iter().collect();
         let timeout = expected.plus(expected).plus(TimeSpan::minutes(10));
-        steps.push(Step {
-            id: id(kind.as_str()),
-            kind,
-            needs,
-            on: None,
-            stands_for: vec![],
-            action,
-            undo,
-            expected,
-            timeout,
-        });
-    };
-    let check = || Action::Check { commands: vec![command("look")], probes: vec![] };
-    push(StepKind::Preflight, check(), TimeSpan::seconds(20), vec![]);
+        self.steps.push(Step { id, kind, needs, on, stands_for: vec![], action, undo, expected, timeout });
+    }
+
+    /// Fix, restart, reboot and verify, on the host or its clone.
+    fn fixes(&mut self, shape: &Shape, on: Option<&StepId>, undo: Vec<Step>) {
+        let change = |text: &str| Action::Change { commands: vec![command(text)] };
+        let mut steps = vec![
+            (StepKind::Fix, change("fix"), TimeSpan::minutes(3), undo),
+            (StepKind::Restart, change("restart"), TimeSpan::seconds(20), vec![]),
+        ];
+        if shape.reboot != Reboots::Never {
+            let required = (shape.reboot == Reboots::WhenRequired).then(|| command("reboot-required"));
+            let action = Action::Reboot { required, command: command("reboot"), back_within: BACK_WITHIN };
+            steps.push((StepKind::Reboot, action, TimeSpan::minutes(1), vec![]));
+        }
+        steps.push((StepKind::Verify, check(), TimeSpan::seconds(20), vec![]));
+        for (kind, action, expected, undo) in steps {
+            match on {
+                Some(clone) => self.push_on(clone, kind, action, expected),
+                None => self.push(kind, action, expected, undo),
+            }
+        }
+    }
+
+    fn drain(&mut self, shape: &Shape, undo: Vec<Step>) {
+        if shape.switch {
+            self.push(StepKind::Drain, Action::Drain { idle_within: IDLE_WITHIN }, TimeSpan::seconds(30), undo);
+        }
+    }
+
+    fn into_service(&mut self, shape: &Shape, action: Action) {
+        if shape.switch {
+            let drain = Action::Drain { idle_within: IDLE_WITHIN };
+            let back = step(self.id("drain-back"), StepKind::Drain, drain, TimeSpan::seconds(30), vec![]);
+            self.push(StepKind::Undrain, action, TimeSpan::seconds(10), vec![back]);
+        }
+    }
+
+    fn restore(&self, shape: &Shape) -> Vec<Step> {
+        if !shape.backup {
+            return vec![];
+        }
+        let id = self.id("restore");
+        let restore = Action::Restore { backup: self.id("backup"), back_within: BACK_WITHIN };
+        let verify = self.id("verify_restored");
+        vec![
+            step(id.clone(), StepKind::Restore, restore, TimeSpan::minutes(2), vec![]),
+            step(verify, StepKind::VerifyRestored, check(), TimeSpan::seconds(20), vec![id]),
+        ]
+    }
+}
+
+const BACK_WITHIN: TimeSpan = TimeSpan::minutes(10);
+const IDLE_WITHIN: TimeSpan = TimeSpan::minutes(5);
+
+fn check() -> Action {
+    Action::Check { commands: vec![command("look")], probes: vec![] }
+}
+
+fn watch(span: TimeSpan) -> Action {
+    Action::Soak { span, every: TimeSpan::seconds(30), commands: vec![command("look")], probes: vec![] }
+}
+
+fn steps(shape: &Shape, host: &HostName, role: &Role) -> Vec<Step> {
+    let mut chain = Steps { host, steps: vec![] };
+    let clone = chain.id("clone");
+    chain.push(StepKind::Preflight, check(), TimeSpan::seconds(20), vec![]);
+    chain.steps[0].needs = role.waits_for.clone();
     if shape.backup {
-        push(StepKind::Backup, Action::Backup { keep: TimeSpan::days(7) }, TimeSpan::minutes(1), vec![]);
+        let keep = if shape.keep { TimeSpan::days(7) } else { TimeSpan::ZERO };
+        chain.push(StepKind::Backup, Action::Backup { keep }, TimeSpan::minutes(1), vec![]);
     }
-    if shape.switch {
-        let back = step(id("undrain-back"), StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![]);
-        let drain = Action::Drain { idle_within: TimeSpan::minutes(5) };
-        push(StepKind::Drain, drain, TimeSpan::seconds(30), vec![back]);
+    if role.trial {
+        let made =
+            Action::Clone { backup: chain.id("backup"), back_within: BACK_WITHIN, time_to_live: TimeSpan::days(1) };
+        let destroy = Action::Destroy { clone: clone.clone(), keep_failed: shape.keep_failed };
+        let back = step(chain.id("destroy-back"), StepKind::Destroy, destroy, TimeSpan::seconds(30), vec![]);
+        chain.push(StepKind::Clone, made, TimeSpan::minutes(2), vec![back]);
+        chain.push_on(&clone, StepKind::Preflight, check(), TimeSpan::seconds(20));
+        chain.fixes(shape, Some(&clone), vec![]);
     }
-    let mut undo = Vec::new();
-    if shape.backup {
-        let restore = Action::Restore { backup: id("backup"), back_within: TimeSpan::minutes(10) };
-        undo.push(step(id("restore"), StepKind::Restore, restore, TimeSpan::minutes(2), vec![]));
-        undo.push(step(
-            id("verify_restored"),
-            StepKind::VerifyRestored,
-            check(),
-            TimeSpan::seconds(20),
-            vec![id("restore")],
-        ));
+    match role.strategy {
+        Strategy::InPlace => {
+            if role.trial {
+                let destroy = Action::Destroy { clone, keep_failed: TimeSpan::ZERO };
+                chain.push(StepKind::Destroy, destroy, TimeSpan::seconds(30), vec![]);
+            }
+            let id = chain.id("undrain-back");
+            chain.drain(shape, vec![step(id, StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![])]);
+            chain.fixes(shape, None, chain.restore(shape));
+            chain.into_service(shape, Action::Undrain);
+            chain.push(StepKind::Soak, watch(shape.soak), shape.soak, vec![]);
+            release(shape, &mut chain, None);
+        }
+        Strategy::CloneAndSwitch => {
+            let back = Action::SwitchBack { clone: clone.clone() };
+            let id = chain.id("switch_back");
+            let verify = chain.id("verify_original");
+            let undo = vec![
+                step(id.clone(), StepKind::SwitchBack, back.clone(), TimeSpan::seconds(10), vec![]),
+                step(verify, StepKind::VerifyOriginal, check(), TimeSpan::seconds(20), vec![id]),
+            ];
+            let over = Action::Switchover { clone: clone.clone() };
+            chain.push(StepKind::Switchover, over, TimeSpan::seconds(10), undo);
+            chain.push_on(&clone, StepKind::Observe, watch(shape.soak), shape.soak);
+            chain.drain(shape, vec![]);
+            let promote = Action::Promote { clone, back_within: BACK_WITHIN };
+            chain.push(StepKind::Promote, promote, TimeSpan::minutes(2), chain.restore(shape));
+            chain.push(StepKind::Verify, check(), TimeSpan::seconds(20), vec![]);
+            chain.into_service(shape, back);
+            let again = shape.soak.min(TimeSpan::minutes(2));
+            chain.push(StepKind::Soak, watch(again), again, vec![]);
+            let promote = chain.id("promote");
+            release(shape, &mut chain, Some(promote));
+        }
     }
-    push(StepKind::Fix, Action::Change { commands: vec![command("fix")] }, TimeSpan::minutes(3), undo);
-    push(StepKind::Restart, Action::Change { commands: vec![command("restart")] }, TimeSpan::seconds(20), vec![]);
-    if shape.reboot != Reboots::Never {
-        let required = (shape.reboot == Reboots::WhenRequired).then(|| command("reboot-required"));
-        let back_within = TimeSpan::minutes(10);
-        let action = Action::Reboot { required, command: command("reboot"), back_within };
-        push(StepKind::Reboot, action, TimeSpan::minutes(1), vec![]);
+    chain.steps
+}
+
+fn release(shape: &Shape, chain: &mut Steps<'_>, promote: Option<StepId>) {
+    if shape.backup && !shape.keep {
+        let action = Action::Release { backup: chain.id("backup"), promote };
+        chain.push(StepKind::Release, action, TimeSpan::seconds(30), vec![]);
     }
-    push(StepKind::Verify, check(), TimeSpan::seconds(20), vec![]);
-    if shape.switch {
-        let drain = Action::Drain { idle_within: TimeSpan::minutes(5) };
-        let back = step(id("drain-back"), StepKind::Drain, drain, TimeSpan::seconds(30), vec![]);
-        push(StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![back]);
-    }
-    let soak = Action::Soak {
-        span: shape.soak,
-        every: TimeSpan::seconds(30),
-        commands: vec![command("look")],
-        probes: vec![],
-    };
-    push(StepKind::Soak, soak, shape.soak, vec![]);
+}
+
+fn host_plan(shape: &Shape, host: &SimHost, role: &Role, wave: u32, group: Option<RuleName>) -> HostPlan {
     let packages = host.offers.iter().map(|(package, offer)| PackageFix {
         name: package.clone(),
         from: host.disk.installed.get(package).cloned(),
@@ -268,9 +437,9 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
         host: host.host.clone(),
         importance: Importance::General,
         priority: Priority::High,
-        strategy: Strategy::InPlace,
+        strategy: role.strategy,
         strategy_reason: Reason::new("strategy", "asked for"),
-        cohort: name("debian-12"),
+        cohort: cohort(host),
         fix: Fix { packages: packages.collect(), findings },
         playbook: name("linux-apt"),
         wave,
@@ -279,7 +448,7 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
         windows: shape.windows.map(|_| name("nights")),
         quarantine: TimeSpan::days(30),
         without_backup: !shape.backup,
-        steps,
+        steps: steps(shape, &host.host.name, role),
     }
 }
 

@@ -25,6 +25,16 @@ pub fn host_name(text: &str) -> HostName {
     HostName::new(text).unwrap()
 }
 
+/// How a host is fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    InPlace,
+    /// Tried on a clone first.
+    Tried,
+    /// A clone takes its traffic, then its place.
+    Switched,
+}
+
 /// What is varied from host to host.
 #[derive(Clone, Debug)]
 pub struct HostSpec {
@@ -35,6 +45,9 @@ pub struct HostSpec {
     pub restart: bool,
     pub reboot: bool,
     pub soak: bool,
+    pub way: Way,
+    /// The number of the host that must have succeeded before, if it comes before.
+    pub pilot: Option<usize>,
     /// Expected seconds of each step; limits are twenty times as long.
     pub expected: u64,
 }
@@ -49,6 +62,8 @@ impl Default for HostSpec {
             restart: true,
             reboot: true,
             soak: true,
+            way: Way::InPlace,
+            pilot: None,
             expected: 30,
         }
     }
@@ -113,6 +128,13 @@ impl PlanSpec {
             let wave = wave_by_host.get(host).copied().unwrap_or_else(|| wave_of(host));
             plans.insert(host.clone(), host_plan(host, spec, u32::try_from(wave).unwrap()));
         }
+        for (host, spec) in names.iter().zip(&self.hosts) {
+            let pilot = spec.pilot.and_then(|pilot| names.get(pilot)).filter(|pilot| *pilot < host);
+            let speaks = |step: &&Step| matches!(step.kind, StepKind::Soak | StepKind::Verify) && step.on.is_none();
+            let Some(need) = pilot.and_then(|pilot| plans[pilot].steps.iter().rev().find(speaks)) else { continue };
+            let need = need.id.clone();
+            plans.get_mut(host).unwrap().steps[0].needs.push(need);
+        }
         let windows = self.windows.iter().enumerate().map(|(i, set)| {
             let set = set.iter().map(|&(start, end)| PlanWindow {
                 interval: Interval { start: at(start), end: at(end) },
@@ -151,39 +173,63 @@ impl PlanSpec {
 
 fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
     use StepKind as K;
+    let clone = StepId::of(host, "clone");
     let step = |kind: StepKind, id: &str, undo: Vec<Step>| Step {
         id: StepId::of(host, id),
         kind,
         needs: vec![],
         on: None,
         stands_for: Vec::new(),
-        action: Action::Undrain,
+        action: match kind {
+            K::Destroy => Action::Destroy { clone: clone.clone(), keep_failed: TimeSpan::ZERO },
+            _ => Action::Undrain,
+        },
         undo,
         expected: TimeSpan::seconds(spec.expected),
         timeout: TimeSpan::seconds(spec.expected * 20),
     };
-    let restore = vec![step(K::Restore, "restore", vec![]), step(K::VerifyRestored, "verify_restored", vec![])];
+    let undo = |steps: &[(StepKind, &str)]| steps.iter().map(|(kind, id)| step(*kind, id, vec![])).collect();
+    let (cloned, tried, switched) = (spec.way != Way::InPlace, spec.way == Way::Tried, spec.way == Way::Switched);
+    let restore = if spec.backup || cloned {
+        undo(&[(K::Restore, "restore"), (K::VerifyRestored, "verify_restored")])
+    } else {
+        vec![]
+    };
+    let drained = |way: &[(StepKind, &str)]| if switched { vec![] } else { undo(way) };
+    let switch_back = undo(&[(K::SwitchBack, "switch_back"), (K::VerifyOriginal, "verify_original")]);
+    // Kind, whether it is on the clone, whether it is wanted, what takes it back.
     let kinds = [
-        (K::Preflight, true, vec![]),
-        (K::Backup, spec.backup, vec![]),
-        (K::Drain, spec.drain, vec![step(K::Undrain, "undo-drain", vec![])]),
-        (K::Fix, true, if spec.backup { restore } else { vec![] }),
-        (K::Restart, spec.restart, vec![]),
-        (K::Reboot, spec.reboot, vec![]),
-        (K::Verify, true, vec![]),
-        (K::Undrain, spec.drain, vec![step(K::Drain, "undo-undrain", vec![])]),
-        (K::Soak, spec.soak, vec![]),
+        (K::Preflight, false, true, vec![]),
+        (K::Backup, false, spec.backup || cloned, vec![]),
+        (K::Clone, false, cloned, undo(&[(K::Destroy, "undo-clone")])),
+        (K::Preflight, true, cloned, vec![]),
+        (K::Fix, true, cloned, vec![]),
+        (K::Restart, true, cloned && spec.restart, vec![]),
+        (K::Reboot, true, cloned && spec.reboot, vec![]),
+        (K::Verify, true, cloned, vec![]),
+        (K::Destroy, false, tried, vec![]),
+        (K::Switchover, false, switched, switch_back),
+        (K::Observe, true, switched, vec![]),
+        (K::Drain, false, spec.drain || switched, drained(&[(K::Undrain, "undo-drain")])),
+        (K::Fix, false, !switched, restore.clone()),
+        (K::Promote, false, switched, restore),
+        (K::Restart, false, spec.restart && !switched, vec![]),
+        (K::Reboot, false, spec.reboot && !switched, vec![]),
+        (K::Verify, false, true, vec![]),
+        (K::Undrain, false, spec.drain || switched, undo(&[(K::Drain, "undo-undrain")])),
+        (K::Soak, false, spec.soak, vec![]),
     ];
     let mut steps: Vec<Step> = Vec::new();
-    for (kind, _, undo) in kinds.into_iter().filter(|(_, wanted, _)| *wanted) {
+    for (kind, on, _, undo) in kinds.into_iter().filter(|(.., wanted, _)| *wanted) {
         let needs = steps.last().map(|last| last.id.clone()).into_iter().collect();
-        steps.push(Step { needs, ..step(kind, kind.as_str(), undo) });
+        let id = if on && kind != K::Observe { format!("{kind}-clone") } else { kind.to_string() };
+        steps.push(Step { needs, on: on.then(|| clone.clone()), ..step(kind, &id, undo) });
     }
     HostPlan {
         host: Host::named(host.clone()),
         importance: Importance::General,
         priority: Priority::High,
-        strategy: Strategy::InPlace,
+        strategy: if switched { Strategy::CloneAndSwitch } else { Strategy::InPlace },
         strategy_reason: Reason::new("strategy", "asked for"),
         cohort: name("debian-12"),
         fix: Fix { packages: vec![], findings: vec![] },
@@ -193,7 +239,7 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         group: spec.group.map(|group| name(&format!("group {group}"))),
         windows: spec.windows.map(|set| name(&format!("set {set}"))),
         quarantine: TimeSpan::days(30),
-        without_backup: !spec.backup,
+        without_backup: !spec.backup && !cloned,
         steps,
     }
 }

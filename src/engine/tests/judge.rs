@@ -73,6 +73,25 @@ fn all_steps(host: &HostPlan) -> impl Iterator<Item = &Step> {
     host.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo))
 }
 
+/// Whether the host itself may become another.
+fn changes(step: &Step) -> bool {
+    step.on.is_none() && matches!(step.kind, StepKind::Fix | StepKind::Promote)
+}
+
+/// Whether users may notice.
+fn disrupts(step: &Step) -> bool {
+    let notices = matches!(
+        step.kind,
+        StepKind::Switchover
+            | StepKind::Drain
+            | StepKind::Fix
+            | StepKind::Promote
+            | StepKind::Restart
+            | StepKind::Reboot
+    );
+    step.on.is_none() && notices
+}
+
 impl Judge<'_> {
     fn record(&mut self, record: &Record) {
         assert!(!self.ended, "nothing follows the end: {record:?}");
@@ -100,7 +119,8 @@ impl Judge<'_> {
             RecordBody::UndoStarted { host, .. } => {
                 self.shown.undos += 1;
                 let seen = self.hosts.get_mut(host).unwrap();
-                assert!(seen.disrupted && seen.open.is_none() && !seen.undo);
+                let cloned = seen.started.iter().any(|id| id.step() == "clone");
+                assert!((seen.disrupted || cloned) && seen.open.is_none() && !seen.undo);
                 seen.undo = true;
             }
             RecordBody::HostEnded { host, outcome, .. } => self.host_ended(host, *outcome),
@@ -144,6 +164,13 @@ impl Judge<'_> {
         let host = attempt.step.host();
         let host_plan = &self.plan.hosts[host];
         let step = all_steps(host_plan).find(|step| step.id == attempt.step).unwrap();
+        for need in step.needs.iter().filter(|_| !undo) {
+            // 2 and 8: also what another host must show first.
+            let done = self.hosts[need.host()].results.get(need);
+            let well = matches!(done, Some(StepResult::Succeeded { .. } | StepResult::NothingToDo { .. }));
+            let tidied = done.is_some() && self.plan.step(need).unwrap().1.kind == StepKind::Destroy;
+            assert!(well || tidied, "{attempt} needs {need}");
+        }
         let seen = self.hosts.get_mut(host).unwrap();
         // 6: never twice, never two at once.
         assert!(seen.ended.is_none() && seen.open.is_none(), "{attempt} while {:?} is open", seen.open);
@@ -158,18 +185,19 @@ impl Judge<'_> {
                     matches!(seen.results.get(&step.id), Some(StepResult::Failed { effect: Effected::No, .. }));
                 seen.started.contains(&step.id) && !known_harmless
             });
-            let due: Vec<&StepId> = effective.flat_map(|step| &step.undo).map(|step| &step.id).collect();
+            // What has been destroyed, or was not to be destroyed, is not destroyed again.
+            let destroyed = seen.started.iter().any(|id| id.step() == "destroy");
+            let due: Vec<&StepId> = effective
+                .flat_map(|step| &step.undo)
+                .filter(|step| step.kind != StepKind::Destroy || !destroyed)
+                .map(|step| &step.id)
+                .collect();
             assert_eq!(due[..seen.undone.len()], seen.undone.iter().collect::<Vec<_>>(), "undo out of order");
             return;
         }
-        for need in &step.needs {
-            let done =
-                matches!(seen.results.get(need), Some(StepResult::Succeeded { .. } | StepResult::NothingToDo { .. }));
-            assert!(done, "{attempt} needs {need}");
-        }
         let first = seen.started.is_empty();
         seen.started.push(step.id.clone());
-        let disrupts = matches!(step.kind, StepKind::Drain | StepKind::Fix | StepKind::Restart | StepKind::Reboot);
+        let disrupts = disrupts(step);
         let first_disruption = disrupts && !seen.disrupted;
         seen.disrupted |= disrupts;
         assert!(!self.aborted, "{attempt} begins after an abort");
@@ -192,9 +220,7 @@ impl Judge<'_> {
     /// 4: no disruptive start outside a window or without the reserve.
     fn window(&self, at: Timestamp, host: &HostPlan) {
         let Some(set) = &host.windows else { return };
-        let disruptive = host.steps.iter().position(|step| {
-            matches!(step.kind, StepKind::Drain | StepKind::Fix | StepKind::Restart | StepKind::Reboot)
-        });
+        let disruptive = host.steps.iter().position(disrupts);
         let mut seconds = self.plan.rollout.margin.as_seconds();
         for step in &host.steps[disruptive.unwrap()..] {
             seconds += step.expected.as_seconds();
@@ -217,7 +243,8 @@ impl Judge<'_> {
             return;
         }
         seen.open = None;
-        let failed = matches!(result, StepResult::Failed { .. });
+        let tidies = self.plan.step(&attempt.step).unwrap().1.kind == StepKind::Destroy;
+        let failed = matches!(result, StepResult::Failed { .. }) && !tidies;
         if failed && seen.disrupted && !seen.failed {
             seen.failed = true;
             self.failures += 1;
@@ -237,7 +264,11 @@ impl Judge<'_> {
             self.failures += 1;
         }
         let went_well = |step: &Step| {
-            matches!(seen.results.get(&step.id), Some(StepResult::Succeeded { .. } | StepResult::NothingToDo { .. }))
+            step.kind == StepKind::Destroy
+                || matches!(
+                    seen.results.get(&step.id),
+                    Some(StepResult::Succeeded { .. } | StepResult::NothingToDo { .. })
+                )
         };
         let undone: Vec<&Step> =
             plan.steps.iter().flat_map(|step| &step.undo).filter(|s| seen.undone.contains(&s.id)).collect();
@@ -245,9 +276,13 @@ impl Judge<'_> {
             HostOutcome::Fixed | HostOutcome::FixedPendingReboot => {
                 assert!(!seen.undo && plan.steps.iter().all(went_well));
             }
-            HostOutcome::NothingToDo => assert!(!seen.disrupted && seen.started.len() == 1),
+            HostOutcome::NothingToDo => {
+                let last = seen.started.last().unwrap();
+                assert!(!seen.disrupted && last.step().starts_with("preflight"));
+                assert!(matches!(seen.results[last], StepResult::NothingToDo { .. }));
+            }
             HostOutcome::Untouched => {
-                let fixed = plan.steps.iter().filter(|step| step.kind == StepKind::Fix).any(|step| {
+                let fixed = plan.steps.iter().filter(|step| changes(step)).any(|step| {
                     let harmless =
                         matches!(seen.results.get(&step.id), Some(StepResult::Failed { effect: Effected::No, .. }));
                     seen.started.contains(&step.id) && !harmless
@@ -262,20 +297,37 @@ impl Judge<'_> {
                 assert!(undone.iter().any(|step| step.kind == StepKind::Restore));
                 assert!(undone.iter().any(|step| step.kind == StepKind::VerifyRestored));
                 let drained = seen.started.iter().any(|id| id.step() == "drain");
-                assert!(!drained || undone.iter().any(|step| step.kind == StepKind::Undrain));
+                let back = |step: &&Step| matches!(step.kind, StepKind::Undrain | StepKind::SwitchBack);
+                assert!(!drained || undone.iter().any(back));
             }
             HostOutcome::Stuck => {
-                let after = seen.undone.iter().position(|id| matches!(seen.results[id], StepResult::Failed { .. }));
+                let failed =
+                    |id: &StepId| id.step() != "undo-clone" && matches!(seen.results[id], StepResult::Failed { .. });
+                let after = seen.undone.iter().position(failed);
                 match after {
                     Some(position) => assert_eq!(position + 1, seen.undone.len(), "nothing follows a failed undo"),
                     None => assert!(plan.without_backup && seen.undone.is_empty()),
                 }
             }
-            HostOutcome::SwitchedBack => panic!("nothing was switched"),
+            HostOutcome::SwitchedBack => {
+                let kinds: Vec<StepKind> = undone.iter().map(|step| step.kind).collect();
+                assert!(kinds.contains(&StepKind::SwitchBack) && kinds.contains(&StepKind::VerifyOriginal));
+                assert!(undone.iter().all(|step| went_well(step)) && !kinds.contains(&StepKind::Restore));
+            }
         }
+        // 5: a clone is destroyed, or took its host's place; a stuck host is left as it is.
+        let begun = |id: &str| seen.started.iter().chain(&seen.undone).any(|step| step.step() == id);
+        let made = plan.steps.iter().find(|step| step.kind == StepKind::Clone).is_some_and(|step| {
+            let harmless = matches!(seen.results.get(&step.id), Some(StepResult::Failed { effect: Effected::No, .. }));
+            seen.started.contains(&step.id) && !harmless
+        });
+        let gone = begun("destroy") || begun("undo-clone") || (outcome.is_success() && begun("promote"));
+        assert!(!made || gone || outcome == HostOutcome::Stuck, "the clone of {host} is left behind: {outcome:?}");
         // 11
-        let reboots = all_steps(plan).filter(|step| step.kind == StepKind::Reboot && seen.started.contains(&step.id));
-        assert!(reboots.count() <= 1);
+        for on_clone in [false, true] {
+            let reboots = all_steps(plan).filter(|step| step.kind == StepKind::Reboot && step.on.is_some() == on_clone);
+            assert!(reboots.filter(|step| seen.started.contains(&step.id)).count() <= 1);
+        }
         let wave = &self.plan.rollout.waves[usize::try_from(plan.wave).unwrap()];
         let success =
             matches!(outcome, HostOutcome::Fixed | HostOutcome::FixedPendingReboot | HostOutcome::NothingToDo);

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::engine::{CampaignState, Effected, Input, Phase, Signal, StepResult};
 use crate::plan::StepKind;
 
-use super::fixture::{HostSpec, PlanSpec, at};
+use super::fixture::{HostSpec, PlanSpec, Way, at};
 use super::judge::{Shown, judge};
 use super::world::{Deed, Fate, Stop, World, failed, succeeded};
 
@@ -40,7 +40,8 @@ impl Luck {
     fn fate(self) -> Fate {
         Arc::new(move |id, kind| {
             let roll = |what: &str| mix(self.seed, &format!("{id}{what}"));
-            let undo = matches!(kind, StepKind::Restore | StepKind::VerifyRestored) || id.step().starts_with("undo-");
+            let back = [StepKind::Restore, StepKind::VerifyRestored, StepKind::SwitchBack, StepKind::VerifyOriginal];
+            let undo = back.contains(&kind) || id.step().starts_with("undo-");
             let share = if undo { self.undo_fails } else { self.fails };
             let result = if roll("fails") % 100 < share {
                 failed(if roll("effect") % 3 == 0 { Effected::No } else { Effected::Possibly })
@@ -74,9 +75,11 @@ fn host() -> impl Strategy<Value = HostSpec> {
         prop::bool::weighted(0.9),
         prop::bool::weighted(0.7),
         any::<(bool, bool, bool)>(),
+        prop::sample::select(vec![Way::InPlace, Way::InPlace, Way::Tried, Way::Switched]),
+        prop::option::weighted(0.4, 0..3_usize),
         5..60_u64,
     )
-        .prop_map(|(group, windows, backup, drain, (restart, reboot, soak), expected)| HostSpec {
+        .prop_map(|(group, windows, backup, drain, (restart, reboot, soak), way, pilot, expected)| HostSpec {
             group,
             windows,
             backup,
@@ -84,6 +87,8 @@ fn host() -> impl Strategy<Value = HostSpec> {
             restart,
             reboot,
             soak,
+            way,
+            pilot,
             expected,
         })
 }
@@ -210,7 +215,7 @@ fn random_campaigns_keep_the_invariants() {
         ("pause", shown.pauses),
         ("abort", shown.aborts),
         ("clock jump", shown.jumps),
-        ("kind of outcome", u64::try_from(shown.outcomes.len()).unwrap() / 5),
+        ("kind of outcome", u64::try_from(shown.outcomes.len()).unwrap() / 6),
     ] {
         assert!(count > 0, "no {what} was tried");
     }
