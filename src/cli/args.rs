@@ -247,6 +247,8 @@ pub enum PlanView {
     Mermaid,
     /// Graphviz
     Dot,
+    /// One HTML file for those who approve it
+    Html,
     /// The plan itself
     Json,
 }
@@ -254,7 +256,7 @@ pub enum PlanView {
 /// `show`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback show plan.json\n  switchback show plan.json --format mermaid > plan.mmd"
+    after_help = "Examples:\n  switchback show plan.json\n  switchback show plan.json --format html > plan.html\n  switchback show plan.json --format mermaid > plan.mmd"
 )]
 pub struct Show {
     /// The plan file
