@@ -251,6 +251,8 @@ pub enum PlanView {
     Mermaid,
     /// Graphviz
     Dot,
+    /// One HTML file for those who approve it
+    Html,
     /// The plan itself
     Json,
 }
@@ -258,7 +260,7 @@ pub enum PlanView {
 /// `show`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback show plan.json\n  switchback show plan.json --format mermaid > plan.mmd"
+    after_help = "Examples:\n  switchback show plan.json\n  switchback show plan.json --format html > plan.html\n  switchback show plan.json --format mermaid > plan.mmd"
 )]
 pub struct Show {
     /// The plan file

@@ -92,6 +92,7 @@ pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Resul
             "decided": plan.report.decided,
             "hosts": plan.hosts.len(),
             "blocked": plan.report.blocked,
+            "breaches": plan.report.forecast.as_ref().map(|forecast| &forecast.breaches),
         }))?,
         Format::Table => printer.data(&plan_table(&plan, &id))?,
     }

@@ -1,6 +1,6 @@
 //! `switchback show`.
 
-use crate::report::{plan_dot, plan_mermaid, plan_table, plan_tree};
+use crate::report::{plan_dot, plan_html, plan_mermaid, plan_table, plan_tree};
 
 use super::args::{PlanView, Show};
 use super::error::CommandError;
@@ -15,6 +15,7 @@ pub(super) fn show(args: &Show, printer: Printer) -> Result<Exit, CommandError> 
         PlanView::Tree => printer.data(&plan_tree(&plan, &id))?,
         PlanView::Mermaid => printer.data(&plan_mermaid(&plan))?,
         PlanView::Dot => printer.data(&plan_dot(&plan))?,
+        PlanView::Html => printer.data(&plan_html(&plan, &id))?,
         PlanView::Json => printer.json(&plan)?,
     }
     Ok(Exit::Ok)

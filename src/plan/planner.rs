@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
+use super::forecast::forecast;
 use super::passes;
 use super::{HostPlan, PLAN_FORMAT, Plan, PlanInput, PlanReport, Reason, Rollout};
 use crate::model::{DecisionKind, Digest, FindingId, HostName, Program, TimeSpan};
@@ -137,7 +138,7 @@ fn finish(draft: Draft<'_>) -> Plan {
 
     let mut inputs = input.inputs.clone();
     inputs.values_mut().for_each(|i| i.paths.sort());
-    Plan {
+    let mut plan = Plan {
         format: PLAN_FORMAT,
         made_by: env!("CARGO_PKG_VERSION").to_owned(),
         as_of: input.as_of,
@@ -157,7 +158,9 @@ fn finish(draft: Draft<'_>) -> Plan {
         hosts,
         scripts,
         report,
-    }
+    };
+    plan.report.forecast = Some(forecast(&plan));
+    plan
 }
 
 fn script_of(program: &Program) -> Option<Digest> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::Forecast;
 use crate::model::{
     Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, PackageName, Priority, RuleName, RuleRef,
     StepId, TimeSpan,
@@ -439,6 +440,9 @@ pub struct PlanReport {
     pub blocked: BTreeMap<HostName, Vec<Reason>>,
     /// What a person should know about the plan as a whole.
     pub notes: Vec<Reason>,
+    /// What it will come to if all goes as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
 }
 
 impl PlanReport {

@@ -1,5 +1,6 @@
 //! A plan as a table by wave.
 
+use super::plan_forecast::{cause, forecast_details, forecast_line};
 use super::plan_text::{cell, columns, count, expected, minutes, start};
 use crate::model::Digest;
 use crate::plan::Plan;
@@ -45,6 +46,9 @@ pub fn plan_table(plan: &Plan, id: &Digest) -> String {
             cell(&approval.rule.name),
         ));
     }
+    if let Some(line) = forecast_line(plan) {
+        out.push_str(&format!("Forecast: {line}\n"));
+    }
     for wave in &rollout.waves {
         out.push_str(&format!("\n{} ({}", cell(&wave.name), count(wave.hosts.len(), "host")));
         if wave.soak.as_seconds() > 0 {
@@ -78,6 +82,20 @@ pub fn plan_table(plan: &Plan, id: &Digest) -> String {
             rows.extend(reasons.iter().map(|r| vec![cell(name), cell(&r.code), cell(&r.text)]));
         }
         out.push_str(&columns(&rows));
+    }
+    if let Some(forecast) = &plan.report.forecast {
+        if !forecast.breaches.is_empty() {
+            out.push_str(&format!("\nDeadlines missed ({})\n", forecast.breaches.len()));
+            let mut rows = vec![["DUE", "HOST", "FINDINGS", "WHY"].map(str::to_owned).to_vec()];
+            rows.extend(forecast.breaches.iter().map(|breach| {
+                let why = cause(breach.cause).to_owned();
+                vec![minutes(breach.due), cell(&breach.host), breach.findings.to_string(), why]
+            }));
+            out.push_str(&columns(&rows));
+        }
+        for (at, line) in forecast_details(forecast).into_iter().enumerate() {
+            out.push_str(&format!("{}{line}\n", if at == 0 { "\n" } else { "" }));
+        }
     }
     if !plan.report.notes.is_empty() {
         out.push_str("\nNotes\n");
