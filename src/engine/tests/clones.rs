@@ -1,7 +1,8 @@
 //! Clones and pilots: what follows from each failure, and who waits for whom.
 
-use crate::engine::{Effected, Phase, RecordBody, Signal, StepResult};
-use crate::model::HostOutcome;
+use crate::engine::{Campaign, Effected, Phase, RecordBody, Signal, StepResult};
+use crate::model::{HostOutcome, StepId};
+use crate::plan::{Step, StepKind};
 
 use super::fixture::{HostSpec, PlanSpec, Way, at};
 use super::judge::judge;
@@ -240,4 +241,72 @@ fn a_pilot_that_cannot_go_first_frees_those_who_wait() {
     let world = run(&spec, &[]);
     assert_eq!(world.outcome("h00000"), Some((HostOutcome::Untouched, "window-over".to_owned())));
     assert_eq!(world.outcome("h00001"), Some((HostOutcome::Untouched, "pilot-failed".to_owned())));
+}
+
+/// The same plan with a search for what breaks the clone, which stands for the trial.
+fn searched(spec: &PlanSpec, deeds: &[(&str, Deed)]) -> World {
+    let mut plan = spec.build();
+    for host in plan.hosts.values_mut() {
+        let Some(verify) = host.steps.iter().position(|step| step.id.step() == "verify-clone") else { continue };
+        let of_trial = |step: &&Step| step.on.is_some() && step.kind != StepKind::Preflight;
+        let stands_for = host.steps[..=verify].iter().filter(of_trial).map(|step| step.id.clone()).collect();
+        let search = Step {
+            id: StepId::of(&host.host.name, "bisect"),
+            kind: StepKind::Bisect,
+            on: None,
+            stands_for,
+            undo: vec![],
+            ..host.steps[verify].clone()
+        };
+        let search = Step { needs: host.steps[2..3].iter().map(|step| step.id.clone()).collect(), ..search };
+        host.steps.insert(verify + 1, search);
+    }
+    World::with_deeds(plan, deeds).start_and_run()
+}
+
+#[test]
+fn a_search_stands_for_the_trial_when_that_fails_and_only_then() {
+    let plan = spec(Way::Switched);
+    let world = searched(&plan, &[]);
+    assert_eq!(world.walk("h00000"), walk(&SWITCHED, "soak", &[]), "nothing failed: nothing is searched");
+    for (fails, effect) in
+        [("verify-clone", Effected::No), ("fix-clone", Effected::Possibly), ("reboot-clone", Effected::Possibly)]
+    {
+        let world = searched(&plan, &[(&format!("h00000/{fails}"), broken(effect))]);
+        assert_eq!(world.outcome("h00000").unwrap().0, HostOutcome::Fixed, "{fails}");
+        let then = [&["bisect"][..], &SWITCHED].concat();
+        assert_eq!(world.walk("h00000"), walk(&SWITCHED, fails, &then), "{fails}");
+        // Killed behind any record it comes to the same end.
+        for records in 1..world.records.len() {
+            let again = Campaign::fold(
+                world.plan.clone(),
+                world.campaign.plan_digest(),
+                world.campaign.id().clone(),
+                &world.records[..records],
+            );
+            assert!(again.is_ok(), "{fails}, {records} records: {again:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_refused_is_not_searched_and_a_search_that_fails_touches_nobody() {
+    let plan = piloted(Way::Switched);
+    let world = searched(&plan, &[("h00000/fix-clone", broken(Effected::No))]);
+    assert_eq!(world.walk("h00000"), walk(&SWITCHED, "fix-clone", &["undo-clone"]));
+    let world =
+        searched(&plan, &[("h00000/verify-clone", broken(Effected::No)), ("h00000/bisect", broken(Effected::No))]);
+    assert_eq!(world.walk("h00000"), walk(&SWITCHED, "verify-clone", &["bisect", "undo-clone"]));
+    for host in ["h00000", "h00001"] {
+        assert_eq!(world.outcome(host).unwrap().0, HostOutcome::Untouched, "{host}");
+    }
+}
+
+#[test]
+fn who_waits_for_a_trial_goes_on_when_the_search_has_succeeded() {
+    let follower = HostSpec { pilot: Some(0), ..HostSpec::default() };
+    let pilot = HostSpec { way: Way::Tried, ..HostSpec::default() };
+    let plan = PlanSpec { hosts: vec![pilot, follower], ..PlanSpec::default() };
+    let world = searched(&plan, &[("h00000/verify-clone", broken(Effected::No))]);
+    assert_eq!(world.outcome("h00001").unwrap().0, HostOutcome::Fixed);
 }

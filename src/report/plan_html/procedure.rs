@@ -167,6 +167,7 @@ fn words(step: &Step) -> String {
         StepKind::Preflight => "Check that it can be done",
         StepKind::Backup => "Back up",
         StepKind::Clone => "Make a clone",
+        StepKind::Bisect => "If the clone broke: find why",
         StepKind::Destroy => "Remove the clone",
         StepKind::Switchover => "Traffic to the clone",
         StepKind::Observe => "Watch the clone serve",
