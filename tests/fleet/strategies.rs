@@ -119,7 +119,6 @@ async fn the_first_host_goes_by_clone_and_switch_and_speaks_for_the_second() {
         );
     }
     assert_eq!(scene.held(&fleet).await, [], "nothing is left of clones, backups and originals");
-    eprintln!("{done} requests, none failed");
 }
 
 /// A few of the pending updates, which stand alone, and the lab's own package.
@@ -188,7 +187,6 @@ async fn what_breaks_the_clone_is_found_and_left_out_and_production_never_touche
     assert!(why.is_some_and(|d| d["reason"].as_str().unwrap().contains("web-1")), "{}", again["report"]["decisions"]);
     scene.work.ok(&["quarantine", "release", "sblab-canary", "--reason", "mended"]);
     assert!(scene.work.plan()["hosts"].get("web-2").is_some());
-    eprintln!("{done} requests, none failed; {trials} trials among {units} units");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -219,7 +219,7 @@ impl Chain<'_> {
         }
         let verify = check(self.rendered.verify.clone(), &self.host.probes);
         self.push(StepKind::Verify, verify, expected.verify, vec![]);
-        self.into_service(Action::Undrain);
+        self.put_into_service(Action::Undrain);
         self.soak(self.policy.verify_soak);
         self.release(None);
     }
@@ -257,7 +257,7 @@ impl Chain<'_> {
         self.push_call(StepKind::Promote, promote, provider.takes.promote, undo);
         let verify = check(self.rendered.verify.clone(), &self.host.probes);
         self.push(StepKind::Verify, verify, self.rendered.expected.verify, vec![]);
-        self.into_service(Action::SwitchBack { clone });
+        self.put_into_service(Action::SwitchBack { clone });
         // The system was watched as a clone; what is new is its name and address.
         self.soak(span.min(SETTLED));
         self.release(Some(self.id(StepKind::Promote.as_str())));
@@ -269,7 +269,7 @@ impl Chain<'_> {
         }
     }
 
-    fn into_service(&mut self, action: Action) {
+    fn put_into_service(&mut self, action: Action) {
         if self.host.host.switch.is_some() {
             // What fails from here on fails in service: traffic must go before a restore takes the host away.
             let drain = Action::Drain { idle_within: IDLE_BACK };
