@@ -15,6 +15,9 @@ pub(crate) struct Identity {
     pub(crate) name: String,
 }
 
+/// Looks who the host is, or a clone of it.
+type Look<'a> = dyn Fn(Option<&CloneHost>) -> Identity + 'a;
+
 /// A host of some kind, and how to look at it without its provider.
 pub(crate) struct Subject<'a> {
     /// The kind.
@@ -30,7 +33,7 @@ pub(crate) struct Subject<'a> {
     /// Reads it.
     pub(crate) read: Box<dyn Fn() -> String + 'a>,
     /// Reads who the host is, or a clone of it.
-    pub(crate) identity: Box<dyn Fn(Option<&CloneHost>) -> Identity + 'a>,
+    pub(crate) identity: Box<Look<'a>>,
     /// A reference to a backup of this kind that does not exist.
     pub(crate) unknown: BackupRef,
 }
@@ -65,7 +68,7 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
     assert_eq!(read(), "before", "a backup serves more than once");
     step("restore again");
     let listed = (key("backup"), Held::Backup(backup.clone()));
-    assert_eq!(provider.list(host).await.unwrap(), [listed.clone()]);
+    assert_eq!(provider.list(host).await.unwrap(), std::slice::from_ref(&listed));
     step("list");
 
     if can.clones {
@@ -84,7 +87,7 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
         step("clone");
         for _ in 0..2 {
             provider.destroy(host, &clone.reference).await.unwrap();
-            assert_eq!(provider.list(host).await.unwrap(), [listed.clone()]);
+            assert_eq!(provider.list(host).await.unwrap(), std::slice::from_ref(&listed));
         }
         step("destroy");
     }
@@ -104,7 +107,7 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
         assert_eq!((read().as_str(), identity(None)), ("before", was.clone()));
         for _ in 0..2 {
             provider.release(host, original.as_ref().unwrap()).await.unwrap();
-            assert_eq!(provider.list(host).await.unwrap(), [listed.clone()]);
+            assert_eq!(provider.list(host).await.unwrap(), std::slice::from_ref(&listed));
         }
         provider.destroy(host, &CloneRef(clone.reference.0)).await.unwrap();
         step("release");
