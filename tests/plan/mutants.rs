@@ -204,13 +204,13 @@ fn steps_exchanged(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     host.steps[0].needs.extend(foreign);
     let (first, second) = (&host.steps[at + 1], &host.steps[at]);
     // Not as documented, and still safe.
-    let harmless = match (first.kind, second.kind) {
-        (StepKind::Fix | StepKind::Restart | StepKind::Reboot, StepKind::Restart | StepKind::Reboot) => true,
-        (StepKind::Preflight, StepKind::Backup | StepKind::Drain) => true,
-        (StepKind::Backup, StepKind::Drain) => true,
-        (StepKind::Destroy, StepKind::Drain | StepKind::Fix) => true,
-        _ => false,
-    };
+    let harmless = matches!(
+        (first.kind, second.kind),
+        (StepKind::Fix | StepKind::Restart | StepKind::Reboot, StepKind::Restart | StepKind::Reboot)
+            | (StepKind::Preflight, StepKind::Backup | StepKind::Drain)
+            | (StepKind::Backup, StepKind::Drain)
+            | (StepKind::Destroy, StepKind::Drain | StepKind::Fix)
+    );
     Some(if harmless { Shows::Code } else { Shows::Run })
 }
 
