@@ -329,7 +329,7 @@ impl Steps<'_> {
         }
     }
 
-    fn into_service(&mut self, shape: &Shape, action: Action) {
+    fn back_in_service(&mut self, shape: &Shape, action: Action) {
         if shape.switch {
             let drain = Action::Drain { idle_within: IDLE_WITHIN };
             let back = step(self.id("drain-back"), StepKind::Drain, drain, TimeSpan::seconds(30), vec![]);
@@ -389,7 +389,7 @@ fn steps(shape: &Shape, host: &HostName, role: &Role) -> Vec<Step> {
             let id = chain.id("undrain-back");
             chain.drain(shape, vec![step(id, StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![])]);
             chain.fixes(shape, None, chain.restore(shape));
-            chain.into_service(shape, Action::Undrain);
+            chain.back_in_service(shape, Action::Undrain);
             chain.push(StepKind::Soak, watch(shape.soak), shape.soak, vec![]);
             release(shape, &mut chain, None);
         }
@@ -408,7 +408,7 @@ fn steps(shape: &Shape, host: &HostName, role: &Role) -> Vec<Step> {
             let promote = Action::Promote { clone, back_within: BACK_WITHIN };
             chain.push(StepKind::Promote, promote, TimeSpan::minutes(2), chain.restore(shape));
             chain.push(StepKind::Verify, check(), TimeSpan::seconds(20), vec![]);
-            chain.into_service(shape, back);
+            chain.back_in_service(shape, back);
             let again = shape.soak.min(TimeSpan::minutes(2));
             chain.push(StepKind::Soak, watch(again), again, vec![]);
             let promote = chain.id("promote");
