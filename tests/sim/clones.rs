@@ -307,8 +307,7 @@ fn the_monitor_sees_what_a_wrong_plan_does() {
         }),
         ("no way back for its traffic", Invariant::Outcome, &breaks, |steps| {
             let over = at(steps, StepKind::Switchover, false);
-            steps[over].undo.remove(0);
-            steps[over].undo[0].kind = StepKind::SwitchBack;
+            steps[over].undo[0].action = Action::Undrain;
         }),
         ("a clone destroyed while it serves", Invariant::Traffic, &[], |steps| {
             let (clone, observe) = (at(steps, StepKind::Clone, false), at(steps, StepKind::Observe, true));
