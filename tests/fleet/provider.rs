@@ -3,10 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use switchback::lab::{Fault, Trigger};
 use switchback::provider::{BackupRef, CloneHost, CloneRef, EffectKey, Held, Podman, Provider as _, ProviderError};
 
+use crate::contract::{Identity, Subject, hold};
 use crate::fleet::{Fleet, eventually};
 
 fn key(text: &str) -> EffectKey {
@@ -263,6 +265,38 @@ async fn a_clone_is_somebody_else_until_it_takes_its_hosts_place() {
     let mut left = containers(&fleet);
     left.sort();
     assert_eq!(left, [fleet.container("web-1"), fleet.container("web-2")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_keeps_the_contract() {
+    let Some(fleet) = Fleet::up("contract", 1) else { return };
+    let said = |command: &str| {
+        eventually("the host answers with its known key", 30, || fleet.answers("web-1"));
+        fleet.say("web-1", command)
+    };
+    let ask = "cat /etc/machine-id; cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub; hostname";
+    let identity = |text: &str| {
+        let [machine_id, host_key, name] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text:?}") };
+        Identity { machine_id: machine_id.to_owned(), host_key: host_key.to_owned(), name: name.to_owned() }
+    };
+    hold(&Subject {
+        kind: "podman",
+        tried_as: "podman, a real host",
+        on: "Debian 12 with systemd in a container of podman 4.3, every answer over OpenSSH".to_owned(),
+        provider: Arc::new(Podman::default()),
+        host: fleet.host("web-1"),
+        write: Box::new(|text| drop(said(&format!("sudo sh -c 'echo {text} >/etc/data'")))),
+        read: Box::new(|| said("cat /etc/data")),
+        identity: Box::new(|clone| match clone {
+            Some(clone) => {
+                eventually("the clone answers with the pinned key", 30, || on_clone(&fleet, clone, "true").0);
+                identity(&on_clone(&fleet, clone, ask).1)
+            }
+            None => identity(&said(ask)),
+        }),
+        unknown: BackupRef("localhost/switchback-backup/none:0".to_owned()),
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -213,8 +213,9 @@ impl Recreate {
             }
         }
         args.extend([format!("--name={name}"), format!("--network={network}")]);
-        // The name of the host stays: services are configured by it, and nobody finds the clone by it.
-        args.extend(self.before.iter().find(|word| word.starts_with("--hostname=")).cloned());
+        let hostname = self.before.iter().find_map(|word| word.strip_prefix("--hostname="));
+        // A label of a name has at most 63 characters.
+        args.extend(hostname.map(|name| format!("--hostname={:.57}-clone", name)));
         // A reboot ends the container: this is what powers it on again.
         args.push("--restart=always".to_owned());
         args.extend(labels.iter().map(|(label, value)| format!("--label={label}={value}")));
