@@ -20,6 +20,7 @@ pub struct Playbook {
     pub(super) digest: Digest,
     pub(super) kind: VulnerabilityType,
     pub(super) os: Option<OsMatch>,
+    pub(super) vars: BTreeMap<String, String>,
     pub(super) steps: Steps,
     pub(super) expected: PhaseTimes,
     pub(super) at: Span,
@@ -109,7 +110,9 @@ impl Playbook {
     /// Reads and checks a playbook; all problems become diagnostics, and none is returned if one is an error.
     pub fn load(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let raw: RawPlaybook = parse(source, Size::Small, diagnostics)?;
-        let mut checker = Checker { source, diagnostics: Diagnostics::default() };
+        let variables =
+            VARIABLES.iter().map(|v| (*v).to_owned()).chain(raw.vars.keys().map(|name| format!("vars.{name}")));
+        let mut checker = Checker { source, diagnostics: Diagnostics::default(), variables: variables.collect() };
         let playbook = checker.playbook(&raw);
         let failed = checker.diagnostics.has_errors();
         diagnostics.extend(checker.diagnostics);
@@ -160,6 +163,8 @@ impl Steps {
 struct Checker<'a> {
     source: &'a Arc<Source>,
     diagnostics: Diagnostics,
+    /// What its templates may name.
+    variables: Vec<String>,
 }
 
 impl Checker<'_> {
@@ -183,6 +188,7 @@ impl Checker<'_> {
         }
         let kind = self.kind(&raw.selector.kind);
         let os = raw.selector.os.as_ref().map(|os| self.os(os));
+        let vars = self.vars(&raw.vars);
         let steps = &raw.steps.value;
         if steps.fix.is_empty() {
             self.error(&raw.steps, "no-fix", "a playbook without a fix step fixes nothing");
@@ -212,10 +218,24 @@ impl Checker<'_> {
             digest: Digest::of(text.as_bytes()),
             kind: kind?,
             os,
+            vars,
             steps,
             expected,
             at: span(self.source, &raw.name),
         })
+    }
+
+    /// Constants: a template in one would be a value that is not rendered.
+    fn vars(&mut self, raw: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
+        for (name, value) in raw {
+            if let Err(error) = payload::check_env_name(name) {
+                self.error(value, "invalid-variable", error.to_string());
+            }
+            if template::is_template(&value.value) || value.value.chars().any(char::is_control) {
+                self.error(value, "invalid-variable", format!("{name} is a constant: one line, no template"));
+            }
+        }
+        raw.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
     }
 
     fn kind(&mut self, raw: &Spanned<String>) -> Option<VulnerabilityType> {
@@ -364,12 +384,10 @@ impl Checker<'_> {
         match template::variables(&raw.value, shell) {
             Ok(names) => {
                 for name in names {
-                    let known = VARIABLES
-                        .iter()
-                        .any(|v| name == *v || (name.starts_with("host.labels.") && *v == "host.labels"));
-                    // `fix` alone is what a loop or a filter leaves visible of `fix.packages`.
-                    if !known {
-                        self.unknown(raw, "unknown-variable", "variable", &name, &VARIABLES);
+                    if !name.starts_with("host.labels.") && !self.variables.contains(&name) {
+                        let known = self.variables.clone();
+                        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                        self.unknown(raw, "unknown-variable", "variable", &name, &known);
                     }
                 }
             }

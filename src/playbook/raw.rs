@@ -17,6 +17,9 @@ pub(super) struct RawPlaybook {
     /// What the playbook is for.
     #[serde(rename = "match")]
     pub selector: RawMatch,
+    /// Constants of this playbook, by name in upper case: `{{ vars.NAME }}` stands for the text.
+    #[serde(default)]
+    pub vars: BTreeMap<String, Spanned<String>>,
     /// What is done when. Only `fix`, `restart` and `reboot` may change the host.
     pub steps: Spanned<RawSteps>,
     /// How long each part usually takes.

@@ -25,7 +25,7 @@ impl Playbook {
 
     /// The commands of this fix on this host.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
-        let mut renderer = Renderer { host: input.host, context: context(input), scripts: BTreeMap::new() };
+        let mut renderer = Renderer { host: input.host, context: self.context(input), scripts: BTreeMap::new() };
         let steps = &self.steps;
         let reboot = match &steps.reboot {
             Some(reboot) => Some(RenderedReboot {
@@ -46,24 +46,25 @@ impl Playbook {
             expected: self.expected,
         })
     }
-}
 
-/// What templates see.
-fn context(input: &RenderInput<'_>) -> Value {
-    let packages = &input.fix.packages;
-    let specs = packages.iter().map(|p| match &p.to {
-        Some(version) => format!("{}={version}", p.name),
-        None => p.name.to_string(),
-    });
-    template::value_of(&serde_json::json!({
-        "host": host_context(input.host),
-        "fix": {
-            "packages": packages,
-            "package_names": packages.iter().map(|p| &p.name).collect::<Vec<_>>(),
-            "package_specs": specs.collect::<Vec<_>>(),
-        },
-        "allow_removals": input.allow_removals,
-    }))
+    /// What templates see.
+    fn context(&self, input: &RenderInput<'_>) -> Value {
+        let packages = &input.fix.packages;
+        let specs = packages.iter().map(|p| match &p.to {
+            Some(version) => format!("{}={version}", p.name),
+            None => p.name.to_string(),
+        });
+        template::value_of(&serde_json::json!({
+            "host": host_context(input.host),
+            "fix": {
+                "packages": packages,
+                "package_names": packages.iter().map(|p| &p.name).collect::<Vec<_>>(),
+                "package_specs": specs.collect::<Vec<_>>(),
+            },
+            "vars": self.vars,
+            "allow_removals": input.allow_removals,
+        }))
+    }
 }
 
 struct Renderer<'a> {

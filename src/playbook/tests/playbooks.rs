@@ -95,6 +95,22 @@ fn endless_templates_run_out_of_fuel() {
 }
 
 #[test]
+fn constants_of_a_playbook_are_values_like_others() {
+    let text = "version: 1\nname: t\ndescription: d\nmatch: {type: application}\nvars: {PATH_OF_IT: \"/srv/it's\", b: x, C: '{{ host.name }}'}\nsteps:\n  fix: [{shell: 'rm {{ vars.PATH_OF_IT }}'}, {run: [x, '{{ vars.MISSING }}']}]\n  verify: [{run: [x]}]\n";
+    let load = |text: &str| {
+        let mut diagnostics = Diagnostics::default();
+        let playbook = Playbook::load(&Source::new("t.yaml", text), &mut diagnostics);
+        playbook.ok_or_else(|| diagnostics.sorted().iter().map(|d| d.code).collect::<Vec<_>>())
+    };
+    assert_eq!(load(text).err().unwrap(), ["invalid-variable", "invalid-variable", "unknown-variable"]);
+    let right = text.replace(", b: x, C: '{{ host.name }}'", "").replace("MISSING", "PATH_OF_IT");
+    let rendered = render(&load(&right).unwrap(), &fix(&[("a", None)])).unwrap();
+    assert_eq!(rendered.fix[1].argv, strings(&["x", "/srv/it's"]));
+    let Program::Shell { digest } = rendered.fix[0].program else { panic!("{:?}", rendered.fix[0].program) };
+    assert_eq!(rendered.scripts[&digest], r"rm '/srv/it'\''s'");
+}
+
+#[test]
 fn absent_values_are_errors() {
     let playbook = load(&format!("  fix:\n    - run: [x, '{{{{ host.labels.nothing }}}}']\n{VERIFY}")).unwrap();
     assert!(matches!(render(&playbook, &fix(&[("a", None)])), Err(RenderError::Template { .. })));
