@@ -20,6 +20,8 @@ pub struct Playbook {
     pub(super) digest: Digest,
     pub(super) kind: VulnerabilityType,
     pub(super) os: Option<OsMatch>,
+    pub(super) ecosystem: Option<String>,
+    pub(super) folder: Option<String>,
     pub(super) vars: BTreeMap<String, String>,
     pub(super) steps: Steps,
     pub(super) expected: PhaseTimes,
@@ -92,8 +94,9 @@ const TIMEOUTS: [TimeSpan; 6] = [
     TimeSpan::minutes(5),
 ];
 /// What templates may name.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 12] = [
     "allow_removals",
+    "fix.folder",
     "fix.package_names",
     "fix.package_specs",
     "fix.packages",
@@ -160,6 +163,10 @@ impl Steps {
     }
 }
 
+fn written(raw: &Option<Spanned<String>>) -> Option<String> {
+    raw.as_ref().map(|raw| raw.value.clone())
+}
+
 struct Checker<'a> {
     source: &'a Arc<Source>,
     diagnostics: Diagnostics,
@@ -189,6 +196,14 @@ impl Checker<'_> {
         let kind = self.kind(&raw.selector.kind);
         let os = raw.selector.os.as_ref().map(|os| self.os(os));
         let vars = self.vars(&raw.vars);
+        if let Some(folder) = &raw.selector.folder {
+            self.template(folder, false);
+            // What is fixed is not known before it is known what matches.
+            if template::variables(&folder.value, false).is_ok_and(|names| names.iter().any(|n| n.starts_with("fix.")))
+            {
+                self.error(folder, "unknown-variable", "a folder depends on `host` and `vars` only");
+            }
+        }
         let steps = &raw.steps.value;
         if steps.fix.is_empty() {
             self.error(&raw.steps, "no-fix", "a playbook without a fix step fixes nothing");
@@ -218,6 +233,8 @@ impl Checker<'_> {
             digest: Digest::of(text.as_bytes()),
             kind: kind?,
             os,
+            ecosystem: written(&raw.selector.ecosystem),
+            folder: written(&raw.selector.folder),
             vars,
             steps,
             expected,
@@ -249,7 +266,6 @@ impl Checker<'_> {
     }
 
     fn os(&mut self, raw: &RawOs) -> OsMatch {
-        let text = |t: &Option<Spanned<String>>| t.as_ref().map(|t| t.value.clone());
         let version = raw.version.as_ref().and_then(|raw| {
             VersionMatch::parse(&raw.value).or_else(|| {
                 self.error(
@@ -260,7 +276,7 @@ impl Checker<'_> {
                 None
             })
         });
-        OsMatch { family: text(&raw.family), name: text(&raw.name), version }
+        OsMatch { family: written(&raw.family), name: written(&raw.name), version }
     }
 
     fn expected(&mut self, raw: &RawExpected) -> PhaseTimes {

@@ -37,6 +37,13 @@ pub(super) struct RawMatch {
     /// Which operating systems; every one where absent.
     #[serde(default)]
     pub os: Option<RawOs>,
+    /// Packages of this ecosystem only, as findings name it: `pypi`, `npm`, `wordpress`.
+    #[serde(default)]
+    pub ecosystem: Option<Spanned<String>>,
+    /// Only what lies in this folder of the host; a template of `host` and `vars`. A host that gives no value for it is
+    /// not matched.
+    #[serde(default)]
+    pub folder: Option<Spanned<String>>,
 }
 
 /// Operating systems.

@@ -4,15 +4,23 @@ use std::collections::BTreeMap;
 
 use minijinja::value::Value;
 
-use crate::model::{Command, Digest, FactRef, Host, Program, StepId, VulnerabilityType};
+use crate::model::{Command, Digest, FactRef, Finding, Host, Program, StepId, VulnerabilityType};
 
 use super::check::{CommandTemplate, ProgramTemplate};
 use super::{Playbook, RenderError, RenderInput, Rendered, RenderedReboot, host_context, template};
 
 impl Playbook {
-    /// Whether it is for this type of vulnerability on this host. A host whose system is unknown is matched by no
-    /// playbook that asks for a system.
-    pub fn matches(&self, host: &Host, kind: VulnerabilityType) -> bool {
+    /// What it can fix on this host among vulnerabilities of this type. A host whose system is unknown is matched by no
+    /// playbook that asks for a system, and one that does not say where its folder is by none that asks for a folder.
+    pub fn reach(&self, host: &Host, kind: VulnerabilityType) -> Option<Reach<'_>> {
+        if !self.suits(host, kind) {
+            return None;
+        }
+        let folder = self.folder(host);
+        (self.folder.is_some() == folder.is_some()).then_some(Reach { ecosystem: self.ecosystem.as_deref(), folder })
+    }
+
+    fn suits(&self, host: &Host, kind: VulnerabilityType) -> bool {
         let system = self.os.as_ref().is_none_or(|wanted| {
             host.os.as_ref().is_some_and(|os| {
                 wanted.family.as_ref().is_none_or(|family| *family == os.family)
@@ -21,6 +29,26 @@ impl Playbook {
             })
         });
         kind == self.kind && system
+    }
+
+    /// Whether it fixes all that `other` fixes, on hosts that both are for.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.ecosystem.as_ref().is_none_or(|ecosystem| other.ecosystem.as_ref() == Some(ecosystem))
+            && (self.folder.is_none() || self.folder == other.folder)
+    }
+
+    /// The folder that it is for, where nothing else keeps it from this finding.
+    pub fn missed_by(&self, host: &Host, finding: &Finding) -> Option<&str> {
+        let ecosystem = self.ecosystem.as_ref().is_none_or(|ecosystem| *ecosystem == finding.ecosystem);
+        self.folder.as_deref().filter(|_| ecosystem && self.suits(host, finding.kind))
+    }
+
+    /// The folder on this host; none where the host does not say it.
+    fn folder(&self, host: &Host) -> Option<String> {
+        let context = serde_json::json!({ "host": host_context(host), "vars": self.vars });
+        let folder = template::text(self.folder.as_ref()?, &template::value_of(&context)).ok()?;
+        (folder.starts_with('/') && !folder.contains("/../")).then_some(folder)
     }
 
     /// The commands of this fix on this host.
@@ -57,6 +85,7 @@ impl Playbook {
         template::value_of(&serde_json::json!({
             "host": host_context(input.host),
             "fix": {
+                "folder": self.folder(input.host),
                 "packages": packages,
                 "package_names": packages.iter().map(|p| &p.name).collect::<Vec<_>>(),
                 "package_specs": specs.collect::<Vec<_>>(),
@@ -65,6 +94,35 @@ impl Playbook {
             "allow_removals": input.allow_removals,
         }))
     }
+}
+
+/// What of a host a playbook can fix.
+#[derive(Clone, Debug)]
+pub struct Reach<'a> {
+    ecosystem: Option<&'a str>,
+    folder: Option<String>,
+}
+
+impl Reach<'_> {
+    /// Whether this finding is one of it. One without a place may be anywhere: the preflight looks.
+    pub fn takes(&self, finding: &Finding) -> bool {
+        let place = match (&self.folder, &finding.location) {
+            (Some(folder), Some(location)) => is_within(location, folder),
+            _ => true,
+        };
+        place && self.ecosystem.is_none_or(|ecosystem| ecosystem == finding.ecosystem)
+    }
+}
+
+/// Whether a place that a scanner names lies in a folder. Scanners of whole hosts leave the first `/` out or not;
+/// auditors of one project name places in it.
+fn is_within(location: &str, folder: &str) -> bool {
+    let of_project = location.starts_with("node_modules/") || !location.contains('/');
+    let parts = |path: &str| -> Vec<String> {
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
+    };
+    let (location, folder) = (parts(location), parts(folder));
+    !location.iter().any(|part| part == "..") && (of_project || location.starts_with(&folder))
 }
 
 struct Renderer<'a> {
