@@ -3,10 +3,14 @@
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::Digest;
 
-use super::Playbook;
+use super::{Playbook, applications};
 
-pub(super) const PLAYBOOKS: [(&str, &str); 1] =
-    [("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml"))];
+pub(super) const PLAYBOOKS: [(&str, &str); 4] = [
+    ("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml")),
+    ("playbooks/npm.yaml", include_str!("../../playbooks/npm.yaml")),
+    ("playbooks/pip.yaml", include_str!("../../playbooks/pip.yaml")),
+    ("playbooks/wordpress.yaml", include_str!("../../playbooks/wordpress.yaml")),
+];
 
 /// A script of `playbooks/linux-apt/` behind what all of them share.
 macro_rules! linux_apt {
@@ -40,12 +44,12 @@ pub fn shipped() -> Vec<Playbook> {
 
 /// The text of a built-in script.
 pub fn builtin(name: &str) -> Option<&'static str> {
-    BUILTINS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    BUILTINS.iter().chain(&applications::SCRIPTS).find(|(n, _)| *n == name).map(|(_, text)| *text)
 }
 
 /// The names of all built-in scripts.
 pub(super) fn builtin_names() -> impl Iterator<Item = &'static str> {
-    BUILTINS.iter().map(|(name, _)| *name)
+    BUILTINS.iter().chain(&applications::SCRIPTS).map(|(name, _)| *name)
 }
 
 /// One digest of these playbooks and of the scripts they name, whatever their order.

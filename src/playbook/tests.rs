@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::diagnostic::{Diagnostics, Source};
 
+mod applications;
 mod linux_apt;
 mod playbooks;
 

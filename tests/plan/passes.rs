@@ -277,6 +277,35 @@ fn a_host_has_one_playbook_and_the_rest_waits() {
 }
 
 #[test]
+fn a_recipe_takes_what_lies_in_its_folder_and_the_rest_is_for_a_person() {
+    let mut fleet = Fleet::without_windows();
+    let mut app = host("app-1");
+    app.labels.insert("pip_environment".to_owned(), "/opt/app".to_owned());
+    fleet.add(app);
+    fleet.add(host("app-2"));
+    let places = [("app-1", "opt/app/lib/requests"), ("app-1", "usr/lib/requests"), ("app-2", "opt/app/lib/requests")];
+    for (number, (host, place)) in places.into_iter().enumerate() {
+        let finding = fleet.finding(host, &format!("CVE-2026-{number}"), "requests", "2.0");
+        finding.kind = VulnerabilityType::Application;
+        finding.ecosystem = "pypi".to_owned();
+        finding.location = Some(place.to_owned());
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(plan.hosts.len(), 1);
+    assert_eq!((plan.hosts["app-1"].playbook.as_str(), plan.hosts["app-1"].fix.findings.len()), ("pip", 1));
+    let manual: Vec<_> = plan.report.decisions.iter().filter(|d| d.kind == DecisionKind::Manual).collect();
+    assert_eq!(manual.len(), 2);
+    for (decision, place) in manual.iter().zip(["usr/lib/requests", "opt/app/lib/requests"]) {
+        let told = format!(
+            "no playbook fixes application findings on debian 12: a person must \
+             (playbook pip fixes what lies in {{{{ host.labels.pip_environment }}}}; this is at {place})"
+        );
+        assert_eq!(decision.reason, told);
+    }
+}
+
+#[test]
 fn a_window_that_is_open_begins_with_the_plan() {
     let fleet = one_host();
     let as_of = "2026-11-28T21:30:00Z".parse().unwrap();

@@ -1,12 +1,13 @@
 //! Playbooks: what is refused when they are read, and what they render to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
 use super::{SHELLS, feed, strings};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::{
-    Digest, Fix, Host, HostName, Os, PackageFix, PackageName, PackageVersion, Program, VulnerabilityType,
+    AssetName, Digest, Finding, Fix, FixState, Host, HostName, Os, PackageFix, PackageName, PackageVersion, Program,
+    VulnerabilityId, VulnerabilityType,
 };
 
 fn host() -> Host {
@@ -232,13 +233,104 @@ fn every_shipped_playbook_is_right() {
 fn linux_apt_is_for_debian_hosts() {
     let playbooks = shipped();
     let apt = playbooks.iter().find(|p| p.name().as_str() == "linux-apt").unwrap();
-    assert!(apt.matches(&host(), VulnerabilityType::Linux));
-    assert!(!apt.matches(&host(), VulnerabilityType::Application));
+    assert!(apt.reach(&host(), VulnerabilityType::Linux).is_some());
+    assert!(apt.reach(&host(), VulnerabilityType::Application).is_none());
     let mut other = host();
     other.os.as_mut().unwrap().family = "redhat".into();
-    assert!(!apt.matches(&other, VulnerabilityType::Linux));
+    assert!(apt.reach(&other, VulnerabilityType::Linux).is_none());
     other.os = None;
-    assert!(!apt.matches(&other, VulnerabilityType::Linux));
+    assert!(apt.reach(&other, VulnerabilityType::Linux).is_none());
+}
+
+/// A finding of a Python package at this place.
+fn finding(ecosystem: &str, location: Option<&str>) -> Finding {
+    let (asset, vulnerability) = (AssetName::new("web-1").unwrap(), VulnerabilityId::new("CVE-2026-1").unwrap());
+    Finding {
+        id: Finding::make_id(&asset, &vulnerability, None, None, location),
+        asset,
+        vulnerability,
+        aliases: BTreeSet::new(),
+        kind: VulnerabilityType::Application,
+        ecosystem: ecosystem.to_owned(),
+        package: Some(PackageName::new("requests").unwrap()),
+        location: location.map(str::to_owned),
+        installed: None,
+        fixed: Vec::new(),
+        fix_state: FixState::Fixed,
+        severity: None,
+        cvss: Vec::new(),
+        epss: None,
+        kev: false,
+        published: None,
+        first_seen: None,
+        title: None,
+        references: Vec::new(),
+        scanner: "test".to_owned(),
+        claims: Vec::new(),
+    }
+}
+
+#[test]
+fn a_recipe_reaches_what_lies_in_its_folder_only() {
+    let playbooks = shipped();
+    let pip = playbooks.iter().find(|p| p.name().as_str() == "pip").unwrap();
+    let mut host = host();
+    let kind = VulnerabilityType::Application;
+    assert!(pip.reach(&host, kind).is_none(), "the host does not say where");
+    assert!(pip.missed_by(&host, &finding("pypi", None)).is_some_and(|folder| folder.contains("pip_environment")));
+    assert_eq!(pip.missed_by(&host, &finding("npm", None)), None);
+    for relative in ["opt/app", "", "/opt/../root"] {
+        host.labels.insert("pip_environment".into(), relative.into());
+        assert!(pip.reach(&host, kind).is_none(), "{relative:?}");
+    }
+    host.labels.insert("pip_environment".into(), "/opt/app/".into());
+    let reach = pip.reach(&host, kind).unwrap();
+    for (ecosystem, location, takes) in [
+        ("pypi", None, true),
+        ("pypi", Some("opt/app/lib/python3.11/site-packages/requests-2.0.dist-info/METADATA"), true),
+        ("pypi", Some("/opt/app/lib"), true),
+        ("pypi", Some("requirements.txt"), true),
+        ("pypi", Some("opt/app2/lib/requests"), false),
+        ("pypi", Some("/opt"), false),
+        ("pypi", Some("opt/app/../other/requests"), false),
+        ("pypi", Some("usr/lib/python3/dist-packages/requests"), false),
+        ("npm", Some("/opt/app/node_modules/x"), false),
+    ] {
+        assert_eq!(reach.takes(&finding(ecosystem, location)), takes, "{ecosystem} {location:?}");
+    }
+    let rendered =
+        pip.render(&RenderInput { host: &host, fix: &fix(&[("requests", Some("2.1"))]), allow_removals: false });
+    assert_eq!(rendered.unwrap().fix[0].env["FOLDER"], "/opt/app/");
+    assert_eq!(codes_of_match("{type: application, folder: '{{ fix.folder }}'}"), ["unknown-variable"]);
+    assert_eq!(codes_of_match("{type: application, folder: '{{ host.label.x }}'}"), ["unknown-variable"]);
+}
+
+fn codes_of_match(selector: &str) -> Vec<&'static str> {
+    let text = format!(
+        "version: 1\nname: t\ndescription: d\nmatch: {selector}\nsteps:\n  fix: [{{run: [x]}}]\n  verify: [{{run: [x]}}]\n"
+    );
+    let mut diagnostics = Diagnostics::default();
+    Playbook::load(&Source::new("t.yaml", text), &mut diagnostics);
+    diagnostics.sorted().iter().map(|d| d.code).collect()
+}
+
+#[test]
+fn facts_that_shipped_playbooks_ask_for_are_reported_by_their_preflight() {
+    let mut host = host();
+    for label in ["pip_environment", "npm_project", "wordpress"] {
+        host.labels.insert(label.into(), "/srv/app".into());
+    }
+    for playbook in shipped() {
+        let input = RenderInput { host: &host, fix: &fix(&[("a", Some("1"))]), allow_removals: false };
+        let rendered = playbook.render(&input).unwrap();
+        let Program::Builtin { name, .. } = &rendered.preflight[0].program else { panic!("{:?}", rendered.preflight) };
+        let preflight = builtin(name).unwrap();
+        for command in rendered.restart.iter().chain(&rendered.verify).chain(&rendered.verify_restored) {
+            for fact in command.env_facts.values() {
+                assert!(preflight.contains(&format!("fact {} ", fact.key)), "{}: {}", playbook.name(), fact.key);
+            }
+        }
+    }
 }
 
 #[test]
