@@ -1,4 +1,4 @@
-//! The scripts of applications that come with the program.
+//! The scripts of applications, and those of Windows, that come with the program.
 
 /// A script of a playbook behind what all scripts share, what those of applications share, and what its siblings share.
 macro_rules! application {
@@ -15,7 +15,20 @@ macro_rules! application {
     };
 }
 
-pub(super) const SCRIPTS: [(&str, &str); 13] = [
+/// A script of `playbooks/windows-update/` behind what all of them share.
+macro_rules! windows_update {
+    ($name:literal) => {
+        (
+            concat!("windows-update/", $name),
+            concat!(
+                include_str!("../../playbooks/windows-update/lib.ps1"),
+                include_str!(concat!("../../playbooks/windows-update/", $name))
+            ),
+        )
+    };
+}
+
+pub(super) const SCRIPTS: [(&str, &str); 19] = [
     (
         "application/restart",
         concat!(
@@ -35,4 +48,10 @@ pub(super) const SCRIPTS: [(&str, &str); 13] = [
     application!("wordpress", "fix", "wordpress/fix"),
     application!("wordpress", "verify", "wordpress/verify"),
     application!("wordpress", "verify-restored", "application/verify-restored"),
+    windows_update!("preflight.ps1"),
+    windows_update!("fix.ps1"),
+    windows_update!("reboot-required.ps1"),
+    windows_update!("reboot.ps1"),
+    windows_update!("verify.ps1"),
+    windows_update!("verify-restored.ps1"),
 ];

@@ -5,10 +5,11 @@ use crate::model::Digest;
 
 use super::{Playbook, applications};
 
-pub(super) const PLAYBOOKS: [(&str, &str); 4] = [
+pub(super) const PLAYBOOKS: [(&str, &str); 5] = [
     ("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml")),
     ("playbooks/npm.yaml", include_str!("../../playbooks/npm.yaml")),
     ("playbooks/pip.yaml", include_str!("../../playbooks/pip.yaml")),
+    ("playbooks/windows-update.yaml", include_str!("../../playbooks/windows-update.yaml")),
     ("playbooks/wordpress.yaml", include_str!("../../playbooks/wordpress.yaml")),
 ];
 

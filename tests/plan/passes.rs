@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use switchback::diagnostic::{Diagnostics, Source};
 use switchback::model::{
-    DecisionKind, HostName, Importance, PackageVersion, SwitchSettings, TimeSpan, VulnerabilityType,
+    DecisionKind, HostName, Importance, Os, PackageName, PackageVersion, SwitchSettings, TimeSpan, VulnerabilityType,
 };
 use switchback::plan::{Action, Plan, PlanError, PlanInput, StepKind, check, plan};
 use switchback::playbook::Playbook;
@@ -303,6 +303,31 @@ fn a_recipe_takes_what_lies_in_its_folder_and_the_rest_is_for_a_person() {
         );
         assert_eq!(decision.reason, told);
     }
+}
+
+#[test]
+fn updates_of_windows_are_named_and_their_hosts_are_refused_with_the_reason() {
+    let mut fleet = Fleet::without_windows();
+    let mut windows = host("win-1");
+    windows.os = Some(Os { family: "windows".into(), name: "windows".into(), version: Some("10".into()) });
+    fleet.add(windows);
+    for (number, (package, fixed)) in
+        [(Some("KB5034441"), vec![]), (None, vec!["KB5003171", "KB5003169"]), (Some("notepad"), vec!["11.2"])]
+            .into_iter()
+            .enumerate()
+    {
+        let finding = fleet.finding("win-1", &format!("CVE-2026-{number}"), "x", "1");
+        finding.kind = VulnerabilityType::Windows;
+        finding.ecosystem = "windows".to_owned();
+        finding.package = package.map(|name| PackageName::new(name).unwrap());
+        finding.fixed = fixed.into_iter().map(|version| PackageVersion::new(version).unwrap()).collect();
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert!(plan.hosts.is_empty());
+    assert_eq!(codes(&plan, "win-1"), ["windows-not-supported"]);
+    let manual = plan.report.decisions.iter().find(|d| d.kind == DecisionKind::Manual).unwrap();
+    assert_eq!(manual.reason, "the report names no update (KB): a person must look");
 }
 
 #[test]
