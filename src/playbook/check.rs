@@ -78,6 +78,7 @@ pub(super) enum ProgramTemplate {
     Builtin { name: String, digest: Digest, text: &'static str },
     Argv,
     Shell { template: String },
+    Ansible { playbook: String, mode: &'static str },
 }
 
 /// The steps of a playbook in the order in which they run; a fact comes from an earlier one.
@@ -226,6 +227,9 @@ impl Checker<'_> {
             if let ProgramTemplate::Builtin { name, digest, .. } = &command.program {
                 text.push_str(&format!("\n{name} {digest}"));
             }
+            if let ProgramTemplate::Ansible { .. } = &command.program {
+                text.push_str(&format!("\nansible {}", Digest::of(super::ansible::SCRIPT.as_bytes())));
+            }
         }
         Some(Playbook {
             name: name?,
@@ -315,9 +319,9 @@ impl Checker<'_> {
 
     fn command(&mut self, raw: &RawCommand, at: Span, phase: usize) -> Option<CommandTemplate> {
         let mut argv: Vec<String> = Vec::new();
-        let (program, default_name) = match (&raw.builtin, &raw.run, &raw.shell) {
-            (Some(builtin), None, None) => (self.builtin(builtin), builtin.value.clone()),
-            (None, Some(run), None) => {
+        let (program, default_name) = match (&raw.builtin, &raw.run, &raw.shell, &raw.ansible) {
+            (Some(builtin), None, None, None) => (self.builtin(builtin), builtin.value.clone()),
+            (None, Some(run), None, None) => {
                 if !raw.args.is_empty() {
                     self.error_at(at.clone(), "args-of-run", "`run` holds its arguments itself");
                 }
@@ -335,12 +339,20 @@ impl Checker<'_> {
                 argv.extend(run.value.iter().map(|a| a.value.clone()));
                 (Some(ProgramTemplate::Argv), run.value.first().map_or(String::new(), |a| a.value.clone()))
             }
-            (None, None, Some(script)) => {
+            (None, None, Some(script), None) => {
                 self.shell(script);
                 (Some(ProgramTemplate::Shell { template: script.value.clone() }), format!("{} script", PHASES[phase]))
             }
+            (None, None, None, Some(playbook)) if PHASES[phase] != "reboot" => {
+                self.template(playbook, false);
+                // Before the fix it tells what it would do; behind it nothing may be left to do.
+                let mode = ["check", "change", "change", "", "hold", "hold"][phase];
+                let program = ProgramTemplate::Ansible { playbook: playbook.value.clone(), mode };
+                (Some(program), format!("Ansible playbook {}", playbook.value))
+            }
             _ => {
-                self.error_at(at, "which-command", "a command has exactly one of `builtin`, `run` and `shell`");
+                let which = "a command has exactly one of `builtin`, `run`, `shell` and (not for a reboot) `ansible`";
+                self.error_at(at, "which-command", which);
                 return None;
             }
         };

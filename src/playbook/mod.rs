@@ -1,5 +1,6 @@
 //! How a kind of fix is done on a kind of host: raw -> check -> render.
 
+mod ansible;
 mod applications;
 mod check;
 mod output;

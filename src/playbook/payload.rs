@@ -90,7 +90,7 @@ pub fn command_payload(
     }
     match &command.program {
         Program::Argv => payload_argv(&command.argv, &env),
-        Program::Builtin { digest, .. } | Program::Shell { digest } => {
+        Program::Builtin { digest, .. } | Program::Ansible { digest } | Program::Shell { digest } => {
             let script = scripts.get(digest).ok_or(RenderError::MissingScript { digest: *digest })?;
             if Digest::of(script.as_bytes()) != *digest {
                 return Err(RenderError::MissingScript { digest: *digest });

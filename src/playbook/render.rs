@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use minijinja::value::Value;
 
-use crate::model::{Command, Digest, FactRef, Finding, Host, Program, StepId, VulnerabilityType};
+use crate::model::{Command, Digest, FactRef, Finding, Fix, Host, Program, StepId, VulnerabilityType};
 
 use super::check::{CommandTemplate, ProgramTemplate};
-use super::{Playbook, RenderError, RenderInput, Rendered, RenderedReboot, host_context, template};
+use super::{Playbook, RenderError, RenderInput, Rendered, RenderedReboot, ansible, host_context, template};
 
 impl Playbook {
     /// What it can fix on this host among vulnerabilities of this type. A host whose system is unknown is matched by no
@@ -53,7 +53,8 @@ impl Playbook {
 
     /// The commands of this fix on this host.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
-        let mut renderer = Renderer { host: input.host, context: self.context(input), scripts: BTreeMap::new() };
+        let mut renderer =
+            Renderer { host: input.host, fix: input.fix, context: self.context(input), scripts: BTreeMap::new() };
         let steps = &self.steps;
         let reboot = match &steps.reboot {
             Some(reboot) => Some(RenderedReboot {
@@ -127,6 +128,7 @@ fn is_within(location: &str, folder: &str) -> bool {
 
 struct Renderer<'a> {
     host: &'a Host,
+    fix: &'a Fix,
     context: Value,
     scripts: BTreeMap<Digest, String>,
 }
@@ -143,6 +145,11 @@ impl Renderer<'_> {
                 Program::Builtin { name: name.clone(), digest: *digest }
             }
             ProgramTemplate::Argv => Program::Argv,
+            ProgramTemplate::Ansible { .. } => {
+                let digest = Digest::of(ansible::SCRIPT.as_bytes());
+                self.scripts.entry(digest).or_insert_with(|| ansible::SCRIPT.to_owned());
+                Program::Ansible { digest }
+            }
             ProgramTemplate::Shell { template } => {
                 let script = template::script(template, &self.context)?;
                 let digest = Digest::of(script.as_bytes());
@@ -150,6 +157,14 @@ impl Renderer<'_> {
                 Program::Shell { digest }
             }
         };
+        let mut root = template.root;
+        let mut ours = BTreeMap::new();
+        if let ProgramTemplate::Ansible { playbook, mode } = &template.program {
+            // On this machine it needs no rights; on the host it asks for them itself.
+            ours = ansible::environment(self.host, self.fix, std::mem::take(&mut root))?;
+            ours.insert("PLAYBOOK".to_owned(), template::text(playbook, &self.context)?);
+            ours.insert("MODE".to_owned(), (*mode).to_owned());
+        }
         let mut argv = Vec::with_capacity(template.argv.len());
         for argument in &template.argv {
             argv.extend(template::arguments(argument, &self.context)?);
@@ -158,6 +173,7 @@ impl Renderer<'_> {
         for (variable, value) in &template.env {
             env.insert(variable.clone(), template::text(value, &self.context)?);
         }
+        env.extend(ours);
         let fact =
             |(step, key): &(String, String)| FactRef { step: StepId::of(self.host_name(), step), key: key.clone() };
         Ok(Command {
@@ -166,7 +182,7 @@ impl Renderer<'_> {
             argv,
             env,
             env_facts: template.env_facts.iter().map(|(variable, f)| (variable.clone(), fact(f))).collect(),
-            root: template.root,
+            root,
             timeout: template.timeout,
             repeatable: template.repeatable,
         })

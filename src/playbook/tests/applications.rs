@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::super::*;
 use super::strings;
+use crate::diagnostic::{Diagnostics, Source};
 
 /// What serves packages, for as long as it lives.
 struct Sources {
@@ -52,6 +53,69 @@ fn must(program: &str, argv: &[&str], folder: &Path) {
     assert!(output.status.success(), "{program} {argv:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// What `ansible:` renders to is run by a shell as on the controller. `TARGET` is a file that the playbook writes.
+#[test]
+fn ansible_is_tried_for_real_on_this_machine() {
+    let found = Command::new("sh").args(["-c", "command -v ansible-playbook"]).output().unwrap();
+    let program = String::from_utf8(found.stdout).unwrap().trim().to_owned();
+    if !there_are(&[&["ansible-playbook", "--version"]]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (book, target) = (dir.path().join("book.yml"), dir.path().join("target"));
+    let play = "- hosts: web\n  gather_facts: false\n  tasks:\n    - copy:\n        dest: TARGET\n        content: \"{{ switchback.packages | map(attribute='to') | join(',') }}\"\n    - fail: {msg: asked to}\n      when: broken is defined\n";
+    std::fs::write(&book, play.replace("TARGET", target.to_str().unwrap())).unwrap();
+    let text = format!(
+        "version: 1\nname: t\ndescription: d\nmatch: {{type: application}}\nvars: {{BOOK: {}, ANSIBLE: {program}}}\nsteps:\n  \
+         preflight: [&run {{ansible: '{{{{ vars.BOOK }}}}', args: [-e, ansible_connection=local, -e, ansible_python_interpreter=auto_silent, \
+         '{{{{ host.labels.more }}}}'], env: {{ANSIBLE: '{{{{ vars.ANSIBLE }}}}'}}, become: true}}]\n  fix: [*run]\n  verify: [*run]\n",
+        book.display()
+    );
+    let mut diagnostics = Diagnostics::default();
+    let playbook = Playbook::load(&Source::new("t.yaml", text), &mut diagnostics);
+    let playbook = playbook.unwrap_or_else(|| panic!("{:?}", diagnostics.sorted()));
+    let mut host = super::playbooks::host();
+    let rendered = |host: &crate::model::Host| {
+        let fix = super::playbooks::fix(&[("x", Some("2.0"))]);
+        playbook.render(&RenderInput { host, fix: &fix, allow_removals: false })
+    };
+    let run =
+        |host: &crate::model::Host, phase: fn(&Rendered) -> &Vec<crate::model::Command>, code: i32, told: &str| {
+            let rendered = rendered(host).unwrap();
+            let command = &phase(&rendered)[0];
+            assert!(!command.root, "it needs no rights on this machine");
+            let (ended, output) = shell(&command_payload(command, &rendered.scripts, &BTreeMap::new()).unwrap());
+            let reason = output.reason.as_ref().map_or("", |reason| &reason.code);
+            assert_eq!((ended, reason), (code, told), "{output:?}");
+            output.facts["changed"].clone()
+        };
+    host.labels.insert("more".into(), "--diff".into());
+    run(&host, |r| &r.fix, 4, "no-host-matched");
+    host.groups.insert(crate::model::GroupName::new("web").unwrap());
+    assert_eq!(run(&host, |r| &r.preflight, 0, ""), "1");
+    run(&host, |r| &r.verify, 1, "not-fixed");
+    assert!(!target.exists(), "check mode changes nothing");
+    assert_eq!(run(&host, |r| &r.fix, 0, ""), "1");
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "2.0");
+    assert_eq!(run(&host, |r| &r.verify, 0, ""), "0");
+    host.labels.insert("more".into(), "--extra-vars=broken=yes".into());
+    run(&host, |r| &r.fix, 1, "ansible-failed");
+    host.labels.insert("more".into(), "--tags=nothing".into());
+    run(&host, |r| &r.fix, 4, "no-host-matched");
+    std::fs::write(&book, "- hosts: [").unwrap();
+    run(&host, |r| &r.fix, 4, "ansible-refused");
+    host.ssh.user = Some("{{ lookup('pipe', 'id') }}".into());
+    assert!(matches!(rendered(&host), Err(RenderError::Template { .. })));
+}
+
+/// Exit code and words of a text that is fed to a shell as on a host.
+fn shell(text: &str) -> (i32, ScriptOutput) {
+    let mut shell = Command::new("sh").arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = shell.wait_with_output().unwrap();
+    (output.status.code().unwrap(), parse_output(&output.stdout))
+}
+
 /// A host: the environment that every script of a recipe gets.
 struct Host(BTreeMap<String, String>);
 
@@ -66,13 +130,8 @@ impl Host {
         Self(env)
     }
 
-    /// Exit code and words of a script that is fed to a shell as on a host.
     fn run(&self, script: &str, argv: &[&str]) -> (i32, ScriptOutput) {
-        let text = payload(builtin(script).unwrap(), &strings(argv), &self.0).unwrap();
-        let mut shell = Command::new("sh").arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        let output = shell.wait_with_output().unwrap();
-        (output.status.code().unwrap(), parse_output(&output.stdout))
+        shell(&payload(builtin(script).unwrap(), &strings(argv), &self.0).unwrap())
     }
 
     /// Its facts; that it ended with this code and reason is held.

@@ -10,14 +10,14 @@ use crate::model::{
     VulnerabilityId, VulnerabilityType,
 };
 
-fn host() -> Host {
+pub(super) fn host() -> Host {
     let mut host = Host::named(HostName::new("web-1").unwrap());
     host.os = Some(Os { family: "debian".into(), name: "debian".into(), version: Some("12".into()) });
     host.labels.insert("role".into(), "it's $(id)".into());
     host
 }
 
-fn fix(packages: &[(&str, Option<&str>)]) -> Fix {
+pub(super) fn fix(packages: &[(&str, Option<&str>)]) -> Fix {
     let packages = packages
         .iter()
         .map(|(name, to)| PackageFix {
@@ -393,6 +393,7 @@ fn builtin_scripts_are_valid_for_every_posix_shell() {
         for shell in [&["dash", "-n"][..], &["bash", "--posix", "-n"], &["busybox", "sh", "-n"]] {
             let Some((success, _)) = feed(shell, builtin(name).unwrap()) else { continue };
             assert!(success, "{name} in {shell:?}");
+            assert!(feed(shell, ansible::SCRIPT).unwrap().0, "ansible in {shell:?}");
         }
     }
 }
