@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use switchback::engine::{Campaign, Effect, Input, StepResult, wave_name};
 use switchback::model::{CampaignId, Digest, Fix, Host, HostName, Importance, Priority, RuleName, StepId, TimeSpan};
 use switchback::plan::{
-    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, Rollout, Step, StepKind, Strategy, Wave,
+    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, Reason, Rollout, Step, StepKind, Strategy, Wave,
 };
 
 /// Eight steps a host, one wave, a group of each twenty hosts where limits are to bind.
@@ -26,6 +26,8 @@ fn plan(hosts: usize, limited: bool) -> Plan {
                 id: StepId::of(host, kind.as_str()),
                 kind,
                 needs: steps.last().map(|step| step.id.clone()).into_iter().collect(),
+                on: None,
+                stands_for: vec![],
                 action: Action::Undrain,
                 undo: vec![],
                 expected: TimeSpan::minutes(1),
@@ -39,12 +41,15 @@ fn plan(hosts: usize, limited: bool) -> Plan {
         importance: Importance::General,
         priority: Priority::High,
         strategy: Strategy::InPlace,
+        strategy_reason: Reason::new("strategy", "bench"),
+        cohort: RuleName::new("bench").unwrap(),
         fix: Fix { packages: vec![], findings: vec![] },
         playbook: RuleName::new("bench").unwrap(),
         wave: 0,
         emergency: false,
         group: limited.then(|| group(i)),
         windows: None,
+        quarantine: TimeSpan::days(30),
         without_backup: false,
         steps: chain(name),
     };

@@ -117,6 +117,39 @@ fn data_flows_one_way() {
     assert!(wrong.is_empty(), "against the allowed direction:\n{}", wrong.join("\n"));
 }
 
+/// What a checker shares with the planner it cannot find wrong.
+#[test]
+fn the_plan_checker_shares_nothing_with_the_planner_but_its_types() {
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+    let types = fs::read_to_string(plan.join("types.rs")).unwrap();
+    let is_type =
+        |name: &str| ["struct", "enum", "const"].iter().any(|kind| types.contains(&format!("pub {kind} {name}")));
+    // What the planner adds to the types.
+    let reserve = fs::read_to_string(plan.join("reserve.rs")).unwrap();
+    let methods: Vec<String> = reserve.split("pub fn ").skip(1).map(first_segment).collect();
+    assert!(methods.contains(&"way_back".to_owned()), "{methods:?}");
+    let mut files = Vec::new();
+    rust_files(&plan.join("check"), &mut files);
+    let mut names = 0;
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("super::super"), "{}", path.display());
+        for (at, _) in text.match_indices("crate::plan::") {
+            let rest = &text[at + "crate::plan::".len()..];
+            let list = rest.strip_prefix('{').and_then(|list| list.split_once('}')).map_or(rest, |(list, _)| list);
+            let list = if rest.starts_with('{') { list.to_owned() } else { first_segment(list) };
+            for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                assert!(is_type(name), "{} uses {name} of the planner", path.display());
+                names += 1;
+            }
+        }
+        for method in &methods {
+            assert!(!text.contains(&format!(".{method}(")), "{} asks the planner for {method}", path.display());
+        }
+    }
+    assert!(names > 20, "only {names} names were found: does this test still read the sources?");
+}
+
 #[test]
 fn the_map_names_every_room() {
     let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();

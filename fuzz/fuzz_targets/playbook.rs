@@ -12,7 +12,7 @@ fuzz_target!(|text: &str| {
         let host = Host::named(HostName::new("web-1").expect("it is a name"));
         let fix = Fix { packages: Vec::new(), findings: Vec::new() };
         let _ = (playbook.digest(), playbook.has_shell(), playbook.matches(&host, playbook.kind()));
-        let _ = playbook.render(&RenderInput { host: &host, fix: &fix, allow_removals: false });
+        let _ = playbook.render(&RenderInput { host: &host, fix: &fix, allow_removals: false, restart_never: &[], pending_reboot: Default::default() });
     }
     let _ = diagnostics.sorted();
 });

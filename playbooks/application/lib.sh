@@ -71,20 +71,8 @@ check_services() {
     required=${UNITS_BEFORE:-}
     # What somebody started by hand does not come back by itself after a reboot.
     [ "${BOOT_BEFORE:-}" != "$(boot_identity)" ] || required="$required ${MANUAL_BEFORE:-}"
-    # Slow starters get half a minute.
-    tries=0
-    while :; do
-        # shellcheck disable=SC2086 # names of units hold no blanks
-        missing=$(missing_services $required)
-        unstable=
-        # shellcheck disable=SC2086 # names of units hold no blanks
-        [ -n "$missing" ] || unstable=$(unstable_services $required)
-        [ -n "$missing$unstable" ] && [ "$tries" -lt 30 ] || break
-        tries=$((tries + 1))
-        sleep 1
-    done
-    [ -z "$missing" ] || leave 1 service-lost "active before and not now: $missing"
-    [ -z "$unstable" ] || leave 1 service-unstable "start again and again: $unstable"
+    # shellcheck disable=SC2086 # names of units hold no blanks
+    await_services $required
     for unit in $(failed_services); do
         case " ${FAILED_BEFORE-$unit} " in
             *" $unit "*) ;;

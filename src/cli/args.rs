@@ -103,6 +103,10 @@ pub enum Command {
     Abort(Control),
     /// Show where campaigns stand
     Status(Status),
+    /// List clones, backups and originals that campaigns left with providers; keep them longer, or delete them
+    Clones(Clones),
+    /// List package versions that had to be rolled back and stay out of plans; let them in again
+    Quarantine(Quarantine),
     /// Write the report of a campaign
     Report(Report),
     /// Bring up a real fleet on this machine to try things on
@@ -375,6 +379,71 @@ pub struct Status {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// `clones`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  switchback clones\n  switchback clones extend lab-web-1-clone-0123456789ab 24h\n  switchback clones prune"
+)]
+pub struct Clones {
+    #[command(subcommand)]
+    pub command: Option<ClonesCommand>,
+}
+
+/// What is done with clones.
+#[derive(Debug, Subcommand)]
+pub enum ClonesCommand {
+    /// List them (the default)
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Keep one longer than its time
+    Extend {
+        /// As listed
+        reference: String,
+        /// How much longer, such as 24h
+        length: TimeSpan,
+    },
+    /// Delete some now, whatever their time
+    Destroy {
+        /// As listed
+        #[arg(required = true)]
+        references: Vec<String>,
+    },
+    /// Delete all whose time is over
+    Prune,
+}
+
+/// `quarantine`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  switchback quarantine\n  switchback quarantine release nginx --reason 'template mended'"
+)]
+pub struct Quarantine {
+    #[command(subcommand)]
+    pub command: Option<QuarantineCommand>,
+}
+
+/// What is done with the quarantine.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// List it (the default)
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Let something in again
+    Release {
+        /// PACKAGE, PACKAGE=VERSION or a cohort, as listed
+        name: String,
+        /// Why; kept with your name
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// How a report is written.

@@ -46,7 +46,15 @@ pub(super) fn status(args: &Status, global: &Global, printer: Printer) -> Result
     };
     let mut all: Vec<CampaignStatus> = Vec::new();
     for campaign in campaigns {
-        let plan = Arc::new(stored_plan(global.state(), &campaign)?);
+        let plan = match stored_plan(global.state(), &campaign) {
+            Ok(plan) => Arc::new(plan),
+            // One of many that another program has made must not hide the others.
+            Err(error) if args.campaign.is_none() => {
+                printer.talk(format!("warning: {}", error.to_text()));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let (digest, records) = read(global.state(), &campaign)?;
         let folded = Campaign::fold(plan, digest, campaign.clone(), &records)
             .map_err(|error| CommandError::caused(Exit::Failed, format!("campaign {campaign}"), &error))?;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
-use crate::model::{CampaignId, Digest};
+use crate::model::{CampaignId, Digest, History};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
 use crate::run::{EmbeddedEngine, OnPause, RunError, obey_interrupts};
-use crate::store::{Journal as _, SqliteJournal, StoreError};
+use crate::store::{self, Journal as _, Notes, SqliteJournal, StoreError};
 
 use super::args::Format;
 use super::error::CommandError;
@@ -135,6 +135,18 @@ pub(super) fn open(state: &Path) -> Result<SqliteJournal, CommandError> {
             .hint("--state names the folder in which `switchback run` was started"));
     }
     SqliteJournal::open(state).map_err(|error| store_failed(&error))
+}
+
+/// What the campaigns of a state folder have shown; nothing where there is none.
+pub(super) fn history(state: &Path) -> Result<History, CommandError> {
+    if !state.join(SqliteJournal::FILE).exists() {
+        return Ok(History::default());
+    }
+    let mut history = store::history(&mut open(state)?).map_err(|error| store_failed(&error))?;
+    for released in Notes::open(state).and_then(|notes| notes.released()).map_err(|error| store_failed(&error))? {
+        history.release(&released.name, released.at);
+    }
+    Ok(history)
 }
 
 /// The campaign that was named and has not ended, else the only one that has not.

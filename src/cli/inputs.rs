@@ -169,6 +169,9 @@ pub(super) fn judge(plan: &Plan) -> Result<(), CommandError> {
     .code("plan-unsafe");
     for violation in violations.iter().take(10) {
         error = error.hint(format!("{violation}"));
+        for (number, line) in (1..).zip(&violation.trace) {
+            error = error.hint(format!("  {number}. {line}"));
+        }
     }
     Err(error)
 }

@@ -3,6 +3,7 @@
 mod args;
 mod args_policy;
 mod check;
+mod clones;
 mod completions;
 mod control;
 mod debug;
@@ -20,6 +21,7 @@ mod main;
 mod man;
 mod plan;
 mod printer;
+mod quarantine;
 mod report;
 mod revision;
 mod rules;

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostics, Level};
 use crate::intake::{Feeds, Inventory};
-use crate::model::{Finding, HostName, TimeSpan};
+use crate::model::{Finding, History, HostName, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::Policy;
 use crate::report::plan_table;
 
-use super::args::{self, Format};
+use super::args::{self, Format, Global};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::findings::{read_feeds, read_reports, split};
@@ -23,7 +23,7 @@ use super::inputs::{
 };
 use super::printer::Printer;
 
-pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let as_of = args.as_of.unwrap_or_else(crate::env::now);
     let mut diagnostics = Diagnostics::default();
     let mut policy = load_policy(&args.policies, &mut diagnostics);
@@ -76,7 +76,8 @@ pub(super) fn run(args: &args::Plan, printer: Printer) -> Result<Exit, CommandEr
         printer.talk(format!("feed: {line}"));
     }
     super::rules::prepare(&policy, &inventory, &findings, as_of)?;
-    let mut plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs)?;
+    let history = super::drive::history(global.state())?;
+    let mut plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs, &history)?;
     let notes = plan.report.notes.len();
     super::rules::judge(&policy, &mut plan)?;
     for warning in &plan.report.notes[notes..] {
@@ -126,8 +127,10 @@ pub(super) fn make(
     seed: u64,
     horizon: TimeSpan,
     inputs: BTreeMap<String, InputRef>,
+    history: &History,
 ) -> Result<Plan, CommandError> {
-    let input = PlanInput { hosts: &inventory.hosts, findings, policy, playbooks, as_of, seed, inputs, horizon };
+    let input =
+        PlanInput { hosts: &inventory.hosts, findings, policy, playbooks, as_of, seed, inputs, history, horizon };
     let plan =
         plan(&input).map_err(|error| CommandError::caused(Exit::InvalidInput, "no plan", &error).code(error.code()))?;
     judge(&plan)?;

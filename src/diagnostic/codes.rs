@@ -204,6 +204,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A length of time could not be read, or is zero where something must be done in it. Write 90d or 4h30m.",
     ),
     ("invalid-toml", "The file is not TOML; the message is that of the parser."),
+    (
+        "invalid-unit",
+        "A unit of `restart.never` holds a character that no systemd unit has. Write a name such as nginx.service, with `*` for any text and `?` for any character.",
+    ),
     ("invalid-url", "The URL of a probe must begin with http:// or https://."),
     (
         "invalid-value",
@@ -465,6 +469,7 @@ pub const CODES: &[(&str, &str)] = &[
         "unused-playbook",
         "A playbook that was given fits no host of the inventory, or another one fits every host that it fits and comes first by name, so that no plan uses it.",
     ),
+    ("unused-var", "No template of the playbook names this constant. Use it as `{{ vars.NAME }}` or take it out."),
     ("value-as-command", "A value would decide which program runs. The program must be a plain name."),
     ("value-as-script", "A value would be read as a script, by `eval`, `sh -c` and the like."),
     (

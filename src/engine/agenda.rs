@@ -18,6 +18,8 @@ pub(super) enum Park {
     Permit,
     /// For somebody to resume.
     Resume,
+    /// For another host to succeed.
+    Pilot,
 }
 
 /// Whether hosts of a group may be woken.
@@ -79,6 +81,7 @@ impl Agenda {
             (Park::Permit, Some(lane)) => {
                 lane.permit.insert(host);
             }
+            (Park::Pilot, _) => {}
             (Park::Resume, _) | (_, None) => {
                 self.held.insert(host);
             }

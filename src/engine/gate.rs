@@ -35,7 +35,7 @@ pub(super) struct Lengths {
 
 impl Lengths {
     pub(super) fn of(host: &HostPlan, rollout: &Rollout) -> Self {
-        let chain_start = host.steps.iter().position(|step| step.kind.is_disruptive());
+        let chain_start = host.steps.iter().position(crate::plan::Step::is_disruptive);
         let preparation = host.steps.iter().take(chain_start.unwrap_or(0)).map(|step| step.expected);
         Self {
             chain_start,

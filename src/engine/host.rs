@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{HostName, HostOutcome, StepId, TimeSpan};
-use crate::plan::{HostPlan, Reason, Step, StepKind};
+use crate::plan::{Action, HostPlan, Reason, Step, StepKind};
 
 use super::{Effected, GateVerdict, IllegalTransition, StepResult};
 
@@ -19,6 +19,9 @@ const BACKOFF: (u64, u64) = (1, 60);
 
 /// The fact of a verify step that says that only a reboot is missing.
 const REBOOT_PENDING: &str = "reboot_pending";
+
+/// The fact of a verify step that names what was left out of the fix.
+const LEFT_OUT: &str = "left_out";
 
 /// Where one host stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -40,12 +43,21 @@ pub struct HostMachine {
 enum StepEnd {
     Succeeded,
     NothingToDo,
-    Failed { reason: Reason, effect: Effected },
+    Failed {
+        reason: Reason,
+        effect: Effected,
+    },
+    /// It failed, and a later step is done instead of it.
+    Replaced {
+        reason: Reason,
+    },
+    /// It was not needed.
+    Skipped,
 }
 
 impl StepEnd {
     const fn may_have_effect(&self) -> bool {
-        !matches!(self, Self::Failed { effect: Effected::No, .. })
+        !matches!(self, Self::Failed { effect: Effected::No, .. } | Self::Skipped)
     }
 }
 
@@ -138,8 +150,8 @@ impl HostMachine {
             return undo.next();
         }
         match self.walked.last() {
-            Some(StepEnd::Failed { reason, .. }) => return self.turn_round(reason),
-            Some(StepEnd::NothingToDo) if self.last_kind(plan) == Some(StepKind::Preflight) => {
+            Some(StepEnd::Failed { reason, .. }) => return self.turn_round(plan, reason),
+            Some(StepEnd::NothingToDo) if self.last(plan).is_some_and(|s| s.kind == StepKind::Preflight) => {
                 return HostCommand::End(HostEnd { outcome: HostOutcome::NothingToDo, reason: None });
             }
             _ => {}
@@ -147,26 +159,59 @@ impl HostMachine {
         let Some(step) = plan.steps.get(self.walked.len()) else {
             let outcome =
                 if self.reboot_is_pending(plan) { HostOutcome::FixedPendingReboot } else { HostOutcome::Fixed };
-            return HostCommand::End(HostEnd { outcome, reason: None });
+            return HostCommand::End(HostEnd { outcome, reason: self.left_out(plan) });
         };
         match stop {
-            Some(reason) => self.turn_round(reason),
+            Some(reason) => self.turn_round(plan, reason),
             None => HostCommand::Start { step: step.id.clone(), undo: false },
         }
     }
 
-    /// Before the disruptive part there is nothing to take back.
-    fn turn_round(&self, reason: &Reason) -> HostCommand {
+    /// Before the disruptive part there is only a clone that may have to be taken back.
+    fn turn_round(&self, plan: &HostPlan, reason: &Reason) -> HostCommand {
         let reason = reason.clone();
-        if self.chain.is_some() {
+        if self.owes(plan) {
             HostCommand::GoBack { reason }
         } else {
             HostCommand::End(HostEnd { outcome: HostOutcome::Untouched, reason: Some(reason) })
         }
     }
 
-    fn last_kind(&self, plan: &HostPlan) -> Option<StepKind> {
-        self.walked.len().checked_sub(1).and_then(|i| plan.steps.get(i)).map(|step| step.kind)
+    /// Whether something that was done must be taken back if the host does not go on.
+    pub(super) fn owes(&self, plan: &HostPlan) -> bool {
+        self.chain.is_some() || self.way_back(plan).next().is_some()
+    }
+
+    fn last<'p>(&self, plan: &'p HostPlan) -> Option<&'p Step> {
+        self.walked.len().checked_sub(1).and_then(|i| plan.steps.get(i))
+    }
+
+    /// Steps that were done, or may have been.
+    fn done<'p>(&self, plan: &'p HostPlan) -> impl DoubleEndedIterator<Item = &'p Step> {
+        let ends = plan.steps.iter().zip(self.walked.iter());
+        let done: Vec<&Step> = ends.filter(|(_, end)| end.may_have_effect()).map(|(step, _)| step).collect();
+        done.into_iter()
+    }
+
+    /// What takes it back, last first. A clone that was destroyed on the way is not destroyed again.
+    fn way_back<'p>(&self, plan: &'p HostPlan) -> impl Iterator<Item = &'p Step> {
+        let destroyed: Vec<&StepId> = self
+            .done(plan)
+            .filter_map(|step| match &step.action {
+                Action::Destroy { clone, .. } => Some(clone),
+                _ => None,
+            })
+            .collect();
+        let due =
+            move |step: &&Step| !matches!(&step.action, Action::Destroy { clone, .. } if destroyed.contains(&clone));
+        self.done(plan).rev().flat_map(|step| &step.undo).filter(due)
+    }
+
+    /// What was left out of the fix, as its last look at the host says.
+    fn left_out(&self, plan: &HostPlan) -> Option<Reason> {
+        let verify = plan.steps.iter().rev().find(|step| step.kind == StepKind::Verify && step.on.is_none())?;
+        let names = self.facts.get(&verify.id)?.get(LEFT_OUT).filter(|names| !names.is_empty())?;
+        Some(Reason::new("packages-left-out", format!("they broke a clone and were left out: {names}")))
     }
 
     fn reboot_is_pending(&self, plan: &HostPlan) -> bool {
@@ -190,7 +235,7 @@ impl HostMachine {
             HostCommand::Start { step: due, undo: back } if due == *step && back == undo => {}
             other => return illegal(format!("step {step} cannot begin: its host is due for {other:?}")),
         }
-        if !undo && find(plan, step).is_some_and(|step| step.kind.is_disruptive()) && self.chain.is_none() {
+        if !undo && find(plan, step).is_some_and(Step::is_disruptive) && self.chain.is_none() {
             self.chain = Some(Chained { window_end, overrun: false });
         }
         self.gate = None;
@@ -221,9 +266,11 @@ impl HostMachine {
         {
             self.facts.insert(step.clone(), facts.clone());
         }
+        // What cannot be deleted is listed by its provider; for the host it changes nothing.
+        let tidies = find(plan, step).is_some_and(|step| step.kind.is_tidying());
         if let Some(undo) = &mut self.undo {
             match result {
-                StepResult::Failed { reason, .. } => {
+                StepResult::Failed { reason, .. } if !tidies => {
                     let text = format!(
                         "taking back failed at {}: {} (it was taken back because: {})",
                         step.step(),
@@ -238,13 +285,41 @@ impl HostMachine {
         }
         self.walked.push(match result {
             StepResult::NothingToDo { .. } => StepEnd::NothingToDo,
+            StepResult::Failed { .. } if tidies => StepEnd::Succeeded,
             StepResult::Failed { reason, effect, .. } => StepEnd::Failed { reason: reason.clone(), effect: *effect },
             _ => StepEnd::Succeeded,
         });
-        if self.last_kind(plan) == Some(StepKind::Backup) {
+        if self.last(plan).is_some_and(|step| step.kind == StepKind::Backup) {
             self.backed_up = Some(now);
         }
+        self.step_over(plan);
         Ok(())
+    }
+
+    /// Goes past steps that need not be done: what a step stands for when that has failed, and a step that stands for
+    /// others when they have not.
+    fn step_over(&mut self, plan: &HostPlan) {
+        let walked = self.walked.len();
+        if let Some(StepEnd::Failed { reason, effect }) = self.walked.last()
+            && let Some(failed) = self.last(plan)
+            // A read-only look that fails is evidence as well; a fix that was refused is not.
+            && (failed.kind == StepKind::Verify || *effect == Effected::Possibly)
+            && let Some(instead) = plan.steps.iter().position(|step| step.stands_for.contains(&failed.id))
+            && instead >= walked
+        {
+            let reason = reason.clone();
+            if let Some(last) = self.walked.last_mut() {
+                *last = StepEnd::Replaced { reason };
+            }
+            self.walked.resize(instead, StepEnd::Skipped);
+            return;
+        }
+        while let Some(next) = plan.steps.get(self.walked.len()).filter(|next| !next.stands_for.is_empty())
+            && matches!(self.walked.last(), Some(StepEnd::Succeeded | StepEnd::NothingToDo))
+            && self.last(plan).is_some_and(|last| next.stands_for.contains(&last.id))
+        {
+            self.walked.push(StepEnd::Skipped);
+        }
     }
 
     /// Another controller looks from now on. Time that passed while nobody looked decides nothing: what runs, or is
@@ -269,25 +344,30 @@ impl HostMachine {
 
     /// The host turns round. What takes it back follows from what was done and may have had an effect, last first.
     pub(super) fn go_back(&mut self, plan: &HostPlan, reason: &Reason) -> Result<(), IllegalTransition> {
-        let may_turn = self.ended.is_none() && self.running.is_none() && self.undo.is_none() && self.chain.is_some();
+        let may_turn = self.ended.is_none() && self.running.is_none() && self.undo.is_none() && self.owes(plan);
         if !may_turn {
             return illegal(format!("host {} goes back but cannot", plan.host.name));
         }
-        let done =
-            || plan.steps.iter().zip(&self.walked).filter(|(_, end)| end.may_have_effect()).map(|(step, _)| step);
-        let back: Vec<&Step> = done().collect::<Vec<_>>().into_iter().rev().flat_map(|step| &step.undo).collect();
-        let changed = done().any(|step| matches!(step.kind, StepKind::Fix | StepKind::Restart | StepKind::Reboot));
-        let restores = back.iter().any(|step| step.kind == StepKind::Restore);
+        let back: Vec<&Step> = self.way_back(plan).collect();
+        let has = |kind: StepKind| back.iter().any(|step| step.kind == kind);
+        let (restores, switches_back) = (has(StepKind::Restore), has(StepKind::SwitchBack));
+        let touched = |which: fn(StepKind) -> bool| self.done(plan).any(|step| step.on.is_none() && which(step.kind));
+        let needs_restore = touched(|kind| kind.is_change() || kind == StepKind::Promote);
+        let needs_switch = touched(|kind| kind == StepKind::Switchover);
         let mut undo = Undo {
             reason: reason.clone(),
             steps: back.iter().map(|step| step.id.clone()).collect(),
             done: 0,
             failed: None,
-            outcome: if restores { HostOutcome::Restored } else { HostOutcome::Untouched },
+            outcome: match (restores, switches_back) {
+                (true, _) => HostOutcome::Restored,
+                (false, true) => HostOutcome::SwitchedBack,
+                (false, false) => HostOutcome::Untouched,
+            },
         };
-        if changed && !restores {
+        if (needs_restore && !restores) || (needs_switch && !switches_back) {
             // Without a restore the host may be broken: it must not be put back into service either.
-            let text = format!("the host may have been changed and there is no backup to restore: {}", reason.text);
+            let text = format!("the host may have been changed and there is no way back: {}", reason.text);
             undo.failed = Some(Reason::new("no-way-back", text));
             undo.steps.clear();
         }
@@ -306,7 +386,7 @@ impl HostMachine {
     ) -> Result<(), IllegalTransition> {
         let legal = match self.next(plan, stop, now) {
             HostCommand::End(due) => due.outcome == end.outcome,
-            HostCommand::Start { undo: false, .. } => self.chain.is_none() && end.outcome == HostOutcome::Untouched,
+            HostCommand::Start { undo: false, .. } => !self.owes(plan) && end.outcome == HostOutcome::Untouched,
             _ => false,
         };
         if !legal {
@@ -341,6 +421,24 @@ impl HostMachine {
     pub(super) fn unrecorded_overrun(&self, now: Timestamp) -> Option<Timestamp> {
         let chain = self.chain.as_ref().filter(|chain| !chain.overrun)?;
         chain.window_end.filter(|end| now > *end)
+    }
+
+    /// Whether the forward step of this index has succeeded; none as long as it may.
+    pub(super) fn has_succeeded(&self, plan: &HostPlan, index: usize) -> Option<bool> {
+        match self.walked.get(index) {
+            Some(StepEnd::Replaced { .. } | StepEnd::Skipped) => {
+                let id = plan.steps.get(index).map(|step| &step.id);
+                let stands = |step: &Step| id.is_some_and(|id| step.stands_for.contains(id));
+                match plan.steps.iter().position(stands).filter(|instead| *instead > index) {
+                    Some(instead) => self.has_succeeded(plan, instead),
+                    None => Some(false),
+                }
+            }
+            Some(end) => Some(*end == StepEnd::Succeeded),
+            None if self.ended.is_some() || self.undo.is_some() => Some(false),
+            None if matches!(self.walked.last(), Some(StepEnd::Failed { .. })) => Some(false),
+            None => None,
+        }
     }
 
     /// Index of the next forward step.

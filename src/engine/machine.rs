@@ -136,6 +136,9 @@ impl Campaign {
         undo: bool,
     ) -> Result<(), IllegalTransition> {
         self.check(attempt)?;
+        if !undo {
+            self.check_awaited(attempt)?;
+        }
         let parts = self.host(attempt.step.host())?;
         let (had_begun, was_in_chain) = (parts.machine.has_begun(), parts.machine.is_in_chain());
         if !undo && !parts.campaign.lets_begin(parts.member.wave, had_begun, was_in_chain, parts.rollout) {
@@ -157,6 +160,30 @@ impl Campaign {
             }
         }
         Ok(())
+    }
+
+    /// No step begins before what it needs of other hosts has succeeded.
+    fn check_awaited(&self, attempt: &AttemptId) -> Result<(), IllegalTransition> {
+        let Some(member) = self.roster.number(attempt.step.host()).and_then(|number| self.roster.hosts.get(number))
+        else {
+            return Ok(());
+        };
+        let plan = self.plan.hosts.get(&member.name);
+        let index = plan.and_then(|plan| plan.steps.iter().position(|step| step.id == attempt.step));
+        match self.awaited(member, index) {
+            None => Ok(()),
+            Some((pilot, _)) => illegal(format!("attempt {attempt} begins although {pilot} has not spoken for it")),
+        }
+    }
+
+    /// Whom a host waits for before its step of this index, and whether that host may still succeed; none if nobody.
+    pub(super) fn awaited(&self, member: &Member, index: Option<usize>) -> Option<(&HostName, bool)> {
+        member.awaits.iter().filter(|(at, ..)| Some(*at) == index).find_map(|&(_, pilot, there)| {
+            let name = &self.roster.hosts.get(pilot)?.name;
+            let machine = self.state.hosts.get(pilot).zip(self.plan.hosts.get(name));
+            let done = machine.map_or(Some(false), |(machine, plan)| machine.has_succeeded(plan, there));
+            (done != Some(true)).then_some((name, done.is_none()))
+        })
     }
 
     fn finish(&mut self, now: Timestamp, attempt: &AttemptId, result: &StepResult) -> Result<(), IllegalTransition> {
@@ -234,10 +261,13 @@ impl Campaign {
         self.digest
     }
 
-    /// Facts of the host's steps so far, by step and key.
+    /// Facts of the host's steps so far, and of the hosts that it waited for, by step and key.
     pub fn facts(&self, host: &HostName) -> Arc<BTreeMap<(StepId, String), String>> {
-        let machine = self.roster.number(host.as_str()).and_then(|number| self.state.hosts.get(number));
-        let facts = machine.into_iter().flat_map(HostMachine::facts).flat_map(|(step, facts)| {
+        let number = self.roster.number(host.as_str());
+        let member = number.and_then(|number| self.roster.hosts.get(number));
+        let pilots = member.into_iter().flat_map(|member| member.awaits.iter().map(|&(_, pilot, _)| pilot));
+        let machines = number.into_iter().chain(pilots).filter_map(|number| self.state.hosts.get(number));
+        let facts = machines.flat_map(HostMachine::facts).flat_map(|(step, facts)| {
             facts.iter().map(move |(key, value)| ((step.clone(), key.clone()), value.clone()))
         });
         Arc::new(facts.collect())

@@ -286,6 +286,7 @@ pub enum GateVerdict {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Gate {
     Wave,
+    Cohort,
     Window,
     DisruptionBudget,
     FailureBudget,

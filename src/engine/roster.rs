@@ -16,6 +16,8 @@ pub(super) struct Roster {
     /// Where each wave's hosts begin in `hosts`, and the end of the last.
     waves: Vec<usize>,
     windows: Vec<Vec<Interval>>,
+    /// Who waits for a host, by its number.
+    followers: BTreeMap<usize, Vec<usize>>,
     by_name: BTreeMap<HostName, usize>,
 }
 
@@ -26,6 +28,8 @@ pub(super) struct Member {
     pub wave: u32,
     pub group: Option<usize>,
     pub lengths: Lengths,
+    /// What must have succeeded on other hosts before a step: its index, the number of the host, the index there.
+    pub awaits: Vec<(usize, usize, usize)>,
     windows: Option<usize>,
 }
 
@@ -35,22 +39,53 @@ impl Roster {
         let groups: Vec<RuleName> = plan.rollout.groups.keys().cloned().collect();
         let sets: Vec<&RuleName> = plan.windows.keys().collect();
         let windows = plan.windows.values().map(|set| union(set.iter().map(|w| w.interval).collect())).collect();
-        let mut roster = Self { hosts: Vec::new(), groups, waves: vec![0], windows, by_name: BTreeMap::new() };
+        let mut roster = Self {
+            hosts: Vec::new(),
+            groups,
+            waves: vec![0],
+            windows,
+            followers: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        };
         for (wave, names) in (0_u32..).zip(plan.rollout.waves.iter().map(|wave| &wave.hosts)) {
             for name in names {
                 let Some(host) = plan.hosts.get(name).filter(|_| !roster.by_name.contains_key(name)) else { continue };
-                roster.by_name.insert(name.clone(), roster.hosts.len());
+                let number = roster.hosts.len();
+                let awaits = roster.awaits(plan, host);
+                for &(_, pilot, _) in &awaits {
+                    roster.followers.entry(pilot).or_default().push(number);
+                }
+                roster.by_name.insert(name.clone(), number);
                 roster.hosts.push(Member {
                     name: name.clone(),
                     wave,
                     group: host.group.as_ref().and_then(|group| roster.groups.binary_search(group).ok()),
                     lengths: Lengths::of(host, &plan.rollout),
+                    awaits,
                     windows: host.windows.as_ref().and_then(|set| sets.binary_search(&set).ok()),
                 });
             }
             roster.waves.push(roster.hosts.len());
         }
         roster
+    }
+
+    /// What a host waits for on hosts before it; what is not there is told by [`problem`].
+    fn awaits(&self, plan: &Plan, host: &HostPlan) -> Vec<(usize, usize, usize)> {
+        let steps = host.steps.iter().enumerate();
+        let needs = steps.flat_map(|(index, step)| step.foreign_needs().map(move |need| (index, need)));
+        needs
+            .filter_map(|(index, need)| {
+                let pilot = self.number(need.host())?;
+                let there = plan.hosts.get(need.host())?.steps.iter().position(|step| step.id == *need)?;
+                Some((index, pilot, there))
+            })
+            .collect()
+    }
+
+    /// The numbers of the hosts that wait for this one.
+    pub(super) fn followers(&self, number: usize) -> &[usize] {
+        self.followers.get(&number).map_or(&[], Vec::as_slice)
     }
 
     /// The number of a host.
@@ -92,7 +127,20 @@ pub(super) fn problem(plan: &Plan) -> Option<String> {
     if let Some(name) = plan.hosts.keys().find(|name| !seen.contains(name)) {
         return Some(format!("host {name} is in no wave"));
     }
-    plan.hosts.iter().find_map(|(name, host)| host_problem(plan, name, host))
+    if let Some(why) = plan.hosts.iter().find_map(|(name, host)| host_problem(plan, name, host)) {
+        return Some(why);
+    }
+    // Who speaks for others goes before them: nobody waits for each other, and no wave for a later one.
+    let mut before: BTreeSet<&StepId> = BTreeSet::new();
+    for host in plan.rollout.waves.iter().flat_map(|wave| &wave.hosts).filter_map(|name| plan.hosts.get(name)) {
+        for (step, need) in host.steps.iter().flat_map(|step| step.foreign_needs().map(move |need| (step, need))) {
+            if !before.contains(need) {
+                return Some(format!("step {} needs {need}, which no host before it has", step.id));
+            }
+        }
+        before.extend(host.steps.iter().map(|step| &step.id));
+    }
+    None
 }
 
 fn host_problem(plan: &Plan, name: &HostName, host: &HostPlan) -> Option<String> {
@@ -111,7 +159,8 @@ fn host_problem(plan: &Plan, name: &HostName, host: &HostPlan) -> Option<String>
     let mut ids: BTreeSet<&StepId> = BTreeSet::new();
     let mut before: BTreeSet<&StepId> = BTreeSet::new();
     for step in &host.steps {
-        if let Some(need) = step.needs.iter().find(|need| !before.contains(need)) {
+        let own = |need: &&StepId| need.host() == name.as_str();
+        if let Some(need) = step.needs.iter().filter(own).find(|need| !before.contains(need)) {
             return Some(format!("step {} needs {need}, which does not come before it", step.id));
         }
         before.insert(&step.id);

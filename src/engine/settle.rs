@@ -62,7 +62,7 @@ impl Campaign {
             Input::Finished { attempt, result } => {
                 let host = self.roster.number(attempt.step.host());
                 self.append(&mut out, now, RecordBody::Outcome { attempt, result })?;
-                host.into_iter().for_each(|host| self.agenda.look_at(host));
+                host.into_iter().for_each(|host| self.look_again(host));
             }
             Input::Tick => {}
             Input::Signal(signal) => self.signal(&mut out, now, signal)?,
@@ -148,6 +148,24 @@ impl Campaign {
         }
     }
 
+    /// A host has a result: it is looked at, and so is whoever waits for it.
+    fn look_again(&mut self, number: usize) {
+        self.agenda.look_at(number);
+        self.wake_followers(number);
+    }
+
+    /// Those of the open wave: the others are looked at when theirs begins.
+    fn wake_followers(&mut self, number: usize) {
+        let Some(wave) = self.state.campaign.wave() else { return };
+        let roster = Arc::clone(&self.roster);
+        let open = roster.wave(wave);
+        for &follower in roster.followers(number).iter().filter(|follower| open.contains(follower)) {
+            if self.state.hosts.get(follower).is_some_and(|host| host.ended().is_none() && !host.has_begun()) {
+                self.agenda.look_at(follower);
+            }
+        }
+    }
+
     /// Wakes the next host for which there is room, of each kind of room one.
     fn wake(&mut self) {
         if self.state.campaign.has_slot(&self.plan.rollout)
@@ -202,6 +220,7 @@ impl Campaign {
                 HostCommand::GiveUp { step, result } => {
                     let attempt = self.attempt(step);
                     self.append(out, now, RecordBody::Outcome { attempt, result })?;
+                    self.wake_followers(number);
                 }
                 HostCommand::GoBack { reason } => {
                     self.append(out, now, RecordBody::UndoStarted { host: name.clone(), reason })?;
@@ -230,6 +249,7 @@ impl Campaign {
     ) -> Result<(), IllegalTransition> {
         let (host, outcome) = (member.name.clone(), end.outcome);
         self.append(out, now, RecordBody::HostEnded { host, outcome, reason: end.reason })?;
+        self.roster.number(member.name.as_str()).into_iter().for_each(|number| self.wake_followers(number));
         let exhausted = member.group.and_then(|g| self.state.groups.get(g)).is_some_and(|g| g.is_exhausted());
         if exhausted {
             self.agenda.wake_group(member.group);
@@ -266,8 +286,20 @@ impl Campaign {
             }
             Answer::Never { gate, code, why } => {
                 let reason = Some(Reason::new(code, why.clone()));
-                self.record_answer(out, now, &member.name, step, GateVerdict::Closed { gate, why })?;
-                self.end_host(out, now, member, HostEnd { outcome: HostOutcome::Untouched, reason })?;
+                self.record_answer(out, now, &member.name, step, GateVerdict::Closed { gate, why: why.clone() })?;
+                let owes = self
+                    .plan
+                    .hosts
+                    .get(&member.name)
+                    .is_some_and(|plan| self.state.hosts.get(number).is_some_and(|machine| machine.owes(plan)));
+                if owes {
+                    // Nothing was disrupted yet; a clone that was made must go.
+                    let (host, reason) = (member.name.clone(), Reason::new(code, why));
+                    self.append(out, now, RecordBody::UndoStarted { host, reason })?;
+                    self.look_again(number);
+                } else {
+                    self.end_host(out, now, member, HostEnd { outcome: HostOutcome::Untouched, reason })?;
+                }
                 Ok(false)
             }
         }
@@ -296,10 +328,24 @@ impl Campaign {
         let chain = lengths.chain_start.is_some_and(|start| start == machine.position());
         let first = machine.position() == 0;
         let answers = [
+            self.ask_pilot(member, machine),
             first.then(|| self.ask_preparation(now, member, lengths)),
             chain.then(|| self.ask_chain(now, member, machine, lengths)),
         ];
         answers.into_iter().flatten().find(|answer| !matches!(answer, Answer::Go)).unwrap_or(Answer::Go)
+    }
+
+    /// Whether the hosts that speak for this one have succeeded.
+    fn ask_pilot(&self, member: &Member, machine: &HostMachine) -> Option<Answer> {
+        let (pilot, may_succeed) = self.awaited(member, Some(machine.position()))?;
+        let gate = Gate::Cohort;
+        Some(if may_succeed {
+            let why = format!("{pilot} goes first: the fix is not proven on hosts like these");
+            Answer::Wait { gate, why, until: None, park: Park::Pilot }
+        } else {
+            let why = format!("{pilot}, which goes first for hosts like this one, did not succeed");
+            Answer::Never { gate, code: "pilot-failed", why }
+        })
     }
 
     fn ask_preparation(&self, now: Timestamp, member: &Member, lengths: Lengths) -> Answer {

@@ -13,7 +13,13 @@ use crate::model::{
 /// The script that looks at a host: needs root, refreshes the package lists unless `NO_UPDATE=1` and changes nothing
 /// else. It is one group of commands, so that a shell reads it whole before it runs any of it.
 pub fn scan_script() -> &'static str {
-    concat!("{\n", include_str!("../../playbooks/linux-apt/lib.sh"), include_str!("apt_scan.sh"), "\n} </dev/null\n")
+    concat!(
+        "{\n",
+        include_str!("../../playbooks/linux/common.sh"),
+        include_str!("../../playbooks/linux/apt.sh"),
+        include_str!("apt_scan.sh"),
+        "\n} </dev/null\n"
+    )
 }
 
 /// Why the output of a scan cannot be used.

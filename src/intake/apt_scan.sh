@@ -1,5 +1,6 @@
 # What the package manager of this host says is pending from the security archive, and what else matters for a fix.
-# Changes nothing but the package lists, which it refreshes unless NO_UPDATE=1. Runs behind linux-apt's lib.sh.
+# Changes nothing but the package lists, which it refreshes unless NO_UPDATE=1. Runs behind the texts that
+# linux-apt's scripts share.
 #
 # Output, tab-separated, between a first and a last line that prove it whole:
 #   scan 1 | os ID ID_LIKE VERSION_ID | arch A | kernel RUNNING | newest KERNEL | reboot WHY | stale UNIT
@@ -11,6 +12,7 @@ leave() {
 }
 
 need_root
+need_manager
 make_work
 tab=$(printf '\t')
 
@@ -33,7 +35,9 @@ say "kernel$tab$(uname -r)"
 newest=$(newest_kernel)
 if [ -n "$newest" ] && ! is_container; then say "newest$tab$newest"; fi
 reboot_reasons | while read -r why; do say "reboot$tab$why"; done
-stale_services | while read -r kind unit; do [ "$kind" = init ] || say "stale$tab$unit"; done
+stale_services | while read -r kind unit; do
+    case $kind in restart | untouchable) say "stale$tab$unit" ;; esac
+done
 unreadable=$(awk '$2 != "-" { print $2 }' "$work/unreadable" 2>/dev/null | words)
 [ -z "$unreadable" ] || say "note${tab}unreadable$tab$unreadable"
 
@@ -41,7 +45,7 @@ if [ "${NO_UPDATE:-0}" != 1 ]; then
     # A source that cannot be reached is not skipped: what it would have said is unknown.
     if ! apt_get update -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=60 >"$work/update" 2>&1 ||
         grep -q '^W: Failed to fetch' "$work/update"; then
-        leave 75 source-unreachable "$(apt_errors "$work/update")"
+        leave 75 source-unreachable "$(errors_in "$work/update")"
     fi
 fi
 # Security archives, as `URI SUITE`: told by what their Release file says of them, whatever their place is called.

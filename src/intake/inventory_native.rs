@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::settings::{self, LabelValue, RawProvider, RawSwitch, Wrong};
+use super::backends::{RawProvider, RawSwitch};
+use super::settings::{self, LabelValue, Wrong};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{Become, GroupName, Host, HostName, Importance, Os, printable};
 use crate::yaml::{self, Size, Spanned};

@@ -6,6 +6,7 @@ mod ansible;
 mod apt;
 mod asff;
 mod aws;
+mod backends;
 mod cargo_audit;
 mod clair;
 mod columns;

@@ -1,4 +1,4 @@
-//! Connection, provider and switch of a host as inventories write them, checked.
+//! What settings of hosts have in common, checked: names, paths, commands, labels.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,56 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use crate::model::{ExecProvider, ProviderSettings, SwitchSettings, TimeSpan, is_unprintable, printable};
+use crate::model::{TimeSpan, is_unprintable, printable};
 use crate::yaml;
-
-/// A backup provider, `kind` told apart by hand: tagged enums lose the places of errors.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawProvider {
-    /// `podman`, `exec` or `simulated`.
-    #[schemars(extend("enum" = ["podman", "exec", "simulated"]))]
-    kind: String,
-    /// podman: the container's name.
-    name: Option<String>,
-    /// podman: a `CONTAINERS_CONF` to call it with.
-    containers_conf: Option<String>,
-    /// exec: a command that prints the reference of the backup it made as its last line.
-    backup: Option<Vec<String>>,
-    /// exec: a command that puts the host back.
-    restore: Option<Vec<String>>,
-    /// exec: a command that succeeds if the backup is whole.
-    verify_backup: Option<Vec<String>>,
-    /// exec: a command that deletes the backup.
-    delete: Option<Vec<String>>,
-    /// exec: a command that makes a clone.
-    clone: Option<Vec<String>>,
-    /// exec: a command that destroys a clone.
-    destroy: Option<Vec<String>>,
-    /// exec: how long each command may take, such as `10m`.
-    timeout: Option<TimeSpan>,
-}
-
-/// What moves traffic.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawSwitch {
-    /// `haproxy`, `command` or `simulated`.
-    #[schemars(extend("enum" = ["haproxy", "command", "simulated"]))]
-    kind: String,
-    /// haproxy: path of the admin socket on this machine.
-    socket: Option<String>,
-    /// haproxy: the backend.
-    backend: Option<String>,
-    /// haproxy: the server in the backend.
-    server: Option<String>,
-    /// command: takes the host out of service.
-    drain: Option<Vec<String>>,
-    /// command: puts it back.
-    undrain: Option<Vec<String>>,
-    /// command: how long each may take, such as `2m`.
-    timeout: Option<TimeSpan>,
-}
 
 /// What is wrong with a setting, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,18 +17,18 @@ pub(super) struct Wrong {
     pub(super) help: String,
 }
 
-fn wrong<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
+pub(super) fn wrong<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong { message: message.into(), help: help.into() })
 }
 
 /// Takes the keys of one kind: a missing one and one that belongs to another kind are wrong.
-struct Keys<'a> {
-    what: &'a str,
-    kind: &'a str,
+pub(super) struct Keys<'a> {
+    pub(super) what: &'a str,
+    pub(super) kind: &'a str,
 }
 
 impl Keys<'_> {
-    fn known(&self, kinds: &[&str]) -> Result<(), Wrong> {
+    pub(super) fn known(&self, kinds: &[&str]) -> Result<(), Wrong> {
         if kinds.contains(&self.kind) {
             return Ok(());
         }
@@ -85,14 +37,14 @@ impl Keys<'_> {
         wrong(format!("`{}` is no kind of {}", self.kind, self.what), help)
     }
 
-    fn need<T>(&self, key: &str, value: Option<T>) -> Result<T, Wrong> {
+    pub(super) fn need<T>(&self, key: &str, value: Option<T>) -> Result<T, Wrong> {
         match value {
             Some(value) => Ok(value),
             None => wrong(format!("a {} of kind `{}` needs `{key}`", self.what, self.kind), format!("add `{key}:`")),
         }
     }
 
-    fn none<T>(&self, key: &str, value: &Option<T>) -> Result<(), Wrong> {
+    pub(super) fn none<T>(&self, key: &str, value: &Option<T>) -> Result<(), Wrong> {
         match value {
             None => Ok(()),
             Some(_) => wrong(
@@ -103,98 +55,12 @@ impl Keys<'_> {
     }
 }
 
-impl RawProvider {
-    pub(super) fn check(self) -> Result<ProviderSettings, Wrong> {
-        let keys = Keys { what: "provider", kind: &printable(&self.kind, 40) };
-        keys.known(&["podman", "exec", "simulated"])?;
-        let commands = [
-            ("backup", &self.backup),
-            ("restore", &self.restore),
-            ("verify_backup", &self.verify_backup),
-            ("delete", &self.delete),
-            ("clone", &self.clone),
-            ("destroy", &self.destroy),
-        ];
-        if self.kind != "podman" {
-            keys.none("name", &self.name)?;
-            keys.none("containers_conf", &self.containers_conf)?;
-        }
-        if self.kind != "exec" {
-            commands.iter().try_for_each(|(key, command)| keys.none(key, command))?;
-            keys.none("timeout", &self.timeout)?;
-        }
-        match self.kind.as_str() {
-            "podman" => {
-                let name = keys.need("name", self.name)?;
-                plain("the container's `name`", &name, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
-                if let Some(path) = &self.containers_conf {
-                    check_path("`containers_conf`", path)?;
-                }
-                Ok(ProviderSettings::Podman { name, containers_conf: self.containers_conf })
-            }
-            "exec" => {
-                for (key, command) in commands {
-                    command.as_ref().map_or(Ok(()), |argv| check_argv(key, argv))?;
-                }
-                Ok(ProviderSettings::Exec(ExecProvider {
-                    backup: keys.need("backup", self.backup)?,
-                    restore: keys.need("restore", self.restore)?,
-                    verify_backup: self.verify_backup,
-                    delete: self.delete,
-                    clone: self.clone,
-                    destroy: self.destroy,
-                    timeout: check_timeout(self.timeout)?,
-                }))
-            }
-            _ => Ok(ProviderSettings::Simulated),
-        }
-    }
-}
-
-impl RawSwitch {
-    pub(super) fn check(self) -> Result<SwitchSettings, Wrong> {
-        let keys = Keys { what: "switch", kind: &printable(&self.kind, 40) };
-        keys.known(&["haproxy", "command", "simulated"])?;
-        if self.kind != "haproxy" {
-            keys.none("socket", &self.socket)?;
-            keys.none("backend", &self.backend)?;
-            keys.none("server", &self.server)?;
-        }
-        if self.kind != "command" {
-            keys.none("drain", &self.drain)?;
-            keys.none("undrain", &self.undrain)?;
-            keys.none("timeout", &self.timeout)?;
-        }
-        match self.kind.as_str() {
-            "haproxy" => {
-                let socket = keys.need("socket", self.socket)?;
-                check_path("`socket`", &socket)?;
-                let backend = keys.need("backend", self.backend)?;
-                let server = keys.need("server", self.server)?;
-                // They travel in lines of HAProxy's runtime API, where `;` and spaces part commands and words.
-                for (what, name) in [("`backend`", &backend), ("`server`", &server)] {
-                    plain(what, name, |c| c.is_ascii_alphanumeric() || "._-:".contains(c))?;
-                }
-                Ok(SwitchSettings::Haproxy { socket, backend, server })
-            }
-            "command" => {
-                let drain = keys.need("drain", self.drain)?;
-                let undrain = keys.need("undrain", self.undrain)?;
-                check_argv("drain", &drain)?;
-                check_argv("undrain", &undrain)?;
-                Ok(SwitchSettings::Command { drain, undrain, timeout: check_timeout(self.timeout)? })
-            }
-            _ => Ok(SwitchSettings::Simulated),
-        }
-    }
-}
-
 /// The known word that was probably meant.
 pub(super) fn did_you_mean(given: &str, known: &[&str]) -> Option<String> {
     yaml::nearest(given, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
 }
 
-fn check_timeout(timeout: Option<TimeSpan>) -> Result<Option<TimeSpan>, Wrong> {
+pub(super) fn check_timeout(timeout: Option<TimeSpan>) -> Result<Option<TimeSpan>, Wrong> {
     match timeout {
         Some(TimeSpan::ZERO) => {
             wrong("a `timeout` of nothing ends every command at once", "write a length such as `10m`")
@@ -203,7 +69,7 @@ fn check_timeout(timeout: Option<TimeSpan>) -> Result<Option<TimeSpan>, Wrong> {
     }
 }
 
-fn check_argv(key: &str, argv: &[String]) -> Result<(), Wrong> {
+pub(super) fn check_argv(key: &str, argv: &[String]) -> Result<(), Wrong> {
     let help = "write a program and its arguments: `[/usr/local/bin/backup, \"{{ host.name }}\"]`";
     match argv.first() {
         None => wrong(format!("the command `{key}` is empty"), help),
@@ -224,7 +90,17 @@ pub(super) fn check_path(what: &str, path: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn plain(what: &str, text: &str, fine: impl Fn(char) -> bool) -> Result<(), Wrong> {
+/// A path on another machine: there is no folder that it could be relative to.
+pub(super) fn check_absolute(what: &str, path: &str) -> Result<(), Wrong> {
+    check_path(what, path)?;
+    if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        let message = format!("{what} `{}` is not an absolute path", printable(path, 80));
+        return wrong(message, "write the path from `/`, without `..`");
+    }
+    Ok(())
+}
+
+pub(super) fn plain(what: &str, text: &str, fine: impl Fn(char) -> bool) -> Result<(), Wrong> {
     if text.is_empty() || text.len() > 253 || text.starts_with(['-', '.']) || !text.chars().all(fine) {
         let message = format!("{what} `{}` is no such name", printable(text, 80));
         return wrong(message, "names have letters, digits and a few signs, and start with a letter or digit");

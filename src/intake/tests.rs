@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnostic::Diagnostics;
-use crate::model::{AssetName, Become, HostName, Importance, ProviderSettings, SwitchSettings, is_unprintable};
+use crate::model::{
+    AssetName, Become, HostName, Importance, ProviderSettings, SecretSource, SwitchSettings, TimeSpan, TsigAlgorithm,
+    is_unprintable,
+};
 
 fn read(text: &str) -> Result<Report, IntakeError> {
     read_report("r.json", text.as_bytes(), &ReadOptions::default())
@@ -325,6 +328,47 @@ fn the_native_inventory_is_read() {
     assert_eq!(other.unwrap().digest, found.digest, "comments do not matter");
     let (other, _) = inventory(&[("h.yml", &NATIVE.replace("rack: 7", "rack: 8"))], &["h.yml"]);
     assert_ne!(other.unwrap().digest, found.digest);
+}
+
+#[test]
+fn switches_by_dns_are_checked() {
+    let host = |switch: &str| {
+        let text = format!("version: 1\nhosts:\n  web-1:\n    switch: {{kind: dns, {switch}}}\n");
+        let (found, problems) = inventory(&[("h.yml", &text)], &["h.yml"]);
+        let problem = problems.first().cloned();
+        (found.and_then(|found| found.hosts["web-1"].switch.clone()), problem.unwrap_or_default())
+    };
+    let zone = "zone: example.com, name: shop.example.com, key: switchback";
+    let (switch, problem) =
+        host(&format!("server: 10.0.0.53, {zone}, secret_env: DNS_KEY, ttl: 30s, address: 10.0.0.11"));
+    let Some(SwitchSettings::Dns(dns)) = switch else { panic!("{problem}") };
+    assert_eq!((dns.server.as_str(), dns.ttl), ("10.0.0.53:53", Some(TimeSpan::seconds(30))));
+    assert_eq!((dns.secret, dns.algorithm), (SecretSource::Env("DNS_KEY".into()), TsigAlgorithm::HmacSha256));
+    for (server, with_port) in [
+        ("ns1.example.com", "ns1.example.com:53"),
+        ("ns1:5353", "ns1:5353"),
+        ("\"2001:db8::53\"", "[2001:db8::53]:53"),
+        ("\"[2001:db8::53]:5353\"", "[2001:db8::53]:5353"),
+    ] {
+        let (switch, problem) =
+            host(&format!("server: {server}, {zone}, algorithm: hmac-sha512, secret_file: /etc/key"));
+        assert!(matches!(switch, Some(SwitchSettings::Dns(dns)) if dns.server == with_port), "{server}: {problem}");
+    }
+    for (wrong, says) in [
+        (format!("server: ns1, {zone}"), "one of `secret_env` and `secret_file`"),
+        (format!("server: ns1, {zone}, secret_env: A, secret_file: /b"), "one of `secret_env` and `secret_file`"),
+        (format!("server: ns1, {zone}, secret_env: c2VjcmV0Cg=="), "`secret_env` names no variable"),
+        (format!("server: \"ns1:http\", {zone}, secret_env: A"), "`server` `ns1:http` is no server"),
+        (format!("server: ns1, {zone}, secret_env: A, address: web-1"), "`address` `web-1` is no address"),
+        (format!("server: ns1, {zone}, secret_env: A, ttl: 30d"), "more than a week"),
+        (format!("server: ns1, {zone}, secret_env: A, socket: /run/a"), "`socket` says nothing"),
+        ("server: ns1, zone: example.com, name: shop.example.org, key: k, secret_env: A".into(), "not in the `zone`"),
+        ("server: ns1, zone: example.com, name: xexample.com, key: k, secret_env: A".into(), "not in the `zone`"),
+        ("server: ns1, zone: a..b, name: a..b, key: k, secret_env: A".into(), "no DNS name"),
+    ] {
+        let (_, problem) = host(&wrong);
+        assert!(problem.contains(says), "{wrong}: {problem}");
+    }
 }
 
 #[test]

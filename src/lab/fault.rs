@@ -393,7 +393,7 @@ pub(crate) fn remove_table(prefix: &Prefix) -> Result<(), LabError> {
     }
 }
 
-fn nft(purpose: &str, rules: String) -> Result<(), LabError> {
+pub(crate) fn nft(purpose: &str, rules: String) -> Result<(), LabError> {
     Tool::new("nft", purpose).args(["--file", "-"]).input(rules).run().map(drop)
 }
 

@@ -41,7 +41,11 @@ fn inventory(folder: &Folder, state: &State, host_keys: &BTreeMap<String, String
         if let Some(key) = host_keys.get(host) {
             let _ = writeln!(text, "      host_key: {}", quoted(key));
         }
-        let _ = writeln!(text, "    become: sudo\n    provider: {{kind: podman, name: {container}}}");
+        let _ = writeln!(
+            text,
+            "    become: sudo\n    provider: {{kind: podman, name: {container}, clone_network: {}}}",
+            state.prefix.clone_network()
+        );
     }
     text
 }
@@ -79,7 +83,7 @@ mod tests {
               known_hosts: "/a \"lab\"/known_hosts"
               host_key: "ssh-ed25519 AAAA"
             become: sudo
-            provider: {kind: podman, name: t-web-1}
+            provider: {kind: podman, name: t-web-1, clone_network: t-clones}
           web-2:
             address: 10.77.9.12
             groups: [web]
@@ -90,7 +94,7 @@ mod tests {
               identity: "/a \"lab\"/id_ed25519"
               known_hosts: "/a \"lab\"/known_hosts"
             become: sudo
-            provider: {kind: podman, name: t-web-2}
+            provider: {kind: podman, name: t-web-2, clone_network: t-clones}
         "#);
         insta::assert_snapshot!(known_hosts(&state, &keys), @"web-1,10.77.9.11 ssh-ed25519 AAAA");
         Ok(())

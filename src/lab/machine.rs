@@ -36,7 +36,7 @@ pub(crate) fn requirements() -> Result<(), MissingRequirement> {
             help: "run the same command with sudo".to_owned(),
         });
     }
-    for name in ["podman", "mmdebstrap", "apt-get", "apt-config", "ssh-keygen", "ip", "iptables", "nsenter"] {
+    for name in ["podman", "mmdebstrap", "apt-get", "apt-config", "ssh-keygen", "ip", "iptables", "nft", "nsenter"] {
         if program(name).is_none() {
             return Err(MissingRequirement::program(name));
         }

@@ -114,17 +114,48 @@ fn subnets(inspected: &str) -> Vec<(Ipv4Addr, u32)> {
     networks.iter().flat_map(|n| &n.subnets).filter_map(|entry| network(&entry.subnet)).collect()
 }
 
-/// Makes the network unless it is there.
+/// Makes the network, and the one for clones, unless they are there.
 pub(crate) fn ensure(prefix: &Prefix, subnet: Subnet) -> Result<(), LabError> {
-    let exists = Tool::new("podman", "looking for the network").args(["network", "exists", prefix.as_str()]).ask()?;
-    if exists.status.success() {
-        return belongs(prefix, subnet);
+    if exists(prefix.as_str())? {
+        belongs(prefix, subnet)?;
+    } else {
+        Tool::new("podman", format!("making network {prefix}"))
+            .args(["network", "create", "--driver", "bridge", "--subnet", &subnet.to_string()])
+            .args(["--label", &prefix.label(), prefix.as_str()])
+            .run()?;
     }
-    Tool::new("podman", format!("making network {prefix}"))
-        .args(["network", "create", "--driver", "bridge", "--subnet", &subnet.to_string()])
-        .args(["--label", &prefix.label(), prefix.as_str()])
-        .run()
-        .map(drop)
+    let clones = prefix.clone_network();
+    if !exists(&clones)? {
+        Tool::new("podman", format!("making network {clones}"))
+            .args(["network", "create", "--driver", "bridge", "--label", &prefix.label(), &clones])
+            .run()?;
+    }
+    let inspected =
+        Tool::new("podman", format!("looking at network {clones}")).args(["network", "inspect", &clones]).run()?;
+    keep_apart(prefix, subnet, &subnets(&inspected))
+}
+
+/// A clone does not reach its original's network, nor is it reached from there. podman's own isolation depends on the
+/// order in which its networks were first used.
+fn keep_apart(prefix: &Prefix, hosts: Subnet, clones: &[(Ipv4Addr, u32)]) -> Result<(), LabError> {
+    let table = prefix.table();
+    let mut rules = format!(
+        "add table inet {table}\n\
+         add chain inet {table} apart {{ type filter hook forward priority -300; }}\n\
+         flush chain inet {table} apart\n"
+    );
+    for (address, length) in clones {
+        let clones = format!("{address}/{length}");
+        for (from, to) in [(hosts.to_string(), clones.clone()), (clones, hosts.to_string())] {
+            rules.push_str(&format!("add rule inet {table} apart ip saddr {from} ip daddr {to} drop\n"));
+        }
+    }
+    super::fault::nft("keeping clones apart from hosts", rules)
+}
+
+fn exists(name: &str) -> Result<bool, LabError> {
+    let answer = Tool::new("podman", "looking for the network").args(["network", "exists", name]).ask()?;
+    Ok(answer.status.success())
 }
 
 /// The network of this name must be ours.

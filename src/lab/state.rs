@@ -25,6 +25,11 @@ impl Prefix {
         &self.0
     }
 
+    /// The name of the network of the hosts' clones.
+    pub fn clone_network(&self) -> String {
+        format!("{self}-clones")
+    }
+
     /// The name of the container of this host.
     pub(crate) fn container(&self, host: &str) -> String {
         format!("{}-{host}", self.0)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{GroupName, HostName};
+use super::{GroupName, HostName, ProviderSettings, SwitchSettings};
 
 /// How much a host matters.
 #[derive(
@@ -103,77 +103,6 @@ pub struct Ssh {
     /// The pinned host key, `TYPE BASE64`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
-}
-
-/// What makes backups of a host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ProviderSettings {
-    /// A podman container on this machine.
-    Podman {
-        /// The container's name.
-        name: String,
-        /// `CONTAINERS_CONF` to call podman with.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        containers_conf: Option<String>,
-    },
-    /// The user's own commands.
-    Exec(ExecProvider),
-    /// A host of the simulator.
-    Simulated,
-}
-
-/// The user's own commands, each an argv whose elements are templates over `host`, `key` and `ref`.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-pub struct ExecProvider {
-    /// Prints the reference of the backup it made (or found, for the same key) as its last line.
-    pub backup: Vec<String>,
-    /// Puts the host back.
-    pub restore: Vec<String>,
-    /// Exits 0 if the backup is whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verify_backup: Option<Vec<String>>,
-    /// Deletes the backup.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delete: Option<Vec<String>>,
-    /// Makes a clone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clone: Option<Vec<String>>,
-    /// Destroys a clone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub destroy: Option<Vec<String>>,
-    /// How long each may take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<super::TimeSpan>,
-}
-
-/// What moves traffic to and from a host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum SwitchSettings {
-    /// HAProxy's runtime API over its socket.
-    Haproxy {
-        /// Path of the admin socket on this machine.
-        socket: String,
-        /// Backend.
-        backend: String,
-        /// Server in the backend.
-        server: String,
-    },
-    /// The user's own commands.
-    Command {
-        /// Takes the host out of service.
-        drain: Vec<String>,
-        /// Puts it back.
-        undrain: Vec<String>,
-        /// How long each may take.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        timeout: Option<super::TimeSpan>,
-    },
-    /// A switch of the simulator.
-    Simulated,
 }
 
 /// A server that can be fixed.

@@ -36,6 +36,9 @@ pub struct FactRef {
     pub step: StepId,
     /// The fact's key.
     pub key: String,
+    /// The value where the step reported none; without it that is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<String>,
 }
 
 /// One command on one host.

@@ -177,6 +177,8 @@ impl HostOutcome {
 pub enum Strategy {
     /// Back up, fix in place, restore on failure.
     InPlace,
+    /// Fix a clone, switch traffic over to it, switch back on failure, and let it take the host's place.
+    CloneAndSwitch,
 }
 
 impl Strategy {
@@ -184,6 +186,7 @@ impl Strategy {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InPlace => "in_place",
+            Self::CloneAndSwitch => "clone_and_switch",
         }
     }
 }

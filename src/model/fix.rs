@@ -15,6 +15,18 @@ pub struct PackageFix {
     pub to: Option<PackageVersion>,
 }
 
+/// What is done with a host that should have been rebooted already before its fix. There is no "reboot it first": a host
+/// is rebooted at most once in a campaign, and the fix may need that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PendingReboot {
+    /// It is told, and the fix goes on; the reboot that may follow takes both.
+    #[default]
+    Report,
+    /// The host is left alone.
+    Refuse,
+}
+
 /// Everything one host gets in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Fix {

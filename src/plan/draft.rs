@@ -22,6 +22,8 @@ pub(super) struct Draft<'a> {
     pub scripts: BTreeMap<Digest, String>,
     pub windows: BTreeMap<RuleName, Vec<PlanWindow>>,
     pub groups: BTreeMap<RuleName, BudgetGroup>,
+    /// All hosts, in the order in which they go.
+    pub sequence: Vec<HostName>,
     pub waves: Vec<Wave>,
     pub failure_budget: u32,
     pub approvals: Vec<PlanApproval>,
@@ -35,12 +37,18 @@ pub(super) struct HostDraft<'a> {
     pub importance: Importance,
     pub priority: Priority,
     pub strategy: Strategy,
+    pub strategy_reason: Option<Reason>,
+    pub cohort: Option<RuleName>,
+    /// Where policy wants it: hosts of another place are not disrupted with it.
+    pub place: (u32, Option<String>),
     /// Indices of the findings to fix.
     pub findings: Vec<usize>,
     pub playbook: Option<&'a Playbook>,
     pub fix: Fix,
     pub rendered: Option<Rendered>,
     pub probes: Vec<Probe>,
+    /// The same, for a clone.
+    pub clone_probes: Vec<Probe>,
     pub without_backup: bool,
     pub steps: Vec<Step>,
     pub windows: Option<RuleName>,
@@ -65,6 +73,7 @@ impl<'a> Draft<'a> {
             scripts: BTreeMap::new(),
             windows: BTreeMap::new(),
             groups: BTreeMap::new(),
+            sequence: Vec::new(),
             waves: Vec::new(),
             failure_budget: 0,
             approvals: Vec::new(),

@@ -114,6 +114,8 @@ mod tests {
             id: StepId::new(id).unwrap(),
             kind: StepKind::Undrain,
             needs: needs.iter().map(|n| StepId::new(n).unwrap()).collect(),
+            on: None,
+            stands_for: Vec::new(),
             action: Action::Undrain,
             undo: Vec::new(),
             expected: TimeSpan::ZERO,

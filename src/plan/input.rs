@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::InputRef;
-use crate::model::{Finding, Host, HostName, TimeSpan};
+use crate::model::{Finding, History, Host, HostName, TimeSpan};
 use crate::playbook::Playbook;
 use crate::policy::Policy;
 
@@ -26,6 +26,8 @@ pub struct PlanInput<'a> {
     pub seed: u64,
     /// Where it all came from, by role (`policies`, `inventory`, `reports`, `playbooks`, `feeds`).
     pub inputs: BTreeMap<String, InputRef>,
+    /// What earlier campaigns have shown.
+    pub history: &'a History,
     /// How far ahead windows are resolved.
     pub horizon: TimeSpan,
 }

@@ -13,21 +13,22 @@ const MARGIN: TimeSpan = TimeSpan::minutes(5);
 type Pass = for<'a> fn(&mut Draft<'a>) -> Result<(), PlanError>;
 
 /// Every pass, in order. Each sees what those before it left.
-const PASSES: [Pass; 14] = [
-    passes::decide::run,    // what policy says of every finding
-    passes::emergency::run, // what may not wait for a freeze to end
-    passes::playbook::run,  // who can fix it: one playbook a host
-    passes::machines::run,  // no machine twice
-    passes::merge::run,     // findings become one transaction a host
-    passes::render::run,    // the playbook's commands and the policy's probes
-    passes::care::run,      // how carefully
-    passes::backup::run,    // a way back, or the policy's word that none is needed
-    passes::steps::run,     // the graph
-    passes::windows::run,   // when
-    passes::budgets::run,   // how many of a service at once
-    passes::waves::run,     // in which order
-    passes::approvals::run, // who must say yes
-    passes::limits::run,    // when to pause
+const PASSES: [Pass; 15] = [
+    passes::decide::run,     // what policy says of every finding
+    passes::emergency::run,  // what may not wait for a freeze to end
+    passes::playbook::run,   // who can fix it: one playbook a host
+    passes::machines::run,   // no machine twice
+    passes::merge::run,      // findings become one transaction a host
+    passes::quarantine::run, // without what had to be rolled back before
+    passes::render::run,     // the playbook's commands and the policy's probes
+    passes::care::run,       // what cannot be given blocks
+    passes::backup::run,     // a way back, or the policy's word that none is needed
+    passes::budgets::run,    // how many of a service at once
+    passes::order::run,      // in which order
+    passes::cohorts::run,    // how, and what speaks for it: the graph of each host, and when
+    passes::waves::run,      // in which company
+    passes::approvals::run,  // who must say yes
+    passes::limits::run,     // when to pause
 ];
 
 /// Why there is no plan at all. What keeps a single host out of it is data in the plan's report.
@@ -81,8 +82,8 @@ fn finish(draft: Draft<'_>) -> Plan {
 
     let mut hosts = BTreeMap::new();
     for (name, host) in draft.hosts {
-        let playbook = match host.playbook {
-            Some(playbook) if host.reasons.is_empty() => playbook,
+        let (playbook, cohort, strategy_reason) = match (host.playbook, host.cohort, host.strategy_reason) {
+            (Some(playbook), Some(cohort), Some(reason)) if host.reasons.is_empty() => (playbook, cohort, reason),
             _ => {
                 report.blocked.insert(name, host.reasons.into_iter().collect());
                 continue;
@@ -95,12 +96,15 @@ fn finish(draft: Draft<'_>) -> Plan {
                 importance: host.importance,
                 priority: host.priority,
                 strategy: host.strategy,
+                strategy_reason,
+                cohort,
                 fix: host.fix,
                 playbook: playbook.name().clone(),
                 wave: host.wave,
                 emergency: host.emergency,
                 group: host.group,
                 windows: host.windows,
+                quarantine: input.policy.quarantine,
                 without_backup: host.without_backup,
                 steps: host.steps,
             },

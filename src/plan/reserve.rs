@@ -35,7 +35,7 @@ impl HostPlan {
 
 /// The usual time of all steps from the first disruptive one on.
 pub(super) fn disruptive_chain(steps: &[Step]) -> TimeSpan {
-    steps.iter().position(|s| s.kind.is_disruptive()).map_or(TimeSpan::ZERO, |at| total(&steps[at..]))
+    steps.iter().position(Step::is_disruptive).map_or(TimeSpan::ZERO, |at| total(&steps[at..]))
 }
 
 pub(super) fn way_back(steps: &[Step]) -> TimeSpan {

@@ -5,14 +5,23 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Priority, RuleName, RuleRef, StepId,
-    TimeSpan,
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, PackageName, Priority, RuleName, RuleRef,
+    StepId, TimeSpan,
 };
 
 pub use crate::model::{PlanWindow, Strategy};
 
 /// The version of the plan format. A reader refuses any other.
-pub const PLAN_FORMAT: u32 = 2;
+pub const PLAN_FORMAT: u32 = 3;
+
+/// The host part of a probe's URL on a clone: where the clone answers is known only when it has been made.
+pub const CLONE_ADDRESS: &str = "clone.switchback.invalid";
+
+/// The code of the reason of a host that waits until the first of its cohort was fixed and watched.
+pub const AFTER_PILOT: &str = "after-pilot";
+
+/// The code of the reason of a host that waits until the fix went well on a clone of another of its cohort.
+pub const AFTER_TRIAL: &str = "after-trial";
 
 /// An immutable plan; its name is the digest of its canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -130,6 +139,10 @@ pub struct HostPlan {
     pub strategy: Strategy,
     /// What.
     pub fix: Fix,
+    /// Why so; its code tells whether another host must speak for this one ([`AFTER_PILOT`], [`AFTER_TRIAL`]).
+    pub strategy_reason: Reason,
+    /// Hosts with the same name here get the same fix on the same system.
+    pub cohort: RuleName,
     /// The playbook that says how.
     pub playbook: RuleName,
     /// Index into [`Rollout::waves`].
@@ -143,6 +156,8 @@ pub struct HostPlan {
     /// Key into [`Plan::windows`]; none means at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<RuleName>,
+    /// How long what has to be rolled back here stays out of later plans for similar hosts.
+    pub quarantine: TimeSpan,
     /// The policy does without a backup of this host (`backup.required: false`).
     #[serde(default)]
     pub without_backup: bool,
@@ -159,6 +174,14 @@ pub struct HostPlan {
 pub enum StepKind {
     Preflight,
     Backup,
+    Clone,
+    Bisect,
+    Destroy,
+    Switchover,
+    Observe,
+    SwitchBack,
+    VerifyOriginal,
+    Promote,
     Drain,
     Fix,
     Restart,
@@ -166,6 +189,7 @@ pub enum StepKind {
     Verify,
     Undrain,
     Soak,
+    Release,
     Restore,
     VerifyRestored,
 }
@@ -176,6 +200,15 @@ impl StepKind {
         match self {
             Self::Preflight => "preflight",
             Self::Backup => "backup",
+            Self::Clone => "clone",
+            Self::Bisect => "bisect",
+            Self::Destroy => "destroy",
+            Self::Switchover => "switchover",
+            Self::Observe => "observe",
+            Self::SwitchBack => "switch_back",
+            Self::VerifyOriginal => "verify_original",
+            Self::Promote => "promote",
+            Self::Release => "release",
             Self::Drain => "drain",
             Self::Fix => "fix",
             Self::Restart => "restart",
@@ -188,9 +221,24 @@ impl StepKind {
         }
     }
 
-    /// Whether it may make the host unavailable, and so waits for a window and a permit.
+    /// Whether it may make the host it works on unavailable. On a clone that disrupts nobody: see
+    /// [`Step::is_disruptive`].
     pub const fn is_disruptive(self) -> bool {
-        matches!(self, Self::Drain | Self::Fix | Self::Restart | Self::Reboot | Self::Restore)
+        matches!(
+            self,
+            Self::Drain | Self::Fix | Self::Restart | Self::Reboot | Self::Restore | Self::Switchover | Self::Promote
+        )
+    }
+
+    /// Whether it only deletes what nobody needs any more: its failure changes nothing for the host, and what is left is
+    /// listed by its provider.
+    pub const fn is_tidying(self) -> bool {
+        matches!(self, Self::Destroy | Self::Release)
+    }
+
+    /// Whether it changes the system it works on.
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Fix | Self::Restart | Self::Reboot)
     }
 }
 
@@ -208,9 +256,16 @@ pub struct Step {
     pub id: StepId,
     /// What it is for.
     pub kind: StepKind,
-    /// Steps that must have succeeded before.
+    /// Steps that must have succeeded before: earlier ones of the host, and steps of other hosts that speak for this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<StepId>,
+    /// The clone it works on, by the step that makes it; none: the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<StepId>,
+    /// Steps of the host that it stands for: it is done instead of them when one of them fails, and only then. Who
+    /// needs one of them may go on when it succeeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stands_for: Vec<StepId>,
     /// What is done.
     pub action: Action,
     /// What takes it back, in order; run when this or a later step fails. Empty for a fix without a backup: nothing
@@ -221,6 +276,18 @@ pub struct Step {
     pub expected: TimeSpan,
     /// When it counts as failed.
     pub timeout: TimeSpan,
+}
+
+impl Step {
+    /// Whether it may make the host unavailable, and so waits for a window and a permit.
+    pub const fn is_disruptive(&self) -> bool {
+        self.on.is_none() && self.kind.is_disruptive()
+    }
+
+    /// What it needs of other hosts.
+    pub fn foreign_needs(&self) -> impl Iterator<Item = &StepId> {
+        self.needs.iter().filter(|need| need.host() != self.id.host())
+    }
 }
 
 /// What a step does.
@@ -253,6 +320,66 @@ pub enum Action {
     Backup {
         /// How long it is kept.
         keep: TimeSpan,
+    },
+    /// The provider makes a clone from the backup that this step made and waits until it answers; where the host's
+    /// traffic goes is noted for the way back.
+    Clone {
+        /// The backup step.
+        backup: StepId,
+        /// When it must answer.
+        back_within: TimeSpan,
+        /// What is not destroyed after this long is overdue.
+        time_to_live: TimeSpan,
+    },
+    /// Finds the packages that break the host, by repeating the trial with fewer of them on fresh clones, and leaves a
+    /// clone that has all the others.
+    Bisect {
+        /// The backup step.
+        backup: StepId,
+        /// The clone step.
+        clone: StepId,
+        /// The steps of the trial, in order.
+        steps: Vec<StepId>,
+        /// Packages that go together; the smallest that can be told apart.
+        units: Vec<Vec<PackageName>>,
+        /// The variable in which commands get the names of packages to leave out.
+        variable: String,
+        /// When a clone must answer.
+        back_within: TimeSpan,
+        /// No more trials than this.
+        trials: u32,
+    },
+    /// The provider destroys the clone that this step made.
+    Destroy {
+        /// The clone step.
+        clone: StepId,
+        /// It is kept for so long after a failure, for people to look at.
+        keep_failed: TimeSpan,
+    },
+    /// The switch sends the host's traffic to the clone.
+    Switchover {
+        /// The clone step.
+        clone: StepId,
+    },
+    /// The switch sends the host's traffic to the host's own address again, and it is in service.
+    SwitchBack {
+        /// The clone step, which noted where the traffic went.
+        clone: StepId,
+    },
+    /// The clone takes the place of its host; the original is shut down and kept.
+    Promote {
+        /// The clone step.
+        clone: StepId,
+        /// When the host must answer again.
+        back_within: TimeSpan,
+    },
+    /// The backup, and the original that a clone has replaced, are deleted: policy keeps neither.
+    Release {
+        /// The backup step.
+        backup: StepId,
+        /// The promotion, if a clone took the host's place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        promote: Option<StepId>,
     },
     /// The provider restores the backup that this step made.
     Restore {
@@ -351,6 +478,18 @@ impl Plan {
 }
 
 impl Action {
+    /// The same, to be changed.
+    pub(in crate::plan) fn commands_mut(&mut self) -> impl Iterator<Item = &mut Command> {
+        let (list, single): (&mut [Command], [Option<&mut Command>; 2]) = match self {
+            Self::Check { commands, .. } | Self::Change { commands } | Self::Soak { commands, .. } => {
+                (commands, [None, None])
+            }
+            Self::Reboot { required, command, .. } => (&mut [], [required.as_mut(), Some(command)]),
+            _ => (&mut [], [None, None]),
+        };
+        list.iter_mut().chain(single.into_iter().flatten())
+    }
+
     /// Every command it may run, in order.
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
         let (list, single): (&[Command], [Option<&Command>; 2]) = match self {
@@ -358,7 +497,17 @@ impl Action {
                 (commands, [None, None])
             }
             Self::Reboot { required, command, .. } => (&[], [required.as_ref(), Some(command)]),
-            Self::Backup { .. } | Self::Restore { .. } | Self::Drain { .. } | Self::Undrain => (&[], [None, None]),
+            Self::Backup { .. }
+            | Self::Restore { .. }
+            | Self::Drain { .. }
+            | Self::Undrain
+            | Self::Clone { .. }
+            | Self::Bisect { .. }
+            | Self::Destroy { .. }
+            | Self::Switchover { .. }
+            | Self::SwitchBack { .. }
+            | Self::Promote { .. }
+            | Self::Release { .. } => (&[], [None, None]),
         };
         list.iter().chain(single.into_iter().flatten())
     }

@@ -24,7 +24,7 @@ pub fn unused_playbooks(playbooks: &[Playbook], given: usize, hosts: &[&Host]) -
         // As the planner chooses: where two can do the same, the first by name.
         let key = |index: usize| (playbooks[index].name(), playbooks[index].digest(), index);
         let preferred = (0..playbooks.len()).filter(|&other| key(other) < key(index)).find(|&other| {
-            playbooks[other].covers(playbook)
+            playbooks[other].takes_all_of(playbook)
                 && mine.iter().all(|host| playbooks[other].reach(host, playbook.kind()).is_some())
         });
         if let Some(other) = preferred {

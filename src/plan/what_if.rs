@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use super::{Plan, PlanInput, plan};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::{
-    Assessment, Decision, DecisionKind, Finding, FindingId, Host, HostName, Place, Priority, Score, TimeSpan, printable,
+    Assessment, Decision, DecisionKind, Finding, FindingId, History, Host, HostName, Place, Priority, Score, TimeSpan,
+    printable,
 };
 use crate::playbook::Playbook;
 use crate::policy::{Bundle, Edit, Policy, mutants};
@@ -147,6 +148,7 @@ fn state(question: &Question<'_>, bundle: &Bundle) -> Option<State> {
         as_of: question.as_of,
         seed: 0,
         inputs: BTreeMap::new(),
+        history: &History::default(),
         horizon: question.horizon,
     };
     let plan: Plan = plan(&input).ok()?;

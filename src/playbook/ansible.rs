@@ -10,7 +10,7 @@ use super::RenderError;
 
 /// What runs `ansible-playbook` and says how it ended.
 pub(super) const SCRIPT: &str =
-    concat!(include_str!("../../playbooks/linux-apt/lib.sh"), include_str!("../../playbooks/ansible/run.sh"));
+    concat!(include_str!("../../playbooks/linux/common.sh"), include_str!("../../playbooks/ansible/run.sh"));
 
 /// What the script is told of the host and of the fix.
 pub(super) fn environment(host: &Host, fix: &Fix, root: bool) -> Result<BTreeMap<String, String>, RenderError> {

@@ -1,13 +1,13 @@
 //! A playbook that was read and found right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::model::{Digest, RuleName, TimeSpan, VulnerabilityType};
-use crate::yaml::{Size, Spanned, nearest, parse, span};
+use crate::model::{Digest, PackageName, RuleName, TimeSpan, VulnerabilityId, VulnerabilityType, printable};
+use crate::yaml::{OneOrMany, Size, Spanned, nearest, parse, span};
 
 use super::raw::{RawCommand, RawExpected, RawOs, RawPlaybook, RawReboot};
 use super::{PhaseTimes, builtin, output, payload, shell, template};
@@ -22,6 +22,8 @@ pub struct Playbook {
     pub(super) os: Option<OsMatch>,
     pub(super) ecosystem: Option<String>,
     pub(super) folder: Option<String>,
+    pub(super) packages: BTreeSet<PackageName>,
+    pub(super) vulnerabilities: BTreeSet<VulnerabilityId>,
     pub(super) vars: BTreeMap<String, String>,
     pub(super) steps: Steps,
     pub(super) expected: PhaseTimes,
@@ -95,7 +97,7 @@ const TIMEOUTS: [TimeSpan; 6] = [
     TimeSpan::minutes(5),
 ];
 /// What templates may name.
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 14] = [
     "allow_removals",
     "fix.folder",
     "fix.package_names",
@@ -108,15 +110,19 @@ const VARIABLES: [&str; 12] = [
     "host.os.family",
     "host.os.name",
     "host.os.version",
+    "reboot_pending_before",
+    "restart_never",
 ];
 
 impl Playbook {
     /// Reads and checks a playbook; all problems become diagnostics, and none is returned if one is an error.
     pub fn load(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let raw: RawPlaybook = parse(source, Size::Small, diagnostics)?;
-        let variables =
-            VARIABLES.iter().map(|v| (*v).to_owned()).chain(raw.vars.keys().map(|name| format!("vars.{name}")));
-        let mut checker = Checker { source, diagnostics: Diagnostics::default(), variables: variables.collect() };
+        let mut checker = Checker {
+            source,
+            diagnostics: Diagnostics::default(),
+            vars: raw.vars.keys().map(|v| (v.clone(), false)).collect(),
+        };
         let playbook = checker.playbook(&raw);
         let failed = checker.diagnostics.has_errors();
         diagnostics.extend(checker.diagnostics);
@@ -171,8 +177,8 @@ fn written(raw: &Option<Spanned<String>>) -> Option<String> {
 struct Checker<'a> {
     source: &'a Arc<Source>,
     diagnostics: Diagnostics,
-    /// What its templates may name.
-    variables: Vec<String>,
+    /// The constants of the playbook, and whether a template names them.
+    vars: BTreeMap<String, bool>,
 }
 
 impl Checker<'_> {
@@ -196,7 +202,8 @@ impl Checker<'_> {
         }
         let kind = self.kind(&raw.selector.kind);
         let os = raw.selector.os.as_ref().map(|os| self.os(os));
-        let vars = self.vars(&raw.vars);
+        let packages = self.names(raw.selector.package.as_ref());
+        let vulnerabilities = self.names(raw.selector.vulnerability.as_ref());
         if let Some(folder) = &raw.selector.folder {
             self.template(folder, false);
             // What is fixed is not known before it is known what matches.
@@ -222,6 +229,7 @@ impl Checker<'_> {
             verify_restored: self.commands(&steps.verify_restored, 5),
         };
         let expected = self.expected(&raw.expected);
+        self.vars(&raw.vars);
         let mut text = self.source.text.clone();
         for command in steps.commands() {
             if let ProgramTemplate::Builtin { name, digest, .. } = &command.program {
@@ -233,30 +241,19 @@ impl Checker<'_> {
         }
         Some(Playbook {
             name: name?,
-            description: crate::model::printable(raw.description.value.trim(), 500),
+            description: printable(raw.description.value.trim(), 500),
             digest: Digest::of(text.as_bytes()),
             kind: kind?,
             os,
             ecosystem: written(&raw.selector.ecosystem),
             folder: written(&raw.selector.folder),
-            vars,
+            packages,
+            vulnerabilities,
+            vars: raw.vars.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
             steps,
             expected,
             at: span(self.source, &raw.name),
         })
-    }
-
-    /// Constants: a template in one would be a value that is not rendered.
-    fn vars(&mut self, raw: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
-        for (name, value) in raw {
-            if let Err(error) = payload::check_env_name(name) {
-                self.error(value, "invalid-variable", error.to_string());
-            }
-            if template::is_template(&value.value) || value.value.chars().any(char::is_control) {
-                self.error(value, "invalid-variable", format!("{name} is a constant: one line, no template"));
-            }
-        }
-        raw.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
     }
 
     fn kind(&mut self, raw: &Spanned<String>) -> Option<VulnerabilityType> {
@@ -281,6 +278,26 @@ impl Checker<'_> {
             })
         });
         OsMatch { family: written(&raw.family), name: written(&raw.name), version }
+    }
+
+    /// The names that a selector lists.
+    fn names<T: FromStr<Err: Display> + Ord>(&mut self, raw: Option<&OneOrMany<Spanned<String>>>) -> BTreeSet<T> {
+        raw.iter().flat_map(|raw| &raw.0).filter_map(|raw| self.parsed(raw, "invalid-name")).collect()
+    }
+
+    fn vars(&mut self, raw: &BTreeMap<String, Spanned<String>>) {
+        for (name, value) in raw {
+            if !output::is_fact_key(name) || name.starts_with(|c: char| c.is_ascii_digit()) {
+                self.error(
+                    value,
+                    "invalid-name",
+                    format!("{:?} names no constant: a-z, 0-9 and _", printable(name, 80)),
+                );
+            } else if self.vars.get(name) == Some(&false) {
+                let message = format!("no template names `vars.{name}`");
+                self.diagnostics.push(Diagnostic::warning("unused-var", message).at(span(self.source, value)));
+            }
+        }
     }
 
     fn expected(&mut self, raw: &RawExpected) -> PhaseTimes {
@@ -378,7 +395,7 @@ impl Checker<'_> {
         }
         let name = raw.name.as_ref().map_or(default_name, |n| n.value.clone());
         Some(CommandTemplate {
-            name: crate::model::printable(&name, 200),
+            name: printable(&name, 200),
             program: program?,
             argv,
             env: raw.env.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
@@ -412,10 +429,20 @@ impl Checker<'_> {
         match template::variables(&raw.value, shell) {
             Ok(names) => {
                 for name in names {
-                    if !name.starts_with("host.labels.") && !self.variables.contains(&name) {
-                        let known = self.variables.clone();
-                        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                        self.unknown(raw, "unknown-variable", "variable", &name, &known);
+                    let known = VARIABLES
+                        .iter()
+                        .any(|v| name == *v || (name.starts_with("host.labels.") && *v == "host.labels"));
+                    let constant = name.strip_prefix("vars.").and_then(|name| self.vars.get_mut(name));
+                    // `fix` alone is what a loop or a filter leaves visible of `fix.packages`.
+                    match constant {
+                        Some(used) => *used = true,
+                        None if known => {}
+                        None => {
+                            let vars: Vec<String> = self.vars.keys().map(|name| format!("vars.{name}")).collect();
+                            let names: Vec<&str> =
+                                VARIABLES.into_iter().chain(vars.iter().map(String::as_str)).collect();
+                            self.unknown(raw, "unknown-variable", "variable", &name, &names);
+                        }
                     }
                 }
             }
@@ -428,6 +455,10 @@ impl Checker<'_> {
             self.error(raw, "invalid-fact", format!("{:?} is no fact: write `preflight.packages`", raw.value));
             return None;
         };
+        // What the planner itself looks for when a fix fails on a clone; empty where it did not have to.
+        if (step, key) == LEFT_OUT {
+            return Some((step.to_owned(), key.to_owned()));
+        }
         let earlier = &PHASES[..phase];
         // A restored host does not remember what came behind its backup; the controller does, and so it may ask.
         if !earlier.contains(&step) {
@@ -446,6 +477,9 @@ impl Checker<'_> {
             .push(Diagnostic::error(code, format!("unknown {what} {text:?}")).at(span(self.source, at)).help(help));
     }
 }
+
+/// The fact with the names of packages that a command must leave out, with blanks between.
+pub const LEFT_OUT: (&str, &str) = ("bisect", "left_out");
 
 impl VersionMatch {
     pub(super) fn parse(text: &str) -> Option<Self> {

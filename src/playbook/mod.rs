@@ -1,7 +1,6 @@
 //! How a kind of fix is done on a kind of host: raw -> check -> render.
 
 mod ansible;
-mod applications;
 mod check;
 mod output;
 mod payload;
@@ -17,6 +16,7 @@ mod template;
 mod tests;
 mod types;
 
+pub use check::LEFT_OUT;
 pub use check::*;
 pub use output::*;
 pub use payload::*;

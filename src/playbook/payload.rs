@@ -85,6 +85,7 @@ pub fn command_payload(
     for (name, fact) in &command.env_facts {
         let value = facts
             .get(&(fact.step.clone(), fact.key.clone()))
+            .or(fact.otherwise.as_ref())
             .ok_or_else(|| RenderError::MissingFact { step: fact.step.clone(), key: fact.key.clone() })?;
         env.insert(name.clone(), value.clone());
     }

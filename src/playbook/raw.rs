@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::yaml::Spanned;
+use crate::yaml::{OneOrMany, Spanned};
 
 /// A whole file.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
@@ -17,7 +17,7 @@ pub(super) struct RawPlaybook {
     /// What the playbook is for.
     #[serde(rename = "match")]
     pub selector: RawMatch,
-    /// Constants of this playbook, by name in upper case: `{{ vars.NAME }}` stands for the text.
+    /// Constants that templates name as `vars.NAME`.
     #[serde(default)]
     pub vars: BTreeMap<String, Spanned<String>>,
     /// What is done when. Only `fix`, `restart` and `reboot` may change the host.
@@ -44,6 +44,12 @@ pub(super) struct RawMatch {
     /// not matched.
     #[serde(default)]
     pub folder: Option<Spanned<String>>,
+    /// Names of packages; those of every package where absent.
+    #[serde(default)]
+    pub package: Option<OneOrMany<Spanned<String>>>,
+    /// Ids of vulnerabilities, such as CVE-2021-44228; all where absent.
+    #[serde(default)]
+    pub vulnerability: Option<OneOrMany<Spanned<String>>>,
 }
 
 /// Operating systems.

@@ -1,12 +1,12 @@
 //! Playbook and values become commands; pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::Value;
 
 use crate::model::{Command, Digest, FactRef, Finding, Fix, Host, Program, StepId, VulnerabilityType};
 
-use super::check::{CommandTemplate, ProgramTemplate};
+use super::check::{CommandTemplate, LEFT_OUT, ProgramTemplate};
 use super::{Playbook, RenderError, RenderInput, Rendered, RenderedReboot, ansible, host_context, template};
 
 impl Playbook {
@@ -17,7 +17,7 @@ impl Playbook {
             return None;
         }
         let folder = self.folder(host);
-        (self.folder.is_some() == folder.is_some()).then_some(Reach { ecosystem: self.ecosystem.as_deref(), folder })
+        (self.folder.is_some() == folder.is_some()).then_some(Reach { playbook: self, folder })
     }
 
     fn suits(&self, host: &Host, kind: VulnerabilityType) -> bool {
@@ -31,17 +31,30 @@ impl Playbook {
         kind == self.kind && system
     }
 
-    /// Whether it fixes all that `other` fixes, on hosts that both are for.
-    pub fn covers(&self, other: &Self) -> bool {
+    /// Whether this finding is one of those that it names, wherever it lies; all of its type are where it names none.
+    fn names(&self, finding: &Finding) -> bool {
+        let ids = || std::iter::once(&finding.vulnerability).chain(&finding.aliases);
+        finding.kind == self.kind
+            && self.ecosystem.as_ref().is_none_or(|ecosystem| *ecosystem == finding.ecosystem)
+            && (self.packages.is_empty() || finding.package.as_ref().is_some_and(|p| self.packages.contains(p)))
+            && (self.vulnerabilities.is_empty() || ids().any(|id| self.vulnerabilities.contains(id)))
+    }
+
+    /// Whether it takes every finding that the other takes, on hosts that both are for.
+    pub fn takes_all_of(&self, other: &Self) -> bool {
+        fn holds<T: Ord>(all: &BTreeSet<T>, some: &BTreeSet<T>) -> bool {
+            all.is_empty() || (!some.is_empty() && some.is_subset(all))
+        }
         self.kind == other.kind
-            && self.ecosystem.as_ref().is_none_or(|ecosystem| other.ecosystem.as_ref() == Some(ecosystem))
+            && (self.ecosystem.is_none() || self.ecosystem == other.ecosystem)
             && (self.folder.is_none() || self.folder == other.folder)
+            && holds(&self.packages, &other.packages)
+            && holds(&self.vulnerabilities, &other.vulnerabilities)
     }
 
     /// The folder that it is for, where nothing else keeps it from this finding.
     pub fn missed_by(&self, host: &Host, finding: &Finding) -> Option<&str> {
-        let ecosystem = self.ecosystem.as_ref().is_none_or(|ecosystem| *ecosystem == finding.ecosystem);
-        self.folder.as_deref().filter(|_| ecosystem && self.suits(host, finding.kind))
+        self.folder.as_deref().filter(|_| self.suits(host, finding.kind) && self.names(finding))
     }
 
     /// The folder on this host; none where the host does not say it.
@@ -93,6 +106,8 @@ impl Playbook {
             },
             "vars": self.vars,
             "allow_removals": input.allow_removals,
+            "restart_never": input.restart_never.join(" "),
+            "reboot_pending_before": input.pending_reboot,
         }))
     }
 }
@@ -100,7 +115,7 @@ impl Playbook {
 /// What of a host a playbook can fix.
 #[derive(Clone, Debug)]
 pub struct Reach<'a> {
-    ecosystem: Option<&'a str>,
+    playbook: &'a Playbook,
     folder: Option<String>,
 }
 
@@ -111,7 +126,7 @@ impl Reach<'_> {
             (Some(folder), Some(location)) => is_within(location, folder),
             _ => true,
         };
-        place && self.ecosystem.is_none_or(|ecosystem| ecosystem == finding.ecosystem)
+        place && self.playbook.names(finding)
     }
 }
 
@@ -174,8 +189,11 @@ impl Renderer<'_> {
             env.insert(variable.clone(), template::text(value, &self.context)?);
         }
         env.extend(ours);
-        let fact =
-            |(step, key): &(String, String)| FactRef { step: StepId::of(self.host_name(), step), key: key.clone() };
+        let fact = |(step, key): &(String, String)| FactRef {
+            step: StepId::of(self.host_name(), step),
+            key: key.clone(),
+            otherwise: ((step.as_str(), key.as_str()) == LEFT_OUT).then(String::new),
+        };
         Ok(Command {
             name: template.name.clone(),
             program,

@@ -10,12 +10,33 @@ use super::*;
 use crate::diagnostic::{Diagnostics, Source};
 
 mod applications;
+mod linux;
+mod linux_apk;
 mod linux_apt;
+mod linux_rpm;
 mod playbooks;
+mod recipes;
 
 /// Feeds a text to a shell that reads its script from standard input, as a host does; None where there is no such shell.
-#[expect(clippy::print_stderr, reason = "a skipped check must be visible")]
 fn feed(shell: &[&str], text: &str) -> Option<(bool, String)> {
+    let output = feed_all(shell, text)?;
+    Some((output.status.success(), String::from_utf8(output.stdout).unwrap()))
+}
+
+/// Runs a script as a host does, with this environment and these arguments; answers its exit code and what it said.
+fn run(shell: &[&str], script: &str, argv: &[&str], env: &[(&str, &str)]) -> Option<(i32, ScriptOutput)> {
+    let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let output = feed_all(shell, &payload(script, &strings(argv), &env).unwrap())?;
+    Some((output.status.code().unwrap(), parse_output(&output.stdout)))
+}
+
+/// The code of the reason that it gave.
+fn why(said: &ScriptOutput) -> &str {
+    said.reason.as_ref().map_or("", |reason| &reason.code)
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped check must be visible")]
+fn feed_all(shell: &[&str], text: &str) -> Option<std::process::Output> {
     // Hostile scripts write files.
     let folder = tempfile::tempdir().unwrap();
     let mut child = match Command::new(shell[0])
@@ -33,8 +54,7 @@ fn feed(shell: &[&str], text: &str) -> Option<(bool, String)> {
         }
     };
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    Some((output.status.success(), String::from_utf8(output.stdout).unwrap()))
+    Some(child.wait_with_output().unwrap())
 }
 
 const SHELLS: [&[&str]; 4] = [&["dash", "-s"], &["bash", "-s"], &["bash", "--posix", "-s"], &["busybox", "sh", "-s"]];

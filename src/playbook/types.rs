@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Command, Digest, Fix, Host, StepId, TimeSpan};
+use crate::model::{Command, Digest, Fix, Host, PendingReboot, StepId, TimeSpan};
 
 /// Everything a rendering may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,10 @@ pub struct RenderInput<'a> {
     pub fix: &'a Fix,
     /// Whether the transaction may remove packages.
     pub allow_removals: bool,
+    /// Patterns of units that are not restarted.
+    pub restart_never: &'a [String],
+    /// What is done with a host that should have been rebooted already.
+    pub pending_reboot: PendingReboot,
 }
 
 /// The commands of a fix on one host, rendered.

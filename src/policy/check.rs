@@ -17,7 +17,7 @@ use super::selector::{Context, Selector};
 use super::vex;
 use super::{Amount, ApprovalPolicy, Bundle, ProbePolicy, Proven};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::model::{Importance, Priority, RuleName, RuleRef, Score, TimeSpan, printable};
+use crate::model::{Importance, Priority, RuleName, RuleRef, Score, TimeSpan, is_unprintable, printable};
 use crate::yaml::{Size, Spanned, parse, span};
 
 /// The version of the policy format.
@@ -131,6 +131,12 @@ impl Check<'_> {
         self.rollout(source, raw.rollout);
         if let Some((reboot, _)) = self.scalar("reboot", source, raw.reboot) {
             self.policy.reboot = reboot;
+        }
+        if let Some((pending, _)) = self.scalar("reboot_pending_before", source, raw.reboot_pending_before) {
+            self.policy.pending_reboot = pending;
+        }
+        if let Some((units, _)) = self.scalar("restart.never", source, raw.restart.never) {
+            self.units(source, &units.0);
         }
         if let Some((soak, _)) = self.scalar("verify.soak", source, raw.verify.soak) {
             self.policy.verify_soak = soak;
@@ -261,6 +267,26 @@ impl Check<'_> {
         }
         if let Some((test_fix, _)) = self.scalar("strategy.test_fix", source, raw.test_fix) {
             self.policy.test_fix = test_fix;
+        }
+        if let Some((labels, at)) = self.scalar("strategy.similar_by", source, raw.similar_by) {
+            for label in labels.iter().filter(|label| label.is_empty() || label.contains(is_unprintable)) {
+                let message = format!("`{}` is no name of a label", printable(label, 80));
+                self.diagnostics.push(Diagnostic::error("invalid-value", message).at(at.clone()));
+            }
+            self.policy.similar_by = labels.into_iter().collect();
+        }
+        if let Some((stateful, _)) = self.scalar("strategy.stateful", source, raw.stateful) {
+            let at = span(source, &stateful.matches);
+            self.policy.stateful = Some((self.selector(source, Context::Host, &stateful.matches), at));
+        }
+        if let Some((bisect, _)) = self.scalar("strategy.bisect", source, raw.bisect) {
+            self.policy.bisect = bisect;
+        }
+        if let Some((quarantine, _)) = self.scalar("strategy.quarantine", source, raw.quarantine) {
+            self.policy.quarantine = quarantine;
+        }
+        if let Some((keep, _)) = self.scalar("strategy.keep_failed", source, raw.keep_failed) {
+            self.policy.keep_failed = keep;
         }
         if let Some((kind, at)) = self.scalar("strategy.default", source, raw.default) {
             self.policy.strategy = (kind, rule("strategy.default", Some(&at)));
@@ -493,6 +519,23 @@ impl Check<'_> {
             let message = format!("`{key}` stands in two files: the first match wins, and files have no order");
             self.once(key, "\0list", "ordered-list-split", message, span(source, first));
         }
+    }
+
+    /// Patterns of units. They are matched by a shell on the host, so that only what a unit can be called is allowed.
+    fn units(&mut self, source: &Arc<Source>, patterns: &[Spanned<String>]) {
+        for pattern in patterns {
+            let text = pattern.value.as_str();
+            let fine = |b: u8| b.is_ascii_alphanumeric() || b":_.@-*?".contains(&b);
+            if !(1..=MAX_NAME).contains(&text.len()) || text.starts_with('-') || !text.bytes().all(fine) {
+                self.error("invalid-unit", source, pattern, format!("{:?} names no unit", printable(text, 80)));
+                continue;
+            }
+            // As systemctl does.
+            let plain = !text.contains(['.', '*', '?']);
+            self.policy.restart_never.push(if plain { format!("{text}.service") } else { text.to_owned() });
+        }
+        self.policy.restart_never.sort();
+        self.policy.restart_never.dedup();
     }
 
     pub(super) fn name(

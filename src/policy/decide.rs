@@ -20,8 +20,8 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::model::{
-    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, Place,
-    PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
+    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, PendingReboot,
+    Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
 };
 
 /// A checked policy.
@@ -30,7 +30,8 @@ use crate::model::{
 /// score and severity are `high`; critical and high findings are fixed; hosts are of `general` importance; no window
 /// and no freeze, so at any time; in place; a backup is required, at most an hour old, and kept for seven days; one
 /// canary soaks for 30 minutes, then waves of 10 %, 50 % and all; one host a `service` at once; two failed hosts
-/// pause; ten hosts at once; reboots when required; five minutes of watching; nothing may be removed.
+/// pause; ten hosts at once; reboots when required, and one that is pending before is
+/// only reported; every service may be restarted; five minutes of watching; nothing may be removed.
 #[derive(Debug)]
 pub struct Policy {
     /// Section `backup`.
@@ -39,6 +40,10 @@ pub struct Policy {
     pub rollout: RolloutPolicy,
     /// Section `reboot`.
     pub reboot: RebootPolicy,
+    /// `reboot_pending_before`.
+    pub pending_reboot: PendingReboot,
+    /// `restart.never`: patterns of units that no fix restarts, sorted.
+    pub restart_never: Vec<String>,
     /// `verify.soak`: how long a fixed host is watched.
     pub verify_soak: TimeSpan,
     /// `playbooks.allow_removals`: whether a fix may remove packages.
@@ -60,6 +65,16 @@ pub struct Policy {
     pub test_fix: TestFix,
     /// `strategy.proven`.
     pub proven: Proven,
+    /// `strategy.similar_by`: labels that similar hosts have in common.
+    pub similar_by: BTreeSet<String>,
+    /// `strategy.keep_failed`: how long a clone is kept on which a fix has failed.
+    pub keep_failed: TimeSpan,
+    /// `strategy.bisect`: whether the packages to blame are looked for when a fix fails on a clone.
+    pub bisect: bool,
+    /// `strategy.quarantine`: how long what was rolled back stays out of plans.
+    pub quarantine: TimeSpan,
+    /// `strategy.stateful`.
+    pub(super) stateful: Option<(Selector, Span)>,
     pub(super) strategy: (StrategyKind, RuleRef),
     pub(super) strategy_rules: Vec<StrategyRule>,
     pub(super) emergency: Option<Emergency>,
@@ -207,6 +222,8 @@ impl Policy {
                 domain: None,
             },
             reboot: RebootPolicy::WhenRequired,
+            pending_reboot: PendingReboot::Report,
+            restart_never: Vec::new(),
             verify_soak: TimeSpan::minutes(5),
             allow_removals: false,
             digest,
@@ -224,6 +241,11 @@ impl Policy {
             freezes: Vec::new(),
             test_fix: TestFix::Never,
             proven: Proven { successes: 1, within: TimeSpan::days(90) },
+            similar_by: BTreeSet::new(),
+            keep_failed: TimeSpan::ZERO,
+            bisect: false,
+            quarantine: TimeSpan::days(30),
+            stateful: None,
             strategy: (StrategyKind::InPlace, default),
             strategy_rules: Vec::new(),
             emergency: None,
@@ -461,6 +483,14 @@ impl Policy {
         }
     }
 
+    /// Whether a host keeps what is written to it, so that a switch back would lose it.
+    pub fn is_stateful(&self, host: &Host) -> bool {
+        match &self.stateful {
+            Some((selector, _)) => selector.matches_host(host, self.importance_value(host)),
+            None => host.labels.get("stateful").is_some_and(|value| value == "true"),
+        }
+    }
+
     /// The approvals that a plan needs for a host: of each rule that matches, and in the emergency lane as many people as
     /// that asks for instead.
     pub fn approvals_for(&self, host: &Host, emergency: bool) -> Vec<ApprovalPolicy> {
@@ -580,6 +610,7 @@ impl Policy {
         all.extend(self.windows.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.freezes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.strategy_rules.iter().map(|rule| (&rule.selector, &rule.at)));
+        all.extend(self.stateful.iter().map(|(selector, at)| (selector, at)));
         all.extend(self.probes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.emergency.iter().map(|lane| (&lane.selector, &lane.at)));
         all.extend(self.approvals.iter().map(|rule| (&rule.selector, &rule.at)));

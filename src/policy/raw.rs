@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
 use super::{ExceptionKind, RebootPolicy, StrategyKind, TestFix};
-use crate::model::{Importance, Priority, TimeSpan, VulnerabilityType};
+use crate::model::{Importance, PendingReboot, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
 
 /// One policy file.
@@ -50,6 +50,12 @@ pub(super) struct PolicyRaw {
     /// Whether hosts are rebooted.
     #[serde(default)]
     pub reboot: Option<Spanned<RebootPolicy>>,
+    /// What is done with a host that should have been rebooted already before its fix.
+    #[serde(default)]
+    pub reboot_pending_before: Option<Spanned<PendingReboot>>,
+    /// Which services are restarted.
+    #[serde(default)]
+    pub restart: RestartRaw,
     /// How a fixed host is watched.
     #[serde(default)]
     pub verify: VerifyRaw,
@@ -385,6 +391,33 @@ pub(super) struct StrategyRaw {
     /// Whether fixes are tried on a clone before production.
     #[serde(default)]
     pub test_fix: Option<Spanned<TestFix>>,
+    /// Labels that similar hosts have in common, besides the OS release and the fix: `[role]`.
+    #[serde(default)]
+    pub similar_by: Option<Spanned<Vec<String>>>,
+    /// Hosts that keep what is written to them: a switch back would lose it. Without it those with the label
+    /// `stateful: "true"`.
+    #[serde(default)]
+    pub stateful: Option<Spanned<StatefulRaw>>,
+    /// Whether, when a fix of several packages fails on a clone, the ones to blame are looked for, kept out of later
+    /// plans, and the rest is fixed.
+    #[serde(default)]
+    pub bisect: Option<Spanned<bool>>,
+    /// How long a package version that had to be rolled back stays out of plans for similar hosts, such as `30d`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub quarantine: Option<Spanned<TimeSpan>>,
+    /// How long a clone is kept on which a fix has failed, such as `24h`; without it it is destroyed at once.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub keep_failed: Option<Spanned<TimeSpan>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatefulRaw {
+    /// Which hosts.
+    #[serde(rename = "match")]
+    pub matches: Spanned<MatchRaw>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -552,6 +585,14 @@ pub(super) struct HttpRaw {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Spanned<TimeSpan>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestartRaw {
+    /// Units that a fix never restarts, with `*` and `?`: "postgresql@*", nginx.service.
+    #[serde(default)]
+    pub never: Option<Texts>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

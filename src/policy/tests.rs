@@ -10,7 +10,7 @@ use super::*;
 use crate::diagnostic::{Diagnostics, Source, render_text};
 use crate::model::{
     AssetName, Cvss, DecisionKind, Digest, Finding, FindingId, FixState, Host, HostName, Importance, Os, PackageName,
-    Priority, Probability, Score, Severity, TimeSpan, VulnerabilityId, VulnerabilityType,
+    PendingReboot, Priority, Probability, Score, Severity, TimeSpan, VulnerabilityId, VulnerabilityType,
 };
 
 fn load(text: &str) -> Policy {
@@ -393,6 +393,27 @@ playbooks: {allow_removals: true}
     assert_eq!(policy.strategy_for(&host("b", &[], &[])).kind, StrategyKind::Auto);
     assert_eq!(policy.probes_for(&host("a", &["web"], &[]))[0].contains.as_deref(), Some("ok"));
     assert!(policy.probes_for(&host("a", &[], &[])).is_empty());
+}
+
+#[test]
+fn services_and_reboots_are_policy() {
+    let policy = load("");
+    assert_eq!((policy.pending_reboot, policy.restart_never.len()), (PendingReboot::Report, 0));
+    let policy =
+        load("restart: {never: [rabbitmq, 'postgresql@*', nginx.service, rabbitmq]}\nreboot_pending_before: refuse\n");
+    assert_eq!(policy.pending_reboot, PendingReboot::Refuse);
+    assert_eq!(policy.restart_never, ["nginx.service", "postgresql@*", "rabbitmq.service"]);
+    for unit in ["'a b'", "$(id)", "'[a-z]*'", "a/b", "''", "-x"] {
+        assert_eq!(problems(&format!("restart: {{never: [{unit}]}}\n")), ["invalid-unit"], "{unit}");
+    }
+    assert_eq!(problems("reboot_pending_before: first\n").len(), 1);
+}
+
+/// The codes of what is wrong with a policy.
+fn problems(text: &str) -> Vec<&'static str> {
+    let mut diagnostics = Diagnostics::default();
+    assert!(Policy::load(vec![Source::new("p.yaml", format!("version: 1\n{text}"))], &mut diagnostics).is_none());
+    diagnostics.sorted().iter().map(|d| d.code).collect()
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Backups of podman containers that are whole hosts: an image of the stopped clock, and the host made again from it.
+//! Backups and clones of podman containers that are whole hosts: an image of the stopped clock, and the host made again
+//! from it.
 //!
 //! A host comes back as it was made: the very command that made it is kept with every backup, and is run again with the
 //! backup for an image. Volumes are mounted again, not put back.
 
+mod clones;
 mod recreate;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use tokio::process::Command;
 
 use self::recreate::{Container, Recreate};
 use super::types::alone;
-use super::{BackupRef, Capabilities, Consistency, EffectKey, Provider, ProviderError};
+use super::{BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, Provider, ProviderError};
 use crate::engine::BoxFuture;
 use crate::model::{Digest, Host, ProviderSettings, TimeSpan, printable};
 
@@ -107,7 +109,7 @@ fn no_effect(why: impl Into<String>) -> ProviderError {
 
 fn target(host: &Host) -> Result<Target<'_>, ProviderError> {
     match &host.provider {
-        Some(ProviderSettings::Podman { name, containers_conf }) if !name.is_empty() && !name.starts_with('-') => {
+        Some(ProviderSettings::Podman { name, containers_conf, .. }) if !name.is_empty() && !name.starts_with('-') => {
             Ok(Target { name, containers_conf: containers_conf.as_deref() })
         }
         Some(ProviderSettings::Podman { .. }) => Err(no_effect(format!("{host} names no podman container"))),
@@ -273,11 +275,7 @@ impl Podman {
         let is_new = |container: &Container| {
             container.config.labels.as_ref().and_then(|labels| labels.get(RESTORE)) == Some(&mark)
         };
-        let demand = async |args: &[&str], what: &str| match self.ask(target, args).await {
-            Ok(answer) if answer.ok => Ok(()),
-            Ok(answer) => Err(unclear(format!("container {name} could not be {what}: {}", answer.said()))),
-            Err(why) => Err(unclear(why)),
-        };
+        let demand = async |args: &[&str], what: &str| self.demand(target, args, what).await;
         match current {
             // An earlier try came this far.
             Some(container) if is_new(&container) => {
@@ -340,7 +338,7 @@ impl Podman {
         Ok(())
     }
 
-    async fn do_list(&self, host: &Host) -> Result<Vec<(EffectKey, BackupRef)>, ProviderError> {
+    async fn do_list(&self, host: &Host) -> Result<Vec<(EffectKey, Held)>, ProviderError> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Listed {
@@ -357,32 +355,21 @@ impl Podman {
             return Err(wrong(answer.said()));
         }
         let listed: Vec<Listed> = serde_json::from_str(&answer.stdout).map_err(|error| wrong(error.to_string()))?;
-        let mut found: Vec<(EffectKey, BackupRef)> = listed
+        let mut found: Vec<(EffectKey, Held)> = listed
             .into_iter()
             .filter_map(|image| {
                 let key = EffectKey(image.labels?.get(KEY)?.clone());
                 let reference = reference(target.name, &key);
-                image.names?.contains(&reference).then_some((key, BackupRef(reference)))
+                image.names?.contains(&reference).then_some((key, Held::Backup(BackupRef(reference))))
             })
             .collect();
+        found.extend(self.list_clones(host).await?);
         found.sort();
         Ok(found)
     }
 }
 
 impl Provider for Podman {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            consistency: Consistency::Crash,
-            verifies: true,
-            clones: false,
-            backup_takes: TimeSpan::seconds(20),
-            restore_takes: TimeSpan::seconds(30),
-            // Each holds a host still and writes its changes to the same disk.
-            concurrent_backups: Some(2),
-        }
-    }
-
     fn backup<'a>(&'a self, host: &'a Host, key: &'a EffectKey) -> BoxFuture<'a, Result<BackupRef, ProviderError>> {
         Box::pin(self.do_backup(host, key))
     }
@@ -404,7 +391,33 @@ impl Provider for Podman {
         Box::pin(self.do_delete(host, backup))
     }
 
-    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, BackupRef)>, ProviderError>> {
+    fn clone_host<'a>(
+        &'a self,
+        host: &'a Host,
+        backup: &'a BackupRef,
+        key: &'a EffectKey,
+    ) -> BoxFuture<'a, Result<CloneHost, ProviderError>> {
+        Box::pin(self.do_clone(host, backup, key))
+    }
+
+    fn promote<'a>(
+        &'a self,
+        host: &'a Host,
+        clone: &'a CloneRef,
+        key: &'a EffectKey,
+    ) -> BoxFuture<'a, Result<OriginalRef, ProviderError>> {
+        Box::pin(self.do_promote(host, clone, key))
+    }
+
+    fn destroy<'a>(&'a self, host: &'a Host, clone: &'a CloneRef) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(self.do_destroy(host, clone))
+    }
+
+    fn release<'a>(&'a self, host: &'a Host, original: &'a OriginalRef) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(self.do_release(host, original))
+    }
+
+    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {
         Box::pin(self.do_list(host))
     }
 }

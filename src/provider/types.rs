@@ -3,39 +3,8 @@
 use std::fs::File;
 
 use crate::engine::BoxFuture;
-use crate::model::{Host, TimeSpan};
+use crate::model::Host;
 use crate::transport::effect_lock;
-
-/// What a backup holds when services write while it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Consistency {
-    /// As after a power cut.
-    Crash,
-    /// As after a clean unmount.
-    FileSystem,
-    /// As the application wants it.
-    Application,
-    /// Only the user's commands know.
-    Unknown,
-}
-
-/// What a provider can do; declared, never guessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Capabilities {
-    /// What a backup holds.
-    pub consistency: Consistency,
-    /// Whether a backup can be verified beyond its existence.
-    pub verifies: bool,
-    /// Whether it can make clones.
-    pub clones: bool,
-    /// Usual time of a backup.
-    pub backup_takes: TimeSpan,
-    /// Usual time of a restore until the host answers.
-    pub restore_takes: TimeSpan,
-    /// How many backups may be made at once; none means no limit.
-    pub concurrent_backups: Option<u32>,
-}
 
 /// Names a backup for its provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -56,10 +25,39 @@ pub enum ProviderError {
     Unclear(String),
 }
 
-/// Makes backups of hosts and puts hosts back.
+/// A clone that answers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct CloneHost {
+    /// Names it for its provider.
+    pub reference: CloneRef,
+    /// Where it answers; the clients of the original's service do not get there.
+    pub address: String,
+    /// Its host key, `TYPE BASE64`, as its provider made it: never learned from whoever answers.
+    pub host_key: String,
+}
+
+/// Names a clone for its provider.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct CloneRef(pub String);
+
+/// Names an original that a clone has replaced and that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct OriginalRef(pub String);
+
+/// Something of ours that a provider holds for a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    /// A backup.
+    Backup(BackupRef),
+    /// A clone.
+    Clone(CloneRef),
+    /// What a clone has replaced.
+    Original(OriginalRef),
+}
+
+/// Makes backups and clones of hosts and puts hosts back. What it can do is told by
+/// [`ProviderSettings::capabilities`](crate::model::ProviderSettings::capabilities); a call beyond that has no effect.
 pub trait Provider: Send + Sync {
-    /// What it can do.
-    fn capabilities(&self) -> Capabilities;
     /// Makes a backup, or finds the one already made with this key.
     fn backup<'a>(&'a self, host: &'a Host, key: &'a EffectKey) -> BoxFuture<'a, Result<BackupRef, ProviderError>>;
     /// Whether the backup is there and whole.
@@ -73,8 +71,42 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// Deletes the backup; one that is gone already is no error.
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>>;
-    /// All backups of ours that it holds for this host, with the key of each.
-    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, BackupRef)>, ProviderError>>;
+    /// All of ours that it holds for this host, with the key of each.
+    fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>>;
+
+    /// Makes a clone of the host from a backup and starts it, or finds the one already made with this key. It cannot be
+    /// taken for the original: its machine id, host keys, name and address are its own, and the clients of the
+    /// original's service do not reach it.
+    fn clone_host<'a>(
+        &'a self,
+        host: &'a Host,
+        _backup: &'a BackupRef,
+        _key: &'a EffectKey,
+    ) -> BoxFuture<'a, Result<CloneHost, ProviderError>> {
+        Box::pin(async move { Err(cannot(host, "make clones")) })
+    }
+    /// Lets a clone take the place of its host: name, address, host key. The original is shut down and kept. Repeating it
+    /// with the same key is harmless.
+    fn promote<'a>(
+        &'a self,
+        host: &'a Host,
+        _clone: &'a CloneRef,
+        _key: &'a EffectKey,
+    ) -> BoxFuture<'a, Result<OriginalRef, ProviderError>> {
+        Box::pin(async move { Err(cannot(host, "let a clone take a host's place")) })
+    }
+    /// Destroys a clone; one that is gone already is no error.
+    fn destroy<'a>(&'a self, host: &'a Host, _clone: &'a CloneRef) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { Err(cannot(host, "destroy clones")) })
+    }
+    /// Deletes an original that was kept; one that is gone already is no error.
+    fn release<'a>(&'a self, host: &'a Host, _original: &'a OriginalRef) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { Err(cannot(host, "release originals")) })
+    }
+}
+
+pub(super) fn cannot(host: &Host, what: &str) -> ProviderError {
+    ProviderError::NoEffect(format!("the provider of {host} cannot {what}"))
 }
 
 /// The right to work on this effect, to be given to the process that does it. A controller that was killed leaves that

@@ -1,7 +1,9 @@
 //! The step executor: makes one attempt of one step on a real host.
 
+mod bisect;
 mod change;
 mod check;
+mod clone;
 mod effects;
 mod http;
 mod reboot;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use crate::engine::{BoxFuture, Effected, Mode, StepContext, StepExecutor, StepRequest, StepResult};
-use crate::model::{Become, Command, Host, Program, ProviderSettings, TimeSpan, printable};
+use crate::model::{Become, Command, Host, Program, TimeSpan, printable};
 use crate::plan::{Action, Reason, Step};
 use crate::playbook::{command_payload, parse_output};
 use crate::provider::{self, Provider};
@@ -41,11 +43,12 @@ pub struct RemoteExecutor {
 impl RemoteExecutor {
     /// An executor over this transport, with the providers and switches that hosts name.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
+        let (for_providers, for_switches) = (Arc::clone(&transport), Arc::clone(&transport));
         Self {
             transport,
             spool: JobSpool::new(),
-            provider_of: Box::new(provider::for_host),
-            switch_of: Box::new(switch::for_host),
+            provider_of: Box::new(move |host| provider::for_host(host, &for_providers)),
+            switch_of: Box::new(move |host| switch::for_host(host, &for_switches)),
             backups: Mutex::default(),
         }
     }
@@ -62,15 +65,11 @@ impl RemoteExecutor {
         Self { provider_of, switch_of, ..self }
     }
 
-    fn backup_slots(&self, host: &Host, limit: Option<u32>) -> Option<Arc<Semaphore>> {
-        let kind = match host.provider.as_ref()? {
-            ProviderSettings::Podman { .. } => "podman",
-            ProviderSettings::Exec(_) => "exec",
-            ProviderSettings::Simulated => "simulated",
-        };
-        let limit = usize::try_from(limit?.max(1)).ok()?;
+    fn backup_slots(&self, host: &Host) -> Option<Arc<Semaphore>> {
+        let can = host.provider.as_ref()?.capabilities();
+        let limit = usize::try_from(can.concurrent_backups?.max(1)).ok()?;
         let mut slots = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(slots.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(limit))).clone())
+        Some(slots.entry(can.kind).or_insert_with(|| Arc::new(Semaphore::new(limit))).clone())
     }
 }
 
@@ -82,8 +81,28 @@ impl StepExecutor for RemoteExecutor {
                 return failed(Reason::new("unknown-step", text), Effected::No, String::new());
             };
             let deadline = Instant::now() + step.timeout.to_std();
-            let work =
-                Work { executor: self, context: &*context, request: &request, host: &planned.host, step, deadline };
+            let there;
+            let host = match &step.on {
+                None => &planned.host,
+                Some(clone) => match clone::clone_of(&planned.host, clone, &request.facts) {
+                    Ok(host) => {
+                        there = host;
+                        &there
+                    }
+                    Err(reason) => return failed(reason, Effected::No, String::new()),
+                },
+            };
+            let work = Work { executor: self, context: &*context, request: &request, host, step, deadline };
+            work.perform().await
+        })
+    }
+}
+
+impl Work<'_> {
+    /// Does what the step says.
+    fn perform(&self) -> BoxFuture<'_, StepResult> {
+        let (work, step) = (self, self.step);
+        Box::pin(async move {
             match &step.action {
                 Action::Check { commands, probes } => work.check_step(commands, probes).await,
                 Action::Change { commands } => work.change_step(commands).await,
@@ -94,6 +113,13 @@ impl StepExecutor for RemoteExecutor {
                 Action::Restore { backup, back_within } => work.restore_step(backup, *back_within).await,
                 Action::Drain { idle_within } => work.drain_step(*idle_within).await,
                 Action::Undrain => work.undrain_step().await,
+                Action::Clone { backup, back_within, .. } => same(work.clone_step(backup, *back_within).await),
+                Action::Bisect { .. } => same(work.bisect_step().await),
+                Action::Destroy { keep_failed, .. } => same(work.destroy_step(*keep_failed).await),
+                Action::Switchover { clone } => same(work.switchover_step(clone).await),
+                Action::SwitchBack { clone } => same(work.switch_back_step(clone).await),
+                Action::Promote { clone, back_within } => same(work.promote_step(clone, *back_within).await),
+                Action::Release { backup, promote } => same(work.release_step(backup, promote.as_ref()).await),
                 Action::Soak { span, every, commands, probes } => work.soak_step(*span, *every, commands, probes).await,
             }
         })
@@ -183,6 +209,11 @@ impl Told {
     fn reason_or(&self, code: &str, command: &Command, exit: i32) -> Reason {
         self.reason.clone().unwrap_or_else(|| Reason::new(code, format!("{} ended with code {exit}", command.name)))
     }
+}
+
+/// Steps end early with `?`: either way it is their result.
+fn same(result: Result<StepResult, StepResult>) -> StepResult {
+    result.unwrap_or_else(|result| result)
 }
 
 fn failed(reason: Reason, effect: Effected, evidence: String) -> StepResult {

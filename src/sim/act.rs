@@ -82,6 +82,16 @@ impl SimWorld {
         }
         match call.step.action {
             Action::Backup { .. } | Action::Restore { .. } => self.provider(now, id, &call),
+            Action::Clone { .. }
+            | Action::Bisect { .. }
+            | Action::Destroy { .. }
+            | Action::Switchover { .. }
+            | Action::SwitchBack { .. }
+            | Action::Promote { .. }
+            | Action::Release { .. } => {
+                let text = format!("{} cannot be cloned: the simulator has no clones", call.host);
+                self.answer(now, id, failed("cannot-clone", text));
+            }
             Action::Drain { idle_within } => self.drain(now, id, &call, idle_within),
             Action::Undrain => self.undrain(now, id, &call),
             Action::Check { .. } | Action::Change { .. } | Action::Reboot { .. } | Action::Soak { .. } => {

@@ -14,6 +14,7 @@ mod types;
 mod wire;
 
 pub use local::LocalTransport;
+pub(crate) use private_dir::PrivateDir;
 pub use private_dir::effect_lock;
 pub use process::{Printed, ProcessError, Ran, fill_argv, run_argv, run_argv_holding, run_argv_whole};
 pub use remote_job::*;

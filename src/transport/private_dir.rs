@@ -13,7 +13,7 @@ const MAX_LENGTH: usize = 60;
 
 /// A folder that only this process uses; removed when dropped.
 #[derive(Debug)]
-pub(super) struct PrivateDir {
+pub(crate) struct PrivateDir {
     path: PathBuf,
     /// Held as long as the folder is used.
     _lock: File,
@@ -21,7 +21,7 @@ pub(super) struct PrivateDir {
 
 impl PrivateDir {
     /// A new folder at the usual place of this machine.
-    pub(super) fn create() -> io::Result<Self> {
+    pub(crate) fn create() -> io::Result<Self> {
         Self::create_in(&usual_base()?)
     }
 
@@ -45,7 +45,7 @@ impl PrivateDir {
         Ok(Self { path, _lock: lock })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -312,3 +312,17 @@ fn hostile_reports_reach_no_plan_and_no_terminal() {
     let ran = world.refused(3, &first_plan_with("web-1=reports/web-1.trivy.json", "hostile.json"));
     assert_harmless(&ran);
 }
+
+#[test]
+fn a_plan_that_can_do_harm_is_refused_with_the_run_that_does() {
+    let world = World::first_plan();
+    let file = std::fs::File::open(world.path().join("plan.json")).unwrap();
+    let (_, mut plan) = switchback::plan::read_plan(file).unwrap();
+    for step in plan.hosts.values_mut().flat_map(|host| &mut host.steps) {
+        step.undo.retain(|undo| undo.kind != switchback::plan::StepKind::Undrain);
+    }
+    let file = std::fs::File::create(world.path().join("plan.json")).unwrap();
+    switchback::plan::write_plan(&plan, file).unwrap();
+    let ran = world.refused(4, &["show", "plan.json"]);
+    insta::assert_snapshot!(ran.show(), @"");
+}

@@ -27,24 +27,25 @@ verify:
 "#;
 
 /// As [`POLICY`], but nothing is fixed except the lab's own package: quick, and the same on every day.
-const ONLY_CANARY: &str = r#"
+pub(crate) const ONLY_CANARY: &str = r#"
 exceptions:
   - {name: others, kind: ignore, match: {not: {package: sblab-canary}}, reason: another test, owner: tests, expires: 2999-01-01}
 "#;
 
 /// A folder in which the program runs against a fleet.
-struct Work<'a> {
-    fleet: &'a Fleet,
-    dir: PathBuf,
+pub(crate) struct Work {
+    pub(crate) dir: PathBuf,
+    pub(crate) inventory: String,
 }
 
-impl<'a> Work<'a> {
-    fn new(fleet: &'a Fleet, policy: &str) -> Self {
+impl Work {
+    pub(crate) fn new(fleet: &Fleet, policy: &str) -> Self {
         let dir = fleet.dir.join("work");
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join("policy.yaml"), policy).unwrap();
-        Self { fleet, dir }
+        let inventory = fleet.lab.inventory_path().display().to_string();
+        Self { dir, inventory }
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -54,25 +55,21 @@ impl<'a> Work<'a> {
     }
 
     /// Runs the program to its end; answers its exit code, stdout and stderr.
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String, String) {
         let output = self.command(args).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }
 
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let (code, stdout, stderr) = self.run(args);
         assert_eq!(code, 0, "{args:?}\n{stdout}\n{stderr}");
         stdout
     }
 
-    fn inventory(&self) -> String {
-        self.fleet.lab.inventory_path().display().to_string()
-    }
-
     /// Scans all hosts; findings by host.
-    fn scan(&self, file: &str) -> BTreeMap<String, Vec<Value>> {
-        self.ok(&["scan", "-i", &self.inventory(), "-o", file]);
+    pub(crate) fn scan(&self, file: &str) -> BTreeMap<String, Vec<Value>> {
+        self.ok(&["scan", "-i", &self.inventory, "-o", file]);
         let findings: Value = serde_json::from_str(&self.ok(&["findings", "-f", file, "--format", "json"])).unwrap();
         let mut by_host: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for finding in findings["findings"].as_array().unwrap() {
@@ -81,8 +78,8 @@ impl<'a> Work<'a> {
         by_host
     }
 
-    fn plan(&self) -> Value {
-        self.ok(&["plan", "-p", "policy.yaml", "-i", &self.inventory(), "-f", "before.json", "-o", "plan.json"]);
+    pub(crate) fn plan(&self) -> Value {
+        self.ok(&["plan", "-p", "policy.yaml", "-i", &self.inventory, "-f", "before.json", "-o", "plan.json"]);
         serde_json::from_str(&self.ok(&["show", "plan.json", "--format", "json"])).unwrap()
     }
 
@@ -97,14 +94,14 @@ impl<'a> Work<'a> {
     }
 
     /// Where each host of the latest campaign ended.
-    fn outcomes(&self) -> BTreeMap<String, String> {
+    pub(crate) fn outcomes(&self) -> BTreeMap<String, String> {
         let report: Value = serde_json::from_str(&self.ok(&["report", "--format", "json"])).unwrap();
         let hosts = report["hosts"].as_object().unwrap();
         hosts.iter().map(|(host, r)| (host.clone(), r["outcome"].as_str().unwrap_or("none").to_owned())).collect()
     }
 }
 
-fn packages(fleet: &Fleet, host: &str) -> String {
+pub(crate) fn packages(fleet: &Fleet, host: &str) -> String {
     fleet.say(host, "dpkg-query --show --showformat '${Package}:${Architecture} ${Version} ${Status}\\n' | sort")
 }
 
@@ -113,7 +110,7 @@ fn config(fleet: &Fleet, host: &str) -> String {
     fleet.say(host, "cd /etc && sudo find . -type f ! -path './ssh/*' ! -name '*.lock' -exec sha256sum {} + | sort -k2")
 }
 
-fn health(fleet: &Fleet, host: &str) -> String {
+pub(crate) fn health(fleet: &Fleet, host: &str) -> String {
     fleet.say(host, "curl -s -o /dev/null -w '%{http_code}' http://localhost/health; true")
 }
 
@@ -197,7 +194,7 @@ fn a_killed_controller_resumes_and_the_fix_ran_once() {
 }
 
 /// A campaign of two hosts whose canary is in the middle of a slow fix.
-fn in_the_middle<'a>(fleet: &'a Fleet) -> (Work<'a>, Child) {
+fn in_the_middle(fleet: &Fleet) -> (Work, Child) {
     let work = Work::new(fleet, &format!("{POLICY}{ONLY_CANARY}"));
     let slow = Fault::Slow { seconds: 12 };
     fleet.lab.plant("web-1", slow, Trigger::Now).unwrap();

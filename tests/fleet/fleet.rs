@@ -64,7 +64,11 @@ impl Fleet {
     /// The host as an inventory describes it to a provider.
     pub(crate) fn host(&self, name: &str) -> Host {
         let mut host = Host::named(HostName::new(name).unwrap());
-        host.provider = Some(ProviderSettings::Podman { name: self.container(name), containers_conf: None });
+        host.provider = Some(ProviderSettings::Podman {
+            name: self.container(name),
+            containers_conf: None,
+            clone_network: Some(self.prefix.clone_network()),
+        });
         host
     }
 

@@ -4,8 +4,14 @@
 //! `SWITCHBACK_FLEET=required` makes that a failure.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod balancer;
 mod campaign;
+#[path = "../support/contract.rs"]
+#[expect(dead_code, reason = "tests of providers use more of it")]
+mod contract;
 mod faults;
 mod fleet;
 mod lab;
+mod nspawn;
 mod provider;
+mod strategies;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use switchback::lab::{Fault, Trigger};
-use switchback::provider::{BackupRef, EffectKey, Podman, Provider as _, ProviderError};
+use switchback::provider::{BackupRef, CloneHost, CloneRef, EffectKey, Held, Podman, Provider as _, ProviderError};
 
 use crate::fleet::{Fleet, eventually};
 
@@ -75,7 +75,7 @@ async fn a_host_comes_back_as_it_was() {
     assert!(podman.list(&host).await.unwrap().is_empty());
     let backup = podman.backup(&host, &key("backup")).await.unwrap();
     assert_eq!(podman.backup(&host, &key("backup")).await.unwrap(), backup);
-    assert_eq!(podman.list(&host).await.unwrap(), [(key("backup"), backup.clone())]);
+    assert_eq!(podman.list(&host).await.unwrap(), [(key("backup"), Held::Backup(backup.clone()))]);
     podman.verify_backup(&host, &backup).await.unwrap();
     assert_eq!(identity(&fleet), was, "the backup disturbed the host");
 
@@ -176,4 +176,120 @@ async fn an_interrupted_backup_is_found_or_made_and_leaves_the_host_running() {
     podman.restore(&host, &backup, &key("restore")).await.unwrap();
     eventually("the host answers", 30, || fleet.answers("web-1"));
     std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// What the clone says, over SSH with the key that its provider pinned.
+fn on_clone(fleet: &Fleet, clone: &CloneHost, command: &str) -> (bool, String) {
+    let known = fleet.dir.join("clone_known_hosts");
+    std::fs::write(&known, format!("{} {}\n", clone.address, clone.host_key)).unwrap();
+    let output = Command::new("ssh")
+        .args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=2"])
+        .args(["-o", "LogLevel=ERROR", "-o", &format!("UserKnownHostsFile={}", known.display())])
+        .args(["-i", &fleet.lab.identity_path().display().to_string()])
+        .args([&format!("ops@{}", clone.address), command])
+        .output()
+        .unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_is_somebody_else_until_it_takes_its_hosts_place() {
+    let Some(fleet) = Fleet::up("clone", 2) else { return };
+    let (podman, host) = (Podman::default(), fleet.host("web-1"));
+    let was = identity(&fleet);
+    fleet.say("web-1", "sudo sh -c 'echo data > /var/lib/switchback-lab/volume; echo original > /var/lib/marker'");
+    let backup = podman.backup(&host, &key("backup")).await.unwrap();
+
+    // Made once for its key; it answers with the pinned key and shares nothing that tells who it is.
+    let clone = podman.clone_host(&host, &backup, &key("clone")).await.unwrap();
+    assert_eq!(podman.clone_host(&host, &backup, &key("clone")).await.unwrap(), clone);
+    eventually("the clone answers with the pinned key", 30, || on_clone(&fleet, &clone, "true").0);
+    let (_, id) = on_clone(&fleet, &clone, "cat /etc/machine-id /etc/ssh/*.pub; ip -4 -o address show eth0");
+    let own = was.lines().filter(|line| line.len() > 20 && id.contains(*line)).collect::<Vec<_>>();
+    assert!(own.is_empty(), "the clone has {own:?} of its host");
+    let listed = podman.list(&host).await.unwrap();
+    assert!(listed.contains(&(key("clone"), Held::Clone(clone.reference.clone()))), "{listed:?}");
+
+    // The service's clients do not reach it; what it writes to the host's volumes stays with it.
+    let reach = format!("curl -s -o /dev/null --max-time 3 http://{}/", clone.address);
+    assert!(!fleet.ssh("web-2", &reach).status.success(), "a client in the service's network reaches the clone");
+    assert!(on_clone(&fleet, &clone, "curl -s -o /dev/null http://127.0.0.1/").0, "its service runs");
+    let (_, seen) = on_clone(&fleet, &clone, "cat /var/lib/switchback-lab/volume");
+    assert_eq!(seen, "data");
+    assert!(
+        on_clone(
+            &fleet,
+            &clone,
+            "sudo sh -c 'echo clone > /var/lib/switchback-lab/volume; echo clone > /var/lib/marker'"
+        )
+        .0
+    );
+    assert_eq!(fleet.say("web-1", "cat /var/lib/switchback-lab/volume"), "data");
+
+    // It is not taken for another host's, and a clone is nobody's to destroy by the name of the host.
+    let other = podman.destroy(&fleet.host("web-2"), &clone.reference).await;
+    assert!(matches!(other, Err(ProviderError::NoEffect(_))), "{other:?}");
+    let itself = podman.destroy(&host, &CloneRef(fleet.container("web-1"))).await;
+    assert!(matches!(itself, Err(ProviderError::NoEffect(_))), "{itself:?}");
+
+    // It takes the host's place: the same identity, what the clone wrote, and the original kept.
+    let original = podman.promote(&host, &clone.reference, &key("promote")).await.unwrap();
+    assert_eq!(identity(&fleet), was);
+    assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "clone");
+    assert_eq!(fleet.say("web-1", "cat /var/lib/switchback-lab/volume"), "data");
+    let boot = fleet.boot("web-1");
+    assert_eq!(podman.promote(&host, &clone.reference, &key("promote")).await.unwrap(), original);
+    assert_eq!(fleet.boot("web-1"), boot, "a repeat does nothing");
+    let listed = podman.list(&host).await.unwrap();
+    assert!(listed.contains(&(key("promote"), Held::Original(original.clone()))), "{listed:?}");
+    assert!(!listed.iter().any(|(_, held)| matches!(held, Held::Clone(_))), "{listed:?}");
+
+    // Its way back is that of every host; it can be backed up, and cloned again.
+    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    assert_eq!(identity(&fleet), was);
+    assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "original");
+    let second = podman.backup(&host, &key("second")).await.unwrap();
+    let again = podman.clone_host(&host, &second, &key("again")).await.unwrap();
+    eventually("the second clone answers", 30, || on_clone(&fleet, &again, "true").0);
+
+    // Nothing is left.
+    for _ in 0..2 {
+        podman.destroy(&host, &again.reference).await.unwrap();
+        podman.release(&host, &original).await.unwrap();
+        podman.delete_backup(&host, &second).await.unwrap();
+        podman.delete_backup(&host, &backup).await.unwrap();
+    }
+    assert_eq!(podman.list(&host).await.unwrap(), []);
+    let mut left = containers(&fleet);
+    left.sort();
+    assert_eq!(left, [fleet.container("web-1"), fleet.container("web-2")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_that_was_interrupted_is_completed_by_its_repeat() {
+    let Some(fleet) = Fleet::up("promote", 1) else { return };
+    let (podman, host) = (Podman::default(), fleet.host("web-1"));
+    let was = identity(&fleet);
+    let dir = scratch(&fleet);
+    let backup = podman.backup(&host, &key("backup")).await.unwrap();
+    // It stops the clone, commits it, stops the original, sets it aside, makes the host again, and removes the clone.
+    for (at, does_it) in [(2, true), (4, true), (5, false)] {
+        let marker = format!("clone {at}");
+        let clone = podman.clone_host(&host, &backup, &key(&format!("clone{at}"))).await.unwrap();
+        eventually("the clone answers", 30, || on_clone(&fleet, &clone, "true").0);
+        assert!(on_clone(&fleet, &clone, &format!("sudo sh -c 'echo {marker} > /var/lib/marker'")).0);
+
+        let promote = key(&format!("promote{at}"));
+        let cut_off = dying(&dir, at, does_it).promote(&host, &clone.reference, &promote).await;
+        assert!(matches!(cut_off, Err(ProviderError::Unclear(_))), "call {at}: {cut_off:?}");
+        let calls: u32 = std::fs::read_to_string(dir.join("count")).unwrap().trim().parse().unwrap();
+        assert!(calls >= at, "podman died at its call {at}, and only {calls} were made");
+        let original = podman.promote(&host, &clone.reference, &promote).await.unwrap();
+        assert_eq!(identity(&fleet), was, "call {at}");
+        assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), marker);
+
+        podman.restore(&host, &backup, &key(&format!("restore{at}"))).await.unwrap();
+        podman.release(&host, &original).await.unwrap();
+        assert_eq!(containers(&fleet), [fleet.container("web-1")], "call {at}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Every way to break a plan that matters is noticed, by the code that names it.
 
 use switchback::model::{Command, DecisionKind, Digest, FactRef, HostName, Program, RuleName, StepId, TimeSpan};
-use switchback::plan::{Action, HostPlan, PLAN_FORMAT, Plan, PlanApproval, Reason, Step, StepKind, check};
+use switchback::plan::{AFTER_PILOT, Action, HostPlan, PLAN_FORMAT, Plan, PlanApproval, Reason, Step, StepKind, check};
 use switchback::policy::Amount;
 
 use crate::fleet::Fleet;
@@ -40,6 +40,17 @@ fn name(text: &str) -> RuleName {
     RuleName::new(text).unwrap()
 }
 
+fn approval(plan: &Plan, hosts: &[&str]) -> PlanApproval {
+    PlanApproval {
+        rule: plan.report.decisions[0].rule.clone(),
+        required: 1,
+        from: None,
+        not_author: false,
+        valid_for: TimeSpan::hours(1),
+        hosts: hosts.iter().map(|host| HostName::new(host).unwrap()).collect(),
+    }
+}
+
 fn shell(script: &str) -> Command {
     Command {
         name: "extra".to_owned(),
@@ -71,7 +82,7 @@ const MUTATIONS: &[Mutation] = &[
     ("an edge to nowhere", "need-unknown", |p| {
         step(p, StepKind::Fix).needs.push(StepId::new("web-00000/gone").unwrap())
     }),
-    ("an edge to another host", "need-unknown", |p| {
+    ("an edge to another host", "need-unasked", |p| {
         step(p, StepKind::Fix).needs.push(StepId::new("web-00001/fix").unwrap())
     }),
     ("an edge back", "cycle", |p| {
@@ -104,7 +115,7 @@ const MUTATIONS: &[Mutation] = &[
     // What must be there.
     ("no preflight", "step-missing", |p| remove(p, StepKind::Preflight)),
     ("no backup", "change-before-backup", |p| remove(p, StepKind::Backup)),
-    ("no verify", "change-unverified", |p| remove(p, StepKind::Verify)),
+    ("no verify", "service-unverified", |p| remove(p, StepKind::Verify)),
     ("no soak", "soak-not-last", |p| remove(p, StepKind::Soak)),
     ("no drain", "step-missing", |p| remove(p, StepKind::Drain)),
     ("no undrain", "step-missing", |p| remove(p, StepKind::Undrain)),
@@ -130,7 +141,7 @@ const MUTATIONS: &[Mutation] = &[
     ("a check of the restored host that looks at nothing", "verify-empty", |p| {
         commands(&mut step(p, StepKind::Fix).undo[1]).clear();
     }),
-    ("the backup of another host", "restore-of-other", |p| {
+    ("the backup of another host", "backup-of-other", |p| {
         if let Action::Restore { backup, .. } = &mut step(p, StepKind::Fix).undo[0].action {
             *backup = StepId::new("web-00001/backup").unwrap();
         }
@@ -154,7 +165,7 @@ const MUTATIONS: &[Mutation] = &[
         commands(step(p, StepKind::Fix)).push(command);
     }),
     ("a fact from later", "fact-unknown", |p| {
-        let later = FactRef { step: step(p, StepKind::Verify).id.clone(), key: "versions".to_owned() };
+        let later = FactRef { step: step(p, StepKind::Verify).id.clone(), key: "versions".to_owned(), otherwise: None };
         commands(step(p, StepKind::Fix))[0].env_facts.insert("X".to_owned(), later);
     }),
     // Findings.
@@ -248,6 +259,32 @@ const MUTATIONS: &[Mutation] = &[
     ("a failure budget of more than all hosts", "failure-budget", |p| p.rollout.failure_budget = 500),
     ("no failure budget", "failure-budget", |p| p.rollout.failure_budget = 0),
     ("nothing at once", "concurrency-zero", |p| p.rollout.concurrency = 0),
+    ("an approval for nobody", "approval-empty", |p| {
+        let approval = approval(p, &[]);
+        p.approvals.push(approval);
+    }),
+    ("an approval for somebody else", "approval-host-unknown", |p| {
+        let approval = approval(p, &["web-9"]);
+        p.approvals.push(approval);
+    }),
+    ("an approval with a host twice", "approval-order", |p| {
+        let approval = approval(p, &[HOST, HOST]);
+        p.approvals.push(approval);
+    }),
+    ("an approval that expires at once", "approval-void", |p| {
+        let approval = PlanApproval { valid_for: TimeSpan::ZERO, ..approval(p, &[HOST]) };
+        p.approvals.push(approval);
+    }),
+    ("an approval of the emergency lane for a host that does not go by it", "approval-uncovered", |p| {
+        let mut approval = approval(p, &[HOST]);
+        approval.rule.name = name("scope.emergency");
+        p.approvals.push(approval);
+    }),
+    ("an emergency that goes the usual way", "emergency-differs", |p| p.report.decisions[0].emergency = true),
+    ("more steps than there are kinds of", "too-many-steps", |p| {
+        let soak = step(p, StepKind::Soak).clone();
+        host(p).steps.extend(std::iter::repeat_n(soak, 64));
+    }),
     // Windows.
     ("windows that are not there", "windows-unknown", |p| host(p).windows = Some(name("gone"))),
     ("windows that nobody uses", "windows-unused", |p| {
@@ -293,9 +330,139 @@ fn every_mutation_is_noticed() {
 }
 
 #[test]
-fn violations_name_their_place() {
+fn violations_name_their_place_and_show_the_shortest_run() {
     let mut plan = sound();
     step(&mut plan, StepKind::Fix).undo.clear();
-    let found: Vec<String> = check(&plan).iter().map(ToString::to_string).collect();
-    assert_eq!(found, ["web-00000/fix: its undo is not restore, then verify_restored [undo-missing]"]);
+    let found = check(&plan);
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "web-00000: it can end changed and stuck: nothing takes it back [no-way-back]",
+            "web-00000/fix: its undo is not restore, then verify_restored [undo-missing]",
+        ]
+    );
+    assert_eq!(
+        found[0].trace,
+        [
+            "web-00000/preflight, backup, drain succeed",
+            "web-00000/fix fails when it has had its effect",
+            "web-00000 ends changed and stuck: nothing takes it back",
+        ]
+    );
+}
+
+/// A plan under `auto` in which web-0 goes by clone and switch, and web-1 in place behind it.
+fn switched() -> Plan {
+    let policy = "version: 1\nscope: {fix: [critical]}\nstrategy: {default: auto}\nreboot: always\nrollout: {waves: [\"100%\"]}\n";
+    let mut fleet = Fleet::under(&[("policy.yaml", policy)]);
+    for name in ["web-0", "web-1"] {
+        let mut host = crate::fleet::host(name);
+        host.switch = Some(switchback::model::SwitchSettings::Simulated);
+        fleet.add(host);
+        fleet.finding(name, "CVE-2026-1", "openssl", "1.3.0");
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(plan.hosts["web-1"].strategy_reason.code, AFTER_PILOT);
+    plan
+}
+
+/// What planners get wrong: each defect with its code and the last two lines of the shortest run.
+#[test]
+fn defects_that_a_planner_could_have_are_shown_as_runs() {
+    let of = |plan: &mut Plan, host: &str, kind: StepKind, change: &dyn Fn(&mut Step)| {
+        let steps = &mut plan.hosts.get_mut(host).unwrap().steps;
+        change(steps.iter_mut().find(|step| step.kind == kind && step.on.is_none()).unwrap());
+    };
+    type Defect<'a> = (&'static str, Box<dyn Fn(&mut Plan) + 'a>, [&'static str; 2]);
+    let defects: [Defect<'_>; 8] = [
+        (
+            "traffic-to-nowhere",
+            // The switch still points to the clone's own address, which is gone with its promotion.
+            Box::new(|p| of(p, "web-0", StepKind::Undrain, &|step| step.action = Action::Undrain)),
+            [
+                "web-0/preflight, backup, clone, preflight-clone, fix-clone, restart-clone, reboot-clone, verify-clone, \
+                 switchover, observe, drain, promote, verify succeed",
+                "web-0/undrain begins and sends traffic to a clone that is not there or not verified",
+            ],
+        ),
+        (
+            "traffic-to-nowhere",
+            // What takes the drain back puts a clone into service that is destroyed next.
+            Box::new(|p| {
+                let mut undrain =
+                    p.hosts["web-1"].steps.iter().find(|s| s.kind == StepKind::Drain).unwrap().undo[0].clone();
+                undrain.id = StepId::new("web-0/undrain-back").unwrap();
+                of(p, "web-0", StepKind::Drain, &|step| step.undo = vec![undrain.clone()]);
+            }),
+            ["", "web-0/undrain-back begins and sends traffic to a clone that is not there or not verified"],
+        ),
+        (
+            "clone-left",
+            Box::new(|p| of(p, "web-0", StepKind::Clone, &|step| step.undo.clear())),
+            ["web-0/clone fails when it has had its effect", "web-0 ends with a clone that nobody destroys"],
+        ),
+        (
+            "restore-in-service",
+            Box::new(|p| of(p, "web-1", StepKind::Undrain, &|step| step.undo.clear())),
+            ["web-1/undrain fails when it has had its effect", "web-1/restore begins while traffic goes to its host"],
+        ),
+        (
+            "original-unverified",
+            Box::new(|p| of(p, "web-0", StepKind::Switchover, &|step| drop(step.undo.pop()))),
+            [
+                "web-0/switch_back, destroy-back succeed",
+                "web-0 ends and nothing has shown that its original still works",
+            ],
+        ),
+        (
+            "disruption-ungated",
+            // A check that changes something does not wait for a window.
+            Box::new(|p| {
+                let fix = p.hosts["web-1"].steps.iter().find(|s| s.kind == StepKind::Fix).unwrap().action.clone();
+                of(p, "web-1", StepKind::Preflight, &|step| step.action = fix.clone());
+            }),
+            ["", "web-1/preflight begins without having waited for a window and a permit"],
+        ),
+        (
+            "pilot-not-awaited",
+            Box::new(|p| of(p, "web-1", StepKind::Preflight, &|step| step.needs.clear())),
+            ["web-1/preflight, backup succeed", "web-1/drain begins before web-0/soak has succeeded"],
+        ),
+        (
+            "pilot-not-awaited",
+            // A trial is not what `auto` waits for: web-0 can still fail.
+            Box::new(|p| {
+                of(p, "web-1", StepKind::Preflight, &|step| {
+                    step.needs = vec![StepId::new("web-0/verify-clone").unwrap()];
+                })
+            }),
+            ["web-1/preflight, backup succeed", "web-1/drain begins before web-0/soak has succeeded"],
+        ),
+    ];
+    for (code, defect, last) in defects {
+        let mut plan = switched();
+        defect(&mut plan);
+        let found = check(&plan);
+        let violation = found.iter().find(|violation| violation.code == code);
+        let trace = violation.map(|violation| violation.trace.clone()).unwrap_or_default();
+        assert!(!trace.is_empty(), "expected a run for {code}, found {found:#?}");
+        let told: Vec<&str> = trace.iter().rev().take(2).rev().map(String::as_str).collect();
+        let wanted: Vec<&str> = last.into_iter().filter(|line| !line.is_empty()).collect();
+        assert!(told.ends_with(&wanted), "{code}: {trace:#?}");
+    }
+}
+
+#[test]
+fn a_service_that_can_go_down_as_a_whole_is_shown_host_by_host() {
+    let mut plan = sound();
+    plan.rollout.groups.values_mut().for_each(|group| group.max_unavailable = group.size);
+    let found = check(&plan);
+    let [violation] = found.as_slice() else { panic!("{found:#?}") };
+    // The canary is a wave of its own: it must be stuck to be out while the others are.
+    let trace: Vec<&str> = violation.trace.iter().map(String::as_str).collect();
+    assert_eq!(trace.len(), 5 + plan.rollout.waves.len() - 1 + 1, "{trace:#?}");
+    assert!(trace[0].ends_with("begins: 1 of 5 are unavailable") && trace[1].ends_with("it is stuck"), "{trace:#?}");
+    assert_eq!(trace.last(), Some(&"no host of service-0 is left"));
 }

@@ -25,7 +25,7 @@ fn code(bytes: &[u8]) -> &'static str {
 fn the_digest_is_that_of_the_bytes_between_the_frame() {
     let bytes = written();
     let text = std::str::from_utf8(&bytes).unwrap();
-    assert!(text.starts_with("{\"switchback_plan\":2,\"digest\":\""));
+    assert!(text.starts_with("{\"switchback_plan\":3,\"digest\":\""));
     let (id, plan) = read_plan(bytes.as_slice()).unwrap();
     assert_eq!(plan.hosts.len(), 1);
     assert_eq!(plan_id(&plan).unwrap(), id);
@@ -73,11 +73,11 @@ fn cut_off_and_continued_files_are_told_from_edited_ones() {
 #[test]
 fn another_format_is_refused_with_both_shown() {
     let text = String::from_utf8(written()).unwrap();
-    for other in ["1", "10", "0"] {
+    for other in ["1", "2", "10", "0"] {
         let error =
-            read_plan(text.replacen("plan\":2,", &format!("plan\":{other},"), 1).as_bytes()).expect_err("refused");
+            read_plan(text.replacen("plan\":3,", &format!("plan\":{other},"), 1).as_bytes()).expect_err("refused");
         assert_eq!(error.code(), "plan-format");
-        assert_eq!(error.to_string(), format!("plan file has format {other}, this program reads format 2"));
+        assert_eq!(error.to_string(), format!("plan file has format {other}, this program reads format 3"));
     }
 }
 
@@ -95,7 +95,7 @@ fn a_plan_with_the_right_digest_and_other_content_is_refused() {
     let body = text.split_once("\"plan\":").unwrap().1.strip_suffix("}\n").unwrap();
     let forge = |body: &str| {
         let digest = switchback::model::Digest::of(body.as_bytes());
-        format!("{{\"switchback_plan\":2,\"digest\":\"{digest}\",\"plan\":{body}}}\n")
+        format!("{{\"switchback_plan\":3,\"digest\":\"{digest}\",\"plan\":{body}}}\n")
     };
     assert!(read_plan(forge(body).as_bytes()).is_ok());
     // Not the one spelling that a plan has; an unknown field; something else.
@@ -104,7 +104,7 @@ fn a_plan_with_the_right_digest_and_other_content_is_refused() {
     }
     assert_eq!(code(forge(&"[".repeat(100_000)).as_bytes()), "plan-invalid");
     assert!(matches!(
-        read_plan(forge(&body.replacen("\"format\":2", "\"format\":3", 1)).as_bytes()),
+        read_plan(forge(&body.replacen("\"format\":3", "\"format\":4", 1)).as_bytes()),
         Err(PlanFileError::Format { .. })
     ));
 }

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use switchback::diagnostic::{Diagnostics, Source};
 use switchback::model::{
-    AssetName, Cvss, Finding, FixState, Host, HostName, Importance, Os, PackageName, PackageVersion, ProviderSettings,
-    Score, SwitchSettings, TimeSpan, VulnerabilityId, VulnerabilityType,
+    AssetName, Cvss, Finding, FixState, History, Host, HostName, Importance, Os, PackageName, PackageVersion,
+    ProviderSettings, Score, SwitchSettings, TimeSpan, VulnerabilityId, VulnerabilityType,
 };
 use switchback::plan::{Plan, PlanInput, plan};
 use switchback::playbook::{Playbook, shipped};
@@ -51,6 +51,7 @@ pub struct Fleet {
     pub findings: Vec<(HostName, Finding)>,
     pub policy: Policy,
     pub playbooks: Vec<Playbook>,
+    pub history: History,
 }
 
 impl Fleet {
@@ -72,7 +73,7 @@ impl Fleet {
         let files: Vec<_> = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();
         let policy = Policy::load(files, &mut diagnostics);
         let policy = policy.unwrap_or_else(|| panic!("{:?}", diagnostics.iter().collect::<Vec<_>>()));
-        Self { hosts: BTreeMap::new(), findings: Vec::new(), policy, playbooks: shipped() }
+        Self { hosts: BTreeMap::new(), findings: Vec::new(), policy, playbooks: shipped(), history: History::default() }
     }
 
     /// `hosts` hosts in services of eight, with `findings` findings each.
@@ -119,6 +120,7 @@ impl Fleet {
             as_of: as_of(),
             seed: 7,
             inputs: BTreeMap::new(),
+            history: &self.history,
             horizon: TimeSpan::days(28),
         }
     }

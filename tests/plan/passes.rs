@@ -331,6 +331,46 @@ fn updates_of_windows_are_named_and_their_hosts_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_recipe_fixes_what_it_names_and_nothing_else() {
+    let recipe = |text: &str, name: &str, selector: &str| {
+        let text = text
+            .replace("match:\n", &format!("match:\n  {selector}\n"))
+            .replace(&format!("\nname: {name}\n"), &format!("\nname: our-{name}\n"));
+        // The placeholders of `match` go: the copy says what it is for.
+        let text: String = text
+            .lines()
+            .filter(|line| !line.starts_with("  package: [\"example") && !line.starts_with("  vulnerability: CVE-0000"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let mut diagnostics = Diagnostics::default();
+        let playbook = Playbook::load(&Source::new(name, text), &mut diagnostics);
+        playbook.unwrap_or_else(|| panic!("{:?}", diagnostics.iter().collect::<Vec<_>>()))
+    };
+    let mut fleet = Fleet::empty();
+    fleet.playbooks.push(recipe(include_str!("../../playbooks/jar.yaml"), "jar", "package: [log4j-core]"));
+    fleet.playbooks.push(recipe(
+        include_str!("../../playbooks/mitigation.yaml"),
+        "mitigation",
+        "vulnerability: [CVE-2026-9]",
+    ));
+    fleet.add(host("web-1"));
+    fleet.add(host("web-2"));
+    fleet.finding("web-1", "CVE-2026-1", "log4j-core", "2.17.1").kind = VulnerabilityType::Application;
+    fleet.finding("web-1", "CVE-2026-2", "jackson-core", "2.15").kind = VulnerabilityType::Application;
+    fleet.finding("web-2", "CVE-2026-9", "x", "1").kind = VulnerabilityType::Emergency;
+    fleet.finding("web-2", "CVE-2026-8", "x", "1").kind = VulnerabilityType::Emergency;
+
+    let plan = fleet.plan();
+
+    assert_eq!(check(&plan), []);
+    assert_eq!(plan.hosts["web-1"].playbook.as_str(), "our-jar");
+    assert_eq!(plan.hosts["web-1"].fix.findings.len(), 1);
+    assert_eq!(plan.hosts["web-2"].playbook.as_str(), "our-mitigation");
+    assert_eq!(plan.hosts["web-2"].fix.findings.len(), 1);
+    assert_eq!(plan.report.decided, BTreeMap::from([(DecisionKind::Fix, 2), (DecisionKind::Manual, 2)]));
+}
+
+#[test]
 fn a_window_that_is_open_begins_with_the_plan() {
     let fleet = one_host();
     let as_of = "2026-11-28T21:30:00Z".parse().unwrap();

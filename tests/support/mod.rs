@@ -11,7 +11,8 @@ use switchback::model::{
     Program, RuleName, RuleRef, StepId, TimeSpan,
 };
 use switchback::plan::{
-    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Rollout, Step, StepKind, Strategy, Wave,
+    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Reason, Rollout, Step, StepKind,
+    Strategy, Wave,
 };
 use switchback::sim::{Rng, SimFleet, SimHost, fleet};
 
@@ -201,7 +202,17 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
     let mut push = |kind: StepKind, action: Action, expected: TimeSpan, undo: Vec<Step>| {
         let needs = steps.last().map(|step| step.id.clone()).into_iter().collect();
         let timeout = expected.plus(expected).plus(TimeSpan::minutes(10));
-        steps.push(Step { id: id(kind.as_str()), kind, needs, action, undo, expected, timeout });
+        steps.push(Step {
+            id: id(kind.as_str()),
+            kind,
+            needs,
+            on: None,
+            stands_for: vec![],
+            action,
+            undo,
+            expected,
+            timeout,
+        });
     };
     let check = || Action::Check { commands: vec![command("look")], probes: vec![] };
     push(StepKind::Preflight, check(), TimeSpan::seconds(20), vec![]);
@@ -258,12 +269,15 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
         importance: Importance::General,
         priority: Priority::High,
         strategy: Strategy::InPlace,
+        strategy_reason: Reason::new("strategy", "asked for"),
+        cohort: name("debian-12"),
         fix: Fix { packages: packages.collect(), findings },
         playbook: name("linux-apt"),
         wave,
         emergency: false,
         group,
         windows: shape.windows.map(|_| name("nights")),
+        quarantine: TimeSpan::days(30),
         without_backup: !shape.backup,
         steps,
     }
@@ -271,7 +285,7 @@ fn host_plan(shape: &Shape, host: &SimHost, wave: u32, group: Option<RuleName>) 
 
 fn step(id: StepId, kind: StepKind, action: Action, expected: TimeSpan, needs: Vec<StepId>) -> Step {
     let timeout = expected.plus(TimeSpan::minutes(15));
-    Step { id, kind, needs, action, undo: vec![], expected, timeout }
+    Step { id, kind, needs, on: None, stands_for: vec![], action, undo: vec![], expected, timeout }
 }
 
 fn command(text: &str) -> Command {

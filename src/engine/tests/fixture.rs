@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::model::{Fix, Host, HostName, Importance, Interval, Priority, RuleName, StepId, TimeSpan};
 use crate::plan::{
-    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Rollout, Step, StepKind, Strategy, Wave,
+    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Reason, Rollout, Step, StepKind,
+    Strategy, Wave,
 };
 
 /// The time at which test campaigns start.
@@ -154,6 +155,8 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         id: StepId::of(host, id),
         kind,
         needs: vec![],
+        on: None,
+        stands_for: Vec::new(),
         action: Action::Undrain,
         undo,
         expected: TimeSpan::seconds(spec.expected),
@@ -181,12 +184,15 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         importance: Importance::General,
         priority: Priority::High,
         strategy: Strategy::InPlace,
+        strategy_reason: Reason::new("strategy", "asked for"),
+        cohort: name("debian-12"),
         fix: Fix { packages: vec![], findings: vec![] },
         playbook: name("test"),
         wave,
         emergency: false,
         group: spec.group.map(|group| name(&format!("group {group}"))),
         windows: spec.windows.map(|set| name(&format!("set {set}"))),
+        quarantine: TimeSpan::days(30),
         without_backup: !spec.backup,
         steps,
     }

@@ -11,7 +11,8 @@ use super::ssh_args;
 use super::template::Templates;
 use super::vars::ENCRYPTED_HELP;
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Span};
-use crate::intake::settings::{self, RawProvider, RawSwitch, Wrong};
+use crate::intake::backends::{RawProvider, RawSwitch};
+use crate::intake::settings::{self, Wrong};
 use crate::model::{Become, GroupName, Host, HostName, Os, printable};
 
 /// Checks the text of what is named.

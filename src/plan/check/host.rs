@@ -1,41 +1,94 @@
-//! Rules about one host: the chain, the way back, what commands refer to, and whether it all fits into a window.
+//! The form of one host: its steps are those of its strategy, in their order, each with the way back that belongs to it,
+//! and commands refer to what is there. What follows from it is not judged here but explored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
-use crate::model::{Command, DecisionKind, HostName, Program, StepId, TimeSpan};
-use crate::plan::{Action, HostPlan, Plan, Step, StepGraph, StepKind};
+use super::shape::{MAX_STEPS, Order};
+use crate::model::{Command, DecisionKind, HostName, Program, Strategy, TimeSpan};
+use crate::plan::{Action, HostPlan, Plan, Step, StepKind};
 
-/// The only order of steps on a host; each at most once, so there is at most one reboot.
-const ORDER: [StepKind; 9] = [
-    StepKind::Preflight,
-    StepKind::Backup,
-    StepKind::Drain,
-    StepKind::Fix,
-    StepKind::Restart,
-    StepKind::Reboot,
-    StepKind::Verify,
-    StepKind::Undrain,
-    StepKind::Soak,
+/// What a step is for, and whether it works on a clone.
+type Part = (StepKind, bool);
+
+/// The only order of steps of a host that is fixed in place; each at most once, so there is at most one reboot.
+const IN_PLACE: [Part; 18] = [
+    (StepKind::Preflight, false),
+    (StepKind::Backup, false),
+    (StepKind::Clone, false),
+    (StepKind::Preflight, true),
+    (StepKind::Fix, true),
+    (StepKind::Restart, true),
+    (StepKind::Reboot, true),
+    (StepKind::Verify, true),
+    (StepKind::Bisect, false),
+    (StepKind::Destroy, false),
+    (StepKind::Drain, false),
+    (StepKind::Fix, false),
+    (StepKind::Restart, false),
+    (StepKind::Reboot, false),
+    (StepKind::Verify, false),
+    (StepKind::Undrain, false),
+    (StepKind::Soak, false),
+    (StepKind::Release, false),
 ];
+
+/// The same for a host whose fixed clone takes its place.
+const CLONE_AND_SWITCH: [Part; 17] = [
+    (StepKind::Preflight, false),
+    (StepKind::Backup, false),
+    (StepKind::Clone, false),
+    (StepKind::Preflight, true),
+    (StepKind::Fix, true),
+    (StepKind::Restart, true),
+    (StepKind::Reboot, true),
+    (StepKind::Verify, true),
+    (StepKind::Bisect, false),
+    (StepKind::Switchover, false),
+    (StepKind::Observe, true),
+    (StepKind::Drain, false),
+    (StepKind::Promote, false),
+    (StepKind::Verify, false),
+    (StepKind::Undrain, false),
+    (StepKind::Soak, false),
+    (StepKind::Release, false),
+];
+
+fn part(step: &Step) -> Part {
+    (step.kind, step.on.is_some())
+}
 
 pub(super) fn check(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
     found.expect(&host.host.name == name, name, "host-name", format!("it is called {} inside", host.host.name));
+    let undo = host.steps.iter().map(|step| step.undo.len()).max().unwrap_or(0);
+    if host.steps.len().max(undo) > MAX_STEPS {
+        found.add(
+            name,
+            "too-many-steps",
+            format!("it has {} steps, and none has more than {MAX_STEPS}", host.steps.len()),
+        );
+        return;
+    }
     ids(name, host, found);
-    let graph = StepGraph::of(&host.steps);
-    for (step, need) in graph.unknown_needs() {
-        found.add(step, "need-unknown", format!("it needs {need}, which is no step of its host"));
+    let order = Order::of(&host.steps);
+    for (step, need) in host.steps.iter().flat_map(|step| step.needs.iter().map(move |need| (step, need))) {
+        let is_own = need.host() == name.as_str();
+        found.expect(
+            !is_own || order.knows(need),
+            &step.id,
+            "need-unknown",
+            format!("it needs {need}, which is no step of its host"),
+        );
     }
-    if let Some(cycle) = graph.cycle() {
-        found.add(name, "cycle", cycle.to_string());
+    if let Some(step) = order.cycle() {
+        found.add(step, "cycle", "it waits for itself");
     }
-    chain(name, host, &graph, found);
-    way_back(name, host, found);
+    chain(name, host, &order, found);
+    way_back(host, found);
     for step in &host.steps {
-        facts(host, step, &graph, found);
+        facts(host, step, &order, found);
     }
     fix(plan, name, host, found);
-    window(plan, name, host, found);
 }
 
 fn all_steps(host: &HostPlan) -> impl Iterator<Item = &Step> {
@@ -72,15 +125,22 @@ fn ids(name: &HostName, host: &HostPlan, found: &mut Found) {
 
 fn fits(step: &Step) -> bool {
     match step.kind {
-        StepKind::Preflight | StepKind::Verify | StepKind::VerifyRestored => {
+        StepKind::Preflight | StepKind::Verify | StepKind::VerifyRestored | StepKind::VerifyOriginal => {
             matches!(step.action, Action::Check { .. })
         }
+        StepKind::Clone => matches!(step.action, Action::Clone { .. }),
+        StepKind::Bisect => matches!(step.action, Action::Bisect { .. }),
+        StepKind::Destroy => matches!(step.action, Action::Destroy { .. }),
+        StepKind::Switchover => matches!(step.action, Action::Switchover { .. }),
+        StepKind::SwitchBack => matches!(step.action, Action::SwitchBack { .. }),
+        StepKind::Promote => matches!(step.action, Action::Promote { .. }),
+        StepKind::Release => matches!(step.action, Action::Release { .. }),
         StepKind::Backup => matches!(step.action, Action::Backup { .. }),
         StepKind::Drain => matches!(step.action, Action::Drain { .. }),
         StepKind::Fix | StepKind::Restart => matches!(step.action, Action::Change { .. }),
         StepKind::Reboot => matches!(step.action, Action::Reboot { .. }),
-        StepKind::Undrain => matches!(step.action, Action::Undrain),
-        StepKind::Soak => matches!(step.action, Action::Soak { .. }),
+        StepKind::Undrain => matches!(step.action, Action::Undrain | Action::SwitchBack { .. }),
+        StepKind::Soak | StepKind::Observe => matches!(step.action, Action::Soak { .. }),
         StepKind::Restore => matches!(step.action, Action::Restore { .. }),
     }
 }
@@ -93,100 +153,133 @@ fn shows_something(action: &Action) -> bool {
     }
 }
 
-fn chain(name: &HostName, host: &HostPlan, graph: &StepGraph, found: &mut Found) {
-    let mut by_kind: BTreeMap<StepKind, &Step> = BTreeMap::new();
+fn chain(name: &HostName, host: &HostPlan, order: &Order<'_>, found: &mut Found) {
+    let parts: &[Part] = match host.strategy {
+        Strategy::InPlace => &IN_PLACE,
+        Strategy::CloneAndSwitch => &CLONE_AND_SWITCH,
+    };
+    let mut by_part: BTreeMap<Part, &Step> = BTreeMap::new();
     let mut place = 0;
     for step in &host.steps {
-        if by_kind.insert(step.kind, step).is_some() {
+        if by_part.insert(part(step), step).is_some() {
             found.add(&step.id, "step-twice", format!("the host has more than one {}", step.kind));
         }
-        match ORDER.iter().position(|&kind| kind == step.kind) {
-            None => found.add(&step.id, "step-unexpected", format!("{} belongs to the way back", step.kind)),
+        match parts.iter().position(|&expected| expected == part(step)) {
+            None => found.add(&step.id, "step-unexpected", format!("{} does not belong there", step.kind)),
             Some(at) if at < place => found.add(&step.id, "step-order", format!("{} comes too late", step.kind)),
             Some(at) => place = at,
         }
     }
-    for pair in host.steps.windows(2) {
+    // What stands for others is done instead of them: nobody waits for it.
+    let chained: Vec<&Step> = host.steps.iter().filter(|step| step.stands_for.is_empty()).collect();
+    for pair in chained.windows(2) {
         found.expect(
-            graph.is_behind(&pair[1].id, &pair[0].id),
+            order.is_behind(&pair[1].id, &pair[0].id),
             &pair[1].id,
             "chain-broken",
             format!("it does not wait for {}", pair[0].id),
         );
     }
 
-    let mut must = vec![StepKind::Preflight, StepKind::Fix, StepKind::Verify, StepKind::Soak];
+    let on_host = |kind: StepKind| (kind, false);
+    let mut must = [StepKind::Preflight, StepKind::Verify, StepKind::Soak].map(on_host).to_vec();
+    let trial = [(StepKind::Clone, false), (StepKind::Fix, true), (StepKind::Verify, true)];
+    match host.strategy {
+        Strategy::InPlace => must.push(on_host(StepKind::Fix)),
+        Strategy::CloneAndSwitch => {
+            must.extend([StepKind::Switchover, StepKind::Promote].map(on_host));
+            must.push((StepKind::Observe, true));
+            must.extend(trial);
+        }
+    }
+    if by_part.keys().any(|part| trial.contains(part) || part.1) {
+        must.extend(trial);
+        if host.strategy == Strategy::InPlace {
+            must.push(on_host(StepKind::Destroy));
+        }
+    }
     if !host.without_backup {
-        must.push(StepKind::Backup);
+        must.push(on_host(StepKind::Backup));
     }
     if host.host.switch.is_some() {
-        must.extend([StepKind::Drain, StepKind::Undrain]);
+        must.extend([StepKind::Drain, StepKind::Undrain].map(on_host));
     }
-    for kind in must {
-        found.expect(by_kind.contains_key(&kind), name, "step-missing", format!("it has no {kind} step"));
+    for part in must {
+        found.expect(by_part.contains_key(&part), name, "step-missing", format!("it has no {} step", part.0));
     }
+    let has = |kind: StepKind| by_part.contains_key(&(kind, false));
     found.expect(
-        host.host.switch.is_some()
-            || !(by_kind.contains_key(&StepKind::Drain) || by_kind.contains_key(&StepKind::Undrain)),
+        host.host.switch.is_some() || !(has(StepKind::Drain) || has(StepKind::Undrain) || has(StepKind::Switchover)),
         name,
         "drain-without-switch",
         "it has no switch that could drain it",
     );
     found.expect(
-        host.host.provider.is_some() || !by_kind.contains_key(&StepKind::Backup),
+        host.host.provider.is_some() || !(has(StepKind::Backup) || has(StepKind::Clone)),
         name,
         "backup-without-provider",
         "it has no provider that could make a backup",
     );
     found.expect(
-        !(host.without_backup && by_kind.contains_key(&StepKind::Backup)),
+        !(host.without_backup && has(StepKind::Backup)),
         name,
         "backup-unexpected",
         "it is said to go without a backup and has one",
     );
 
-    let before_change = |kind: StepKind| by_kind.get(&kind).map(|step| &step.id);
-    let (preflight, backup) = (before_change(StepKind::Preflight), before_change(StepKind::Backup));
-    let verify = by_kind.get(&StepKind::Verify);
+    let keeps = by_part.get(&on_host(StepKind::Backup)).map(|step| match step.action {
+        Action::Backup { keep } => keep > TimeSpan::ZERO,
+        _ => true,
+    });
+    found.expect(
+        has(StepKind::Release) == (keeps == Some(false)),
+        name,
+        "release-differs",
+        "its backup is to be kept and deleted at once, or neither",
+    );
     for step in &host.steps {
-        if !matches!(step.action, Action::Change { .. } | Action::Reboot { .. }) {
-            continue;
-        }
-        let behind = |id: Option<&StepId>| id.is_some_and(|id| graph.is_behind(&step.id, id));
-        found.expect(behind(preflight), &step.id, "change-before-preflight", "it does not wait for the preflight");
-        found.expect(
-            host.without_backup || behind(backup),
-            &step.id,
-            "change-before-backup",
-            "it does not wait for a backup of its host",
-        );
-        found.expect(
-            verify.is_some_and(|verify| graph.is_behind(&verify.id, &step.id)),
-            &step.id,
-            "change-unverified",
-            "nothing verifies what it changes",
-        );
         if let Action::Change { commands } = &step.action {
             found.expect(!commands.is_empty(), &step.id, "change-empty", "it runs nothing");
         }
+        found.expect(
+            step.on.is_none()
+                || matches!(
+                    step.action,
+                    Action::Check { .. } | Action::Change { .. } | Action::Reboot { .. } | Action::Soak { .. }
+                ),
+            &step.id,
+            "action-differs",
+            format!("a clone has no {}", step.kind),
+        );
     }
-    if let Some(verify) = verify {
+    for verify in host.steps.iter().filter(|step| step.kind == StepKind::Verify) {
         found.expect(shows_something(&verify.action), &verify.id, "verify-empty", "it looks at nothing");
     }
+    let last = host.steps.iter().rev().find(|step| step.kind != StepKind::Release);
     found.expect(
-        host.steps.last().is_some_and(|s| s.kind == StepKind::Soak),
+        last.is_some_and(|s| s.kind == StepKind::Soak),
         name,
         "soak-not-last",
         "it does not end with being watched",
     );
 }
 
-fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
-    let backup = host.steps.iter().find(|s| s.kind == StepKind::Backup).map(|s| &s.id);
+fn way_back(host: &HostPlan, found: &mut Found) {
     for step in &host.steps {
         let kinds: Vec<StepKind> = step.undo.iter().map(|s| s.kind).collect();
         match step.kind {
-            StepKind::Fix if !host.without_backup => {
+            StepKind::Clone => {
+                found.expect(kinds == [StepKind::Destroy], &step.id, "undo-missing", "its undo is not destroy");
+            }
+            StepKind::Switchover => {
+                found.expect(
+                    kinds == [StepKind::SwitchBack, StepKind::VerifyOriginal],
+                    &step.id,
+                    "undo-missing",
+                    "its undo is not switch_back, then verify_original",
+                );
+            }
+            StepKind::Fix | StepKind::Promote if step.on.is_none() && !host.without_backup => {
                 found.expect(
                     kinds == [StepKind::Restore, StepKind::VerifyRestored],
                     &step.id,
@@ -194,7 +287,7 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
                     "its undo is not restore, then verify_restored",
                 );
             }
-            StepKind::Drain => {
+            StepKind::Drain if host.strategy == Strategy::InPlace => {
                 found.expect(kinds == [StepKind::Undrain], &step.id, "undo-missing", "its undo is not undrain");
             }
             StepKind::Undrain => {
@@ -212,15 +305,7 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
                     format!("it needs {need}, which no earlier undo step is"),
                 );
             }
-            if let Action::Restore { backup: restored, .. } = &undo.action {
-                found.expect(
-                    Some(restored) == backup,
-                    &undo.id,
-                    "restore-of-other",
-                    format!("it restores {restored}, which is not the backup step of {name}"),
-                );
-            }
-            if undo.kind == StepKind::VerifyRestored {
+            if matches!(undo.kind, StepKind::VerifyRestored | StepKind::VerifyOriginal) {
                 found.expect(shows_something(&undo.action), &undo.id, "verify-empty", "it looks at nothing");
                 found.expect(
                     step.undo[..at].iter().any(|s| undo.needs.contains(&s.id)),
@@ -234,18 +319,22 @@ fn way_back(name: &HostName, host: &HostPlan, found: &mut Found) {
 }
 
 /// A fact comes from a step that has succeeded before it is asked for.
-fn facts(host: &HostPlan, step: &Step, graph: &StepGraph, found: &mut Found) {
-    let asks = |command: &Command| command.env_facts.values().map(|f| f.step.clone()).collect::<Vec<_>>();
+fn facts(host: &HostPlan, step: &Step, order: &Order<'_>, found: &mut Found) {
+    // A fact that may be absent is asked of a step that may be skipped, or of the host that goes first.
+    let asks = |command: &Command| {
+        let facts = command.env_facts.values().filter(|fact| fact.otherwise.is_none());
+        facts.map(|fact| fact.step.clone()).collect::<Vec<_>>()
+    };
     for fact in step.action.commands().flat_map(asks) {
         found.expect(
-            graph.is_behind(&step.id, &fact),
+            order.is_behind(&step.id, &fact),
             &step.id,
             "fact-unknown",
             format!("it asks for a fact of {fact}, which does not come before it"),
         );
     }
     for fact in step.undo.iter().flat_map(|undo| undo.action.commands()).flat_map(asks) {
-        let known = host.steps.iter().any(|s| s.id == fact) && graph.is_behind(&step.id, &fact);
+        let known = host.steps.iter().any(|s| s.id == fact) && order.is_behind(&step.id, &fact);
         found.expect(
             known,
             &step.id,
@@ -270,38 +359,15 @@ fn fix(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
     let from = decisions.partition_point(|d| &d.host < name);
     let own = decisions[from..].iter().take_while(|d| &d.host == name).filter(|d| d.kind == DecisionKind::Fix);
     found.expect(
-        own.map(|d| d.assessment.priority).max() == Some(host.priority),
+        own.clone().map(|d| d.assessment.priority).max() == Some(host.priority),
         name,
         "priority-differs",
         "its priority is not that of its most urgent finding",
     );
-}
-
-/// One window holds all that may disrupt the host, the longest way back and the margin.
-fn window(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
-    let Some(set) = &host.windows else { return };
-    let Some(windows) = plan.windows.get(set) else {
-        found.add(name, "windows-unknown", format!("it waits for windows {set}, which the plan does not have"));
-        return;
-    };
-    let mut seconds: u64 = plan.rollout.margin.as_seconds();
-    let mut disrupted = false;
-    for step in &host.steps {
-        disrupted |= step.kind.is_disruptive();
-        if disrupted {
-            seconds = seconds.saturating_add(step.expected.as_seconds());
-        }
-        for undo in &step.undo {
-            seconds = seconds.saturating_add(undo.expected.as_seconds());
-        }
-    }
-    let fits = windows.iter().any(|w| {
-        w.interval.start >= plan.as_of && TimeSpan::between(w.interval.start, w.interval.end).as_seconds() >= seconds
-    });
     found.expect(
-        fits,
+        host.emergency || !own.clone().any(|d| d.emergency),
         name,
-        "window-too-short",
-        format!("it needs {} in one window, and none of {set} is as long", TimeSpan::seconds(seconds)),
+        "emergency-differs",
+        "one of its findings goes by the emergency lane, and it does not",
     );
 }

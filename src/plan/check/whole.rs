@@ -1,11 +1,13 @@
-//! Rules about the plan as a whole: findings accounted for, waves, budgets, windows, scripts.
+//! Rules about the plan as a whole: findings accounted for, machines, approvals, windows, scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
-use crate::model::{DecisionKind, Digest, FindingId, HostName, Program, RuleName};
-use crate::plan::passes::machines::machine;
-use crate::plan::{PLAN_FORMAT, Plan};
+use crate::model::{DecisionKind, Digest, FindingId, Host, HostName, Program, RuleName, TimeSpan};
+use crate::plan::{PLAN_FORMAT, Plan, PlanApproval};
+
+/// The rule of approvals that the emergency lane asks for, for every host that goes by it.
+const EMERGENCY: &str = "scope.emergency";
 
 pub(super) fn check(plan: &Plan, found: &mut Found) {
     found.expect(
@@ -16,9 +18,7 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
     );
     findings(plan, found);
     machines(plan, found);
-    waves(plan, found);
-    budgets(plan, found);
-    grouped(plan, found);
+    approvals(plan, found);
     windows(plan, found);
     scripts(plan, found);
 }
@@ -76,125 +76,52 @@ fn findings(plan: &Plan, found: &mut Found) {
     }
 }
 
-/// Waves are a partition of the hosts.
-fn waves(plan: &Plan, found: &mut Found) {
-    let mut seen: BTreeMap<&HostName, usize> = BTreeMap::new();
-    let mut names = BTreeSet::new();
-    for (index, wave) in plan.rollout.waves.iter().enumerate() {
-        let place = format!("wave {:?}", wave.name.as_str());
-        found.expect(!wave.hosts.is_empty(), &place, "wave-empty", "it has no host");
-        found.expect(names.insert(&wave.name), &place, "wave-name-twice", "another wave has its name");
-        let mut domains = BTreeSet::new();
-        for host in &wave.hosts {
-            if let (Some(label), Some(planned)) = (&plan.rollout.domain, plan.hosts.get(host)) {
-                match planned.host.labels.get(label) {
-                    Some(domain) => drop(domains.insert(domain.as_str())),
-                    None => found.add(host, "domain-unknown", format!("it has no label {label:?}, its failure domain")),
-                }
-            }
-            if seen.insert(host, index).is_some() {
-                found.add(host, "wave-twice", "it is in the waves more than once");
-            }
-            match plan.hosts.get(host) {
-                None => found.add(host, "wave-host-unknown", format!("{place} has it, the plan does not")),
-                Some(planned) => found.expect(
-                    usize::try_from(planned.wave) == Ok(index),
-                    host,
-                    "wave-differs",
-                    format!("it names wave {} and is in wave {index}", planned.wave),
-                ),
-            }
-        }
-        found.expect(domains.len() <= 1, &place, "wave-domains", "it has hosts of two failure domains");
-    }
-    for host in plan.hosts.keys() {
-        found.expect(seen.contains_key(host), host, "wave-missing", "it is in no wave");
-    }
+/// Nothing runs before all approvals are there: what can be wrong in a plan is whom they are for. Which hosts a rule of
+/// the policy means the plan does not show, except for the emergency lane.
+fn approvals(plan: &Plan, found: &mut Found) {
     for approval in &plan.approvals {
-        let place = format!("approval {:?}", approval.rule.name.as_str());
+        let place = place_of(approval);
         found.expect(approval.required >= 1, &place, "approval-zero", "nobody must approve");
+        found.expect(approval.valid_for > TimeSpan::ZERO, &place, "approval-void", "it would expire at once");
+        found.expect(!approval.hosts.is_empty(), &place, "approval-empty", "it is for no host");
+        let sorted = approval.hosts.is_sorted_by(|a, b| a < b);
+        found.expect(sorted, &place, "approval-order", "its hosts are not sorted, each once");
         for host in &approval.hosts {
             let known = plan.hosts.contains_key(host);
             found.expect(known, &place, "approval-host-unknown", format!("it is for {host}, which is not planned"));
         }
     }
-}
-
-fn budgets(plan: &Plan, found: &mut Found) {
-    let rollout = &plan.rollout;
-    found.expect(rollout.concurrency >= 1, "rollout", "concurrency-zero", "no host may be worked on");
-    let most = plan.hosts.len().max(1) as u64;
-    found.expect(
-        (1..=most).contains(&u64::from(rollout.failure_budget)),
-        "rollout",
-        "failure-budget",
-        format!("it pauses as soon as {} of {} hosts have failed", rollout.failure_budget, plan.hosts.len()),
-    );
-    let mut members: BTreeMap<&RuleName, u64> = BTreeMap::new();
-    for (name, host) in &plan.hosts {
-        if let Some(group) = &host.group {
-            *members.entry(group).or_default() += 1;
-            found.expect(
-                rollout.groups.contains_key(group),
-                name,
-                "group-unknown",
-                format!("it belongs to group {group}, which the plan does not have"),
-            );
-            found.expect(
-                host.host.labels.values().any(|value| value == group.as_str()),
-                name,
-                "group-without-label",
-                format!("it belongs to group {group}, and no label of it says so"),
-            );
-        }
-    }
-    for (name, group) in &rollout.groups {
-        let place = format!("group {:?}", name.as_str());
-        let planned = members.get(name).copied().unwrap_or(0);
-        found.expect(planned > 0, &place, "group-unused", "no planned host belongs to it");
-        found.expect(planned <= u64::from(group.size), &place, "group-size", "more hosts are planned than it has");
-        found.expect(group.max_unavailable >= 1, &place, "budget-zero", "none of its hosts may be unavailable");
+    let lane: Vec<&PlanApproval> = plan.approvals.iter().filter(|a| a.rule.name.as_str() == EMERGENCY).collect();
+    let covered: BTreeSet<&HostName> = lane.iter().flat_map(|approval| &approval.hosts).collect();
+    for (name, host) in plan.hosts.iter().filter(|_| !lane.is_empty()) {
         found.expect(
-            group.max_unavailable < group.size || (group.size, group.max_unavailable) == (1, 1),
-            &place,
-            "budget-whole-service",
-            format!("all {} hosts may be unavailable at once", group.size),
+            host.emergency == covered.contains(name),
+            name,
+            "approval-uncovered",
+            "the approvals of the emergency lane are not for exactly the hosts that go by it",
         );
     }
+}
+
+fn place_of(approval: &PlanApproval) -> String {
+    format!("approval {:?}", approval.rule.name.as_str())
 }
 
 /// Two names of one machine would be fixed at once, and a restore of one undo the other.
 fn machines(plan: &Plan, found: &mut Found) {
     let mut seen: BTreeMap<_, &HostName> = BTreeMap::new();
     for (name, host) in &plan.hosts {
-        if let Some(first) = seen.insert(machine(host.host.address(), &host.host.ssh), name) {
+        if let Some(first) = seen.insert(reached_by(&host.host), name) {
             found.add(name, "same-machine", format!("by its address it is {first}"));
         }
     }
 }
 
-/// A host outside all groups that carries the label of the groups would escape its budget. The plan does not name that
-/// label: it is among those whose value is the group of every host that has one.
-fn grouped(plan: &Plan, found: &mut Found) {
-    let mut labels: Option<BTreeSet<&str>> = None;
-    for host in plan.hosts.values() {
-        let Some(group) = &host.group else { continue };
-        let own =
-            host.host.labels.iter().filter(|(_, value)| *value == group.as_str()).map(|(label, _)| label.as_str());
-        labels = Some(match labels {
-            None => own.collect(),
-            Some(labels) => own.filter(|label| labels.contains(label)).collect(),
-        });
-    }
-    let Some(labels) = labels.filter(|labels| !labels.is_empty()) else { return };
-    for (name, host) in plan.hosts.iter().filter(|(_, host)| host.group.is_none()) {
-        found.expect(
-            !labels.iter().all(|label| host.host.labels.contains_key(*label)),
-            name,
-            "group-missing",
-            "it has the label of the disruption budget and is in no group",
-        );
-    }
+/// What a host is reached by: names of one machine look like this to whoever connects, whatever their case. Behind
+/// another jump host, or with another configuration, an address may be another machine's.
+fn reached_by(host: &Host) -> impl Ord + '_ {
+    let port = host.ssh.port.filter(|port| *port != 22);
+    (host.address().to_ascii_lowercase(), port, &host.ssh.jump, &host.ssh.config)
 }
 
 fn windows(plan: &Plan, found: &mut Found) {

@@ -31,15 +31,15 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
             }
         }
         let chosen = able.iter().max_by_key(|&(&p, &(urgent, count))| (urgent, count, Reverse(p))).map(|(&p, _)| p);
-        let able_to_fix = |finding: usize| {
-            let finding = draft.findings[finding];
+        let takers = |f: usize| {
+            let finding = draft.findings[f];
             by_type[&finding.kind].iter().filter(|(_, reach)| reach.takes(finding)).map(|&(p, _)| p)
         };
         let (fixed, left): (Vec<usize>, Vec<usize>) = std::mem::take(&mut host.findings)
             .into_iter()
-            .partition(|&f| chosen.is_some_and(|chosen| able_to_fix(f).any(|p| p == chosen)));
+            .partition(|&f| chosen.is_some_and(|chosen| takers(f).any(|p| p == chosen)));
         for finding in left {
-            let other = able_to_fix(finding).next().map(|p| playbooks[p].name());
+            let other = takers(finding).next().map(|p| playbooks[p].name());
             let why = match (other, chosen) {
                 (Some(other), Some(chosen)) => next_time(other, playbooks[chosen].name()),
                 _ => nobody(host.host, draft.findings[finding], &playbooks),

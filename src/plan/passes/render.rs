@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 
 use crate::model::{Digest, Host, printable};
 use crate::plan::draft::Draft;
-use crate::plan::{PlanError, Probe};
+use crate::plan::{CLONE_ADDRESS, PlanError, Probe};
 use crate::playbook::{RenderInput, host_context, render_text};
 use crate::policy::ProbePolicy;
 
@@ -18,7 +18,13 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 "commands cannot be run on Windows hosts yet: what reaches a host is read by a POSIX shell there",
             );
         }
-        match playbook.render(&RenderInput { host: host.host, fix: &host.fix, allow_removals: policy.allow_removals }) {
+        match playbook.render(&RenderInput {
+            host: host.host,
+            fix: &host.fix,
+            allow_removals: policy.allow_removals,
+            restart_never: &policy.restart_never,
+            pending_reboot: policy.pending_reboot,
+        }) {
             Ok(mut rendered) => {
                 // Hosts share their scripts: each text is kept once.
                 for (digest, text) in std::mem::take(&mut rendered.scripts) {
@@ -36,9 +42,13 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 printable(&format!("playbook {} cannot be rendered for it: {error}", playbook.name()), 400),
             ),
         }
+        let on_clone = Host { address: Some(CLONE_ADDRESS.to_owned()), ..host.host.clone() };
         for probe in policy.probes_for(host.host) {
             match render_probe(host.host, &probe) {
-                Ok(probe) => host.probes.push(probe),
+                Ok(rendered) => {
+                    host.probes.push(rendered);
+                    host.clone_probes.extend(render_probe(&on_clone, &probe));
+                }
                 Err(error) => host.block(
                     "probe-failed",
                     printable(&format!("probe {:?} cannot be rendered for it: {error}", probe.name.as_str()), 400),

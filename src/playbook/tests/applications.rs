@@ -66,9 +66,9 @@ fn ansible_is_tried_for_real_on_this_machine() {
     let play = "- hosts: web\n  gather_facts: false\n  tasks:\n    - copy:\n        dest: TARGET\n        content: \"{{ switchback.packages | map(attribute='to') | join(',') }}\"\n    - fail: {msg: asked to}\n      when: broken is defined\n";
     std::fs::write(&book, play.replace("TARGET", target.to_str().unwrap())).unwrap();
     let text = format!(
-        "version: 1\nname: t\ndescription: d\nmatch: {{type: application}}\nvars: {{BOOK: {}, ANSIBLE: {program}}}\nsteps:\n  \
-         preflight: [&run {{ansible: '{{{{ vars.BOOK }}}}', args: [-e, ansible_connection=local, -e, ansible_python_interpreter=auto_silent, \
-         '{{{{ host.labels.more }}}}'], env: {{ANSIBLE: '{{{{ vars.ANSIBLE }}}}'}}, become: true}}]\n  fix: [*run]\n  verify: [*run]\n",
+        "version: 1\nname: t\ndescription: d\nmatch: {{type: application}}\nvars: {{book: {}, ansible: {program}}}\nsteps:\n  \
+         preflight: [&run {{ansible: '{{{{ vars.book }}}}', args: [-e, ansible_connection=local, -e, ansible_python_interpreter=auto_silent, \
+         '{{{{ host.labels.more }}}}'], env: {{ANSIBLE: '{{{{ vars.ansible }}}}'}}, become: true}}]\n  fix: [*run]\n  verify: [*run]\n",
         book.display()
     );
     let mut diagnostics = Diagnostics::default();
@@ -77,7 +77,7 @@ fn ansible_is_tried_for_real_on_this_machine() {
     let mut host = super::playbooks::host();
     let rendered = |host: &crate::model::Host| {
         let fix = super::playbooks::fix(&[("x", Some("2.0"))]);
-        playbook.render(&RenderInput { host, fix: &fix, allow_removals: false })
+        super::playbooks::render_on(&playbook, host, &fix)
     };
     let run =
         |host: &crate::model::Host, phase: fn(&Rendered) -> &Vec<crate::model::Command>, code: i32, told: &str| {

@@ -1,13 +1,13 @@
 //! Playbooks: what is refused when they are read, and what they render to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::*;
 use super::{SHELLS, feed, strings};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::{
-    AssetName, Digest, Finding, Fix, FixState, Host, HostName, Os, PackageFix, PackageName, PackageVersion, Program,
-    VulnerabilityId, VulnerabilityType,
+    Digest, Finding, Fix, Host, HostName, Os, PackageFix, PackageName, PackageVersion, PendingReboot, Program,
+    VulnerabilityType,
 };
 
 pub(super) fn host() -> Host {
@@ -43,7 +43,17 @@ fn codes(steps: &str) -> Vec<&'static str> {
 }
 
 fn render(playbook: &Playbook, fix: &Fix) -> Result<Rendered, RenderError> {
-    playbook.render(&RenderInput { host: &host(), fix, allow_removals: false })
+    render_on(playbook, &host(), fix)
+}
+
+pub(super) fn render_on(playbook: &Playbook, host: &Host, fix: &Fix) -> Result<Rendered, RenderError> {
+    playbook.render(&RenderInput {
+        host,
+        fix,
+        allow_removals: false,
+        restart_never: &["nginx.service".into(), "postgresql@*".into()],
+        pending_reboot: PendingReboot::Refuse,
+    })
 }
 
 const VERIFY: &str = "  verify: [{run: ['true']}]\n";
@@ -93,22 +103,6 @@ fn endless_templates_run_out_of_fuel() {
     let context = template::value_of(&serde_json::json!({"items": vec!["x"; 100_000]}));
     let template = "echo {% for i in items %} {{ i }} {% endfor %} ";
     assert!(matches!(template::script(template, &context), Err(RenderError::Template { .. })));
-}
-
-#[test]
-fn constants_of_a_playbook_are_values_like_others() {
-    let text = "version: 1\nname: t\ndescription: d\nmatch: {type: application}\nvars: {PATH_OF_IT: \"/srv/it's\", b: x, C: '{{ host.name }}'}\nsteps:\n  fix: [{shell: 'rm {{ vars.PATH_OF_IT }}'}, {run: [x, '{{ vars.MISSING }}']}]\n  verify: [{run: [x]}]\n";
-    let load = |text: &str| {
-        let mut diagnostics = Diagnostics::default();
-        let playbook = Playbook::load(&Source::new("t.yaml", text), &mut diagnostics);
-        playbook.ok_or_else(|| diagnostics.sorted().iter().map(|d| d.code).collect::<Vec<_>>())
-    };
-    assert_eq!(load(text).err().unwrap(), ["invalid-variable", "invalid-variable", "unknown-variable"]);
-    let right = text.replace(", b: x, C: '{{ host.name }}'", "").replace("MISSING", "PATH_OF_IT");
-    let rendered = render(&load(&right).unwrap(), &fix(&[("a", None)])).unwrap();
-    assert_eq!(rendered.fix[1].argv, strings(&["x", "/srv/it's"]));
-    let Program::Shell { digest } = rendered.fix[0].program else { panic!("{:?}", rendered.fix[0].program) };
-    assert_eq!(rendered.scripts[&digest], r"rm '/srv/it'\''s'");
 }
 
 #[test]
@@ -230,6 +224,19 @@ fn every_shipped_playbook_is_right() {
 }
 
 #[test]
+fn each_linux_is_fixed_by_its_package_manager() {
+    let playbooks = shipped();
+    for (family, expected) in
+        [("debian", "linux-apt"), ("redhat", "linux-dnf"), ("suse", "linux-zypper"), ("alpine", "linux-apk")]
+    {
+        let mut host = host();
+        host.os.as_mut().unwrap().family = family.into();
+        let fits = playbooks.iter().filter(|p| p.reach(&host, VulnerabilityType::Linux).is_some());
+        assert_eq!(fits.map(|p| p.name().as_str()).collect::<Vec<_>>(), [expected]);
+    }
+}
+
+#[test]
 fn linux_apt_is_for_debian_hosts() {
     let playbooks = shipped();
     let apt = playbooks.iter().find(|p| p.name().as_str() == "linux-apt").unwrap();
@@ -242,32 +249,14 @@ fn linux_apt_is_for_debian_hosts() {
     assert!(apt.reach(&other, VulnerabilityType::Linux).is_none());
 }
 
-/// A finding of a Python package at this place.
-fn finding(ecosystem: &str, location: Option<&str>) -> Finding {
-    let (asset, vulnerability) = (AssetName::new("web-1").unwrap(), VulnerabilityId::new("CVE-2026-1").unwrap());
-    Finding {
-        id: Finding::make_id(&asset, &vulnerability, None, None, location),
-        asset,
-        vulnerability,
-        aliases: BTreeSet::new(),
-        kind: VulnerabilityType::Application,
-        ecosystem: ecosystem.to_owned(),
-        package: Some(PackageName::new("requests").unwrap()),
-        location: location.map(str::to_owned),
-        installed: None,
-        fixed: Vec::new(),
-        fix_state: FixState::Fixed,
-        severity: None,
-        cvss: Vec::new(),
-        epss: None,
-        kev: false,
-        published: None,
-        first_seen: None,
-        title: None,
-        references: Vec::new(),
-        scanner: "test".to_owned(),
-        claims: Vec::new(),
-    }
+/// A finding of an application.
+fn finding(ecosystem: &str, package: Option<&str>, location: Option<&str>) -> Finding {
+    serde_json::from_value(serde_json::json!({
+        "id": "f", "asset": "web-1", "vulnerability": "CVE-2021-44228", "aliases": ["GHSA-jfh8-c2jp-5v3q"],
+        "type": "application", "ecosystem": ecosystem, "package": package, "location": location,
+        "fix_state": "fixed", "scanner": "test",
+    }))
+    .unwrap()
 }
 
 #[test]
@@ -277,8 +266,10 @@ fn a_recipe_reaches_what_lies_in_its_folder_only() {
     let mut host = host();
     let kind = VulnerabilityType::Application;
     assert!(pip.reach(&host, kind).is_none(), "the host does not say where");
-    assert!(pip.missed_by(&host, &finding("pypi", None)).is_some_and(|folder| folder.contains("pip_environment")));
-    assert_eq!(pip.missed_by(&host, &finding("npm", None)), None);
+    assert!(
+        pip.missed_by(&host, &finding("pypi", None, None)).is_some_and(|folder| folder.contains("pip_environment"))
+    );
+    assert_eq!(pip.missed_by(&host, &finding("npm", None, None)), None);
     for relative in ["opt/app", "", "/opt/../root"] {
         host.labels.insert("pip_environment".into(), relative.into());
         assert!(pip.reach(&host, kind).is_none(), "{relative:?}");
@@ -296,10 +287,9 @@ fn a_recipe_reaches_what_lies_in_its_folder_only() {
         ("pypi", Some("usr/lib/python3/dist-packages/requests"), false),
         ("npm", Some("/opt/app/node_modules/x"), false),
     ] {
-        assert_eq!(reach.takes(&finding(ecosystem, location)), takes, "{ecosystem} {location:?}");
+        assert_eq!(reach.takes(&finding(ecosystem, None, location)), takes, "{ecosystem} {location:?}");
     }
-    let rendered =
-        pip.render(&RenderInput { host: &host, fix: &fix(&[("requests", Some("2.1"))]), allow_removals: false });
+    let rendered = render_on(pip, &host, &fix(&[("requests", Some("2.1"))]));
     assert_eq!(rendered.unwrap().fix[0].env["FOLDER"], "/opt/app/");
     assert_eq!(codes_of_match("{type: application, folder: '{{ fix.folder }}'}"), ["unknown-variable"]);
     assert_eq!(codes_of_match("{type: application, folder: '{{ host.label.x }}'}"), ["unknown-variable"]);
@@ -321,12 +311,11 @@ fn facts_that_shipped_playbooks_ask_for_are_reported_by_their_preflight() {
         host.labels.insert(label.into(), "/srv/app".into());
     }
     for playbook in shipped() {
-        let input = RenderInput { host: &host, fix: &fix(&[("a", Some("1"))]), allow_removals: false };
-        let rendered = playbook.render(&input).unwrap();
+        let rendered = render_on(&playbook, &host, &fix(&[("a", Some("1"))])).unwrap();
         let Program::Builtin { name, .. } = &rendered.preflight[0].program else { panic!("{:?}", rendered.preflight) };
         let preflight = builtin(name).unwrap();
         for command in rendered.restart.iter().chain(&rendered.verify).chain(&rendered.verify_restored) {
-            for fact in command.env_facts.values() {
+            for fact in command.env_facts.values().filter(|fact| fact.otherwise.is_none()) {
                 let told = [format!("fact {} ", fact.key), format!("Write-Fact '{}' ", fact.key)];
                 assert!(told.iter().any(|told| preflight.contains(told)), "{}: {}", playbook.name(), fact.key);
             }
@@ -342,34 +331,47 @@ fn windows_update_is_given_updates_as_arguments_of_powershell() {
     host.os = Some(Os { family: "windows".into(), name: "windows".into(), version: None });
     host.labels.insert("windows_source".into(), "wsus".into());
     let fix = fix(&[("KB5003169/KB5003171", None), ("KB5034441", None)]);
-    let rendered = windows.render(&RenderInput { host: &host, fix: &fix, allow_removals: false }).unwrap();
+    let rendered = render_on(windows, &host, &fix).unwrap();
     let text = command_payload(&rendered.fix[0], &rendered.scripts, &BTreeMap::new()).unwrap();
     assert!(text.starts_with("$env:SOURCE = 'wsus'\n& {\n# What the scripts of windows-update share"), "{text}");
     assert!(text.ends_with("\nexit 0\n\n} 'KB5003169/KB5003171' 'KB5034441'\n"), "{text}");
 }
 
 #[test]
-fn linux_apt_renders_pinned_scripts_with_values_in_argv() {
-    let playbooks = shipped();
-    let apt = playbooks.iter().find(|p| p.name().as_str() == "linux-apt").unwrap();
-    let rendered = render(apt, &fix(&[("libssl3", Some("3.0.22-1~deb12u2")), ("tzdata", None)])).unwrap();
-    assert_eq!(rendered.fix[0].argv, strings(&["libssl3=3.0.22-1~deb12u2", "tzdata"]));
-    assert_eq!(rendered.fix[0].env["ALLOW_REMOVALS"], "false");
-    let units = &rendered.verify[0].env_facts["UNITS_BEFORE"];
-    assert_eq!((units.step.as_str(), units.key.as_str()), ("web-1/preflight", "units"));
-    let reboot = rendered.reboot.unwrap();
+fn linux_playbooks_render_pinned_scripts_with_values_in_argv() {
+    for playbook in shipped().into_iter().filter(|p| p.kind() == VulnerabilityType::Linux) {
+        let rendered = render(&playbook, &fix(&[("libssl3", Some("3.0.22-1~deb12u2")), ("tzdata", None)])).unwrap();
+        assert_eq!(rendered.fix[0].argv, strings(&["libssl3=3.0.22-1~deb12u2", "tzdata"]));
+        assert_eq!(rendered.fix[0].env["ALLOW_REMOVALS"], "false");
+        assert_eq!(rendered.preflight[0].env["REBOOT_PENDING_BEFORE"], "refuse");
+        let reboot = rendered.reboot.as_ref().unwrap();
+        for command in
+            [&rendered.preflight[0], &rendered.restart[0], reboot.required.as_ref().unwrap(), &rendered.verify[0]]
+        {
+            assert_eq!(command.env["RESTART_NEVER"], "nginx.service postgresql@*", "{}", command.name);
+        }
+        let units = &rendered.verify[0].env_facts["UNITS_BEFORE"];
+        assert_eq!((units.step.as_str(), units.key.as_str()), ("web-1/preflight", "units"));
+        scripts_are_pinned(&playbook, &rendered);
+    }
+}
+
+/// Every command is a script of ours under this playbook's name, runs as root, and asks only for facts that are reported.
+fn scripts_are_pinned(playbook: &Playbook, rendered: &Rendered) {
+    let reboot = rendered.reboot.as_ref();
     for command in [&rendered.preflight, &rendered.fix, &rendered.restart, &rendered.verify, &rendered.verify_restored]
         .into_iter()
         .flatten()
-        .chain(&reboot.required)
-        .chain([&reboot.command])
+        .chain(reboot.into_iter().flat_map(|r| r.required.iter().chain([&r.command])))
     {
         let Program::Builtin { name, digest } = &command.program else { panic!("{:?}", command.program) };
+        assert_eq!(name.split('/').next().unwrap(), playbook.name().as_str());
         assert_eq!(builtin(name), Some(rendered.scripts[digest].as_str()));
         assert!(command.root);
         // Every fact that is asked for is one that the preflight reports.
-        for fact in command.env_facts.values() {
-            assert!(builtin("linux-apt/preflight").unwrap().contains(&format!("\nfact {} ", fact.key)), "{}", fact.key);
+        let preflight = builtin(&format!("{}/preflight", playbook.name())).unwrap();
+        for fact in command.env_facts.values().filter(|fact| fact.otherwise.is_none()) {
+            assert!(preflight.contains(&format!("\nfact {} ", fact.key)), "{}", fact.key);
         }
     }
 }
@@ -385,6 +387,71 @@ fn a_missing_fact_and_a_changed_script_are_errors() {
     }
     let payload = command_payload(&rendered.fix[0], &rendered.scripts, &BTreeMap::new());
     assert!(matches!(payload, Err(RenderError::MissingScript { .. })), "{payload:?}");
+}
+
+/// What the recipes are called, which are shipped to be copied.
+const RECIPES: [&str; 2] = ["jar", "mitigation"];
+
+/// The files of a folder, and of those in it, with this extension.
+fn files(folder: &std::path::Path, extension: &str, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_playbook_and_no_script_is_unwired() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
+    let (mut scripts, mut playbooks) = (Vec::new(), Vec::new());
+    files(&folder, "sh", &mut scripts);
+    files(&folder, "ps1", &mut scripts);
+    files(&folder, "yaml", &mut playbooks);
+    assert!(scripts.len() > 40 && playbooks.len() >= 6, "{scripts:?} {playbooks:?}");
+    let mut used: Vec<String> = Vec::new();
+    for path in playbooks {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let shipped = shipped::PLAYBOOKS.iter().any(|(_, shipped)| *shipped == text);
+        assert_ne!(shipped, RECIPES.contains(&name.as_str()), "{name} is either shipped or a recipe");
+        used.extend(text.lines().filter_map(|l| l.split("builtin: ").nth(1)).map(str::to_owned));
+    }
+    for name in shipped::builtin_names() {
+        assert!(used.iter().any(|u| u == name), "no playbook uses {name}");
+    }
+    for path in scripts {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut all = shipped::builtin_names().map(|name| builtin(name).unwrap()).chain([ansible::SCRIPT]);
+        assert!(all.any(|script| script.contains(&text)), "{path:?} is in no script");
+    }
+}
+
+/// The scripts of each playbook as functions behind the text that they share, so that it is looked at once.
+#[test]
+fn builtin_scripts_please_shellcheck() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
+    let mut paths = Vec::new();
+    files(&folder, "sh", &mut paths);
+    let parts: Vec<String> = paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let mut together: BTreeMap<&str, String> = BTreeMap::new();
+    let builtins = shipped::builtin_names().filter(|name| !payload::is_powershell(name));
+    for (name, text) in builtins.map(|name| (name, builtin(name).unwrap())).chain([("ansible/run", ansible::SCRIPT)]) {
+        let (playbook, script) = name.split_once('/').unwrap();
+        let own = parts.iter().filter(|part| text.ends_with(part.as_str())).max_by_key(|part| part.len()).unwrap();
+        let all = together.entry(playbook).or_insert_with(|| text[..text.len() - own.len()].to_owned());
+        all.push_str(&format!("\n{}() {{\n{own}\n}}\n{0} \"$@\"\n", script.replace('-', "_")));
+    }
+    for (playbook, text) in together {
+        // Not every playbook uses all that is shared, and some variables come from the environment. A function that
+        // ends the script makes what follows unreachable, which is no news.
+        let shellcheck = ["shellcheck", "--shell=sh", "--severity=warning", "--exclude=SC2034,SC2154", "-"];
+        let Some((fine, said)) = feed(&shellcheck, &text) else { return };
+        assert!(fine, "{playbook}: {said}");
+    }
 }
 
 #[test]
@@ -404,4 +471,54 @@ fn releases_match_as_numbers() {
     assert!(holds(">=9", "12") && holds("12", "12.4") && holds("<22.04", "20.10") && holds("<=12", "12.4"));
     assert!(!holds(">12", "12") && !holds("12", "1") && !holds(">=12", "sid") && !holds("<12", "12"));
     assert!(check::VersionMatch::parse(">=x").is_none());
+}
+
+#[test]
+fn constants_are_known_used_and_texts() {
+    let with = |vars: &str, steps: &str| {
+        let text = format!(
+            "version: 1\nname: test\ndescription: d\nmatch: {{type: linux}}\nvars: {vars}\nsteps:\n{steps}{VERIFY}"
+        );
+        let mut diagnostics = Diagnostics::default();
+        let playbook = Playbook::load(&Source::new("test.yaml", text), &mut diagnostics);
+        (playbook, diagnostics.sorted().iter().map(|d| d.code).collect::<Vec<_>>())
+    };
+    let (playbook, codes) = with("{path: \"/o'pt/$(id)\"}", "  fix: [{run: [x, '{{ vars.path }}']}]\n");
+    assert_eq!(codes, Vec::<&str>::new());
+    let rendered = render(&playbook.unwrap(), &fix(&[("a", None)])).unwrap();
+    assert_eq!(rendered.fix[0].argv, strings(&["x", "/o'pt/$(id)"]));
+    assert_eq!(with("{path: x}", "  fix: [{run: [x, '{{ vars.pth }}']}]\n").1, ["unused-var", "unknown-variable"]);
+    assert_eq!(with("{Path: x}", "  fix: [{run: [x]}]\n").1, ["invalid-name"]);
+    // A constant is no template.
+    let (playbook, _) = with("{path: '{{ host.name }}'}", "  fix: [{run: [x, '{{ vars.path }}']}]\n");
+    assert_eq!(render(&playbook.unwrap(), &fix(&[("a", None)])).unwrap().fix[0].argv[1], "{{ host.name }}");
+}
+
+#[test]
+fn a_playbook_takes_the_findings_that_it_names() {
+    let with = |selector: &str| {
+        let text = format!(
+            "version: 1\nname: test\ndescription: d\nmatch: {selector}\nsteps:\n  fix: [{{run: [x]}}]\n{VERIFY}"
+        );
+        Playbook::load(&Source::new("test.yaml", text), &mut Diagnostics::default()).unwrap()
+    };
+    let takes = |playbook: &Playbook, package: Option<&str>| {
+        let finding = finding("maven", package, None);
+        playbook.reach(&host(), finding.kind).is_some_and(|reach| reach.takes(&finding))
+    };
+    let all = with("{type: application}");
+    let log4j = with("{type: application, package: [log4j-core, log4j-api]}");
+    let by_alias = with("{type: application, vulnerability: GHSA-jfh8-c2jp-5v3q}");
+    assert!(takes(&all, None) && takes(&all, Some("x")));
+    assert!(takes(&log4j, Some("log4j-core")) && !takes(&log4j, Some("x")) && !takes(&log4j, None));
+    assert!(takes(&by_alias, None));
+    assert!(!takes(&with("{type: application, vulnerability: CVE-2021-45046}"), None));
+    assert!(!takes(&with("{type: linux}"), None));
+    let maven = with("{type: application, ecosystem: maven}");
+    assert!(takes(&maven, None) && !takes(&with("{type: application, ecosystem: npm}"), None));
+    assert!(all.takes_all_of(&maven) && !maven.takes_all_of(&all));
+    let folder = with("{type: application, folder: /opt}");
+    assert!(all.takes_all_of(&folder) && !folder.takes_all_of(&all));
+    assert!(all.takes_all_of(&log4j) && !log4j.takes_all_of(&all));
+    assert!(log4j.takes_all_of(&with("{type: application, package: log4j-api}")) && !log4j.takes_all_of(&by_alias));
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::RESTORE;
+use super::clones::PROMOTED;
 
 /// What podman tells of a container.
 #[derive(Debug, serde::Deserialize)]
@@ -22,6 +23,15 @@ pub(super) struct ContainerState {
     pub(super) running: bool,
     #[serde(default)]
     pub(super) paused: bool,
+    #[serde(default)]
+    status: String,
+}
+
+impl ContainerState {
+    /// Whether it ran at any time; podman calls it created until then.
+    pub(super) fn was_started(&self) -> bool {
+        !matches!(self.status.as_str(), "created" | "configured" | "initialized" | "")
+    }
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -52,6 +62,8 @@ pub(super) struct NetworkSettings {
 pub(super) struct Network {
     #[serde(rename = "IPAddress", default)]
     pub(super) ip_address: String,
+    #[serde(default)]
+    mac_address: String,
 }
 
 /// How a container is made again: everything in front of the image and everything behind it.
@@ -80,11 +92,11 @@ impl Recreate {
             .position(|word| names(word, container))
             .map(|at| verb + 1 + at)
             .ok_or("its image is not to be found in the command that made it")?;
-        // The first word is podman itself; a label of an earlier restore goes, its own is added later.
+        // The first word is podman itself; labels of an earlier restore or promotion go, its own is added later.
         let mut before: Vec<String> = Vec::new();
         let mut words = command[1..image].iter().peekable();
         while let Some(word) = words.next() {
-            let earlier = |text: &str| text.starts_with(RESTORE);
+            let earlier = |text: &str| text.starts_with(RESTORE) || text.starts_with(PROMOTED);
             if word == "--label" && words.peek().is_some_and(|next| earlier(next)) {
                 words.next();
             } else if word.strip_prefix("--label=").is_some_and(earlier) || word == "--replace" {
@@ -119,6 +131,15 @@ impl Recreate {
             (false, [address]) => before.push(format!("--ip={address}")),
             (false, _) => return Err("it has several addresses that were not fixed when it was made".to_owned()),
         }
+        // Neighbours know the host by it, and may go on asking the old one for longer than anybody waits.
+        let mut hardware = networks.into_iter().flatten().map(|(_, network)| network.mac_address.as_str());
+        if let (Some(address), None) = (hardware.next(), hardware.next())
+            && !address.is_empty()
+            && !has(&before, "--mac-address", None)
+            && !before.iter().any(|word| word.contains(":mac="))
+        {
+            before.push(format!("--mac-address={address}"));
+        }
         Ok(Self { before, after: command[image + 1..].to_vec() })
     }
 
@@ -137,9 +158,79 @@ impl Recreate {
         serde_json::from_slice(&bytes?).ok()
     }
 
+    /// The arguments that make a clone from this image, not started: under another name, in another network, without the
+    /// ports and the address of its host. What the host's volumes hold is seen by the clone and not changed by it.
+    pub(super) fn clone_args(
+        &self,
+        image: &str,
+        name: &str,
+        network: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<Vec<String>, String> {
+        /// Options that would make the clone somebody else's; each with a value.
+        const OWN: [&str; 14] = [
+            "--name",
+            "--hostname",
+            "-h",
+            "--network",
+            "--net",
+            "--ip",
+            "--ip6",
+            "--mac-address",
+            "--network-alias",
+            "--publish",
+            "-p",
+            "--cidfile",
+            "--pod",
+            "--restart",
+        ];
+        let mut args: Vec<String> = Vec::new();
+        let mut words = self.before.iter();
+        while let Some(word) = words.next() {
+            let (option, inline) =
+                word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
+            match option {
+                option if OWN.contains(&option) => {
+                    if inline.is_none() {
+                        words.next();
+                    }
+                }
+                "--publish-all" | "-P" | "--detach" | "-d" => {}
+                "--volume" | "-v" => {
+                    let value = inline.map(str::to_owned).or_else(|| words.next().cloned()).unwrap_or_default();
+                    let mut parts = value.split(':');
+                    match (parts.next(), parts.next()) {
+                        (Some(from), Some(to)) if !from.is_empty() => args.push(format!("--volume={from}:{to}:O")),
+                        // An anonymous volume: the clone gets one of its own.
+                        _ => args.push(format!("--volume={value}")),
+                    }
+                }
+                "--mount" | "--volumes-from" => {
+                    return Err(format!("it was made with {option}: its clone would write to its data"));
+                }
+                "run" => args.push("create".to_owned()),
+                _ => args.push(word.clone()),
+            }
+        }
+        args.extend([format!("--name={name}"), format!("--network={network}")]);
+        // The name of the host stays: services are configured by it, and nobody finds the clone by it.
+        args.extend(self.before.iter().find(|word| word.starts_with("--hostname=")).cloned());
+        // A reboot ends the container: this is what powers it on again.
+        args.push("--restart=always".to_owned());
+        args.extend(labels.iter().map(|(label, value)| format!("--label={label}={value}")));
+        args.push(image.to_owned());
+        args.extend(self.after.iter().cloned());
+        Ok(args)
+    }
+
     /// The arguments that make the container from this image.
     pub(super) fn args(&self, image: &str, restore: &str) -> Vec<String> {
-        let label = format!("--label={RESTORE}={restore}");
+        self.args_with(image, RESTORE, restore)
+    }
+
+    /// The same, with another label.
+    pub(super) fn args_with(&self, image: &str, label: &str, value: &str) -> Vec<String> {
+        let label = format!("--label={label}={value}");
         self.before.iter().cloned().chain([label, image.to_owned()]).chain(self.after.iter().cloned()).collect()
     }
 }

@@ -123,7 +123,7 @@ fn key() -> EffectKey {
 
 fn host() -> Result<Host, Box<dyn std::error::Error>> {
     let mut host = Host::named(HostName::new("web-1")?);
-    host.provider = Some(ProviderSettings::Podman { name: "a".to_owned(), containers_conf: None });
+    host.provider = Some(ProviderSettings::Podman { name: "a".to_owned(), containers_conf: None, clone_network: None });
     Ok(host)
 }
 
@@ -219,7 +219,8 @@ async fn hosts_of_other_providers_are_refused() -> Fallible {
     let mut host = host()?;
     host.provider = Some(ProviderSettings::Simulated);
     assert!(matches!(podman.list(&host).await, Err(ProviderError::NoEffect(_))));
-    host.provider = Some(ProviderSettings::Podman { name: "--all".to_owned(), containers_conf: None });
+    host.provider =
+        Some(ProviderSettings::Podman { name: "--all".to_owned(), containers_conf: None, clone_network: None });
     assert!(matches!(podman.list(&host).await, Err(ProviderError::NoEffect(_))));
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::model::{Command, exit};
 use crate::plan::{Probe, Reason, StepKind};
 use crate::transport::{Output, TransportError};
 
+use super::clone::probe_of;
 use super::{Backoff, Told, Work, failed, http, limit_of, unreachable};
 
 /// How long a host may be unreachable before a check gives up on it.
@@ -28,7 +29,9 @@ impl Work<'_> {
         match self.check(commands, probes, PATIENCE, PROBE_TRIES).await {
             Checked::Passed(facts) => StepResult::Succeeded { facts, note: None },
             // Only the first look at a host can find that it needs nothing; later it would hide a failure.
-            Checked::NothingToDo(note) if self.step.kind == StepKind::Preflight => StepResult::NothingToDo { note },
+            Checked::NothingToDo(note) if self.step.kind == StepKind::Preflight && self.step.on.is_none() => {
+                StepResult::NothingToDo { note }
+            }
             Checked::NothingToDo(note) => {
                 failed(Reason::new("check-failed", format!("nothing to check: {note}")), Effected::No, String::new())
             }
@@ -54,7 +57,7 @@ impl Work<'_> {
         }
         for probe in probes {
             self.context.progress(probe.name.as_str());
-            if let Err(why) = self.probe(probe, probe_tries).await {
+            if let Err(why) = self.probe(&probe_of(probe, self.host), probe_tries).await {
                 let reason = Reason::new("probe-failed", format!("{}: {why}", probe.name));
                 return Checked::Failed { reason, evidence: String::new() };
             }

@@ -12,23 +12,23 @@ use crate::switch::{Switch, TrafficState};
 use super::{Work, failed, unknown};
 
 /// The fact that names the backup.
-const BACKUP: &str = "backup";
+pub(super) const BACKUP: &str = "backup";
 /// A backend may take this much longer than its step before it is given up: it has limits of its own.
 const GRACE: Duration = Duration::from_secs(15);
 
 impl Work<'_> {
-    fn key(&self) -> EffectKey {
+    pub(super) fn key(&self) -> EffectKey {
         EffectKey(self.request.attempt.to_string())
     }
 
-    fn provider(&self) -> Result<Arc<dyn Provider>, StepResult> {
+    pub(super) fn provider(&self) -> Result<Arc<dyn Provider>, StepResult> {
         (self.executor.provider_of)(self.host).ok_or_else(|| {
             let reason = Reason::new("no-provider", format!("{} has no provider that makes backups", self.host.name));
             failed(reason, Effected::No, String::new())
         })
     }
 
-    fn switch(&self) -> Result<Arc<dyn Switch>, StepResult> {
+    pub(super) fn switch(&self) -> Result<Arc<dyn Switch>, StepResult> {
         (self.executor.switch_of)(self.host).ok_or_else(|| {
             let reason = Reason::new("no-switch", format!("{} has no switch that moves its traffic", self.host.name));
             failed(reason, Effected::No, String::new())
@@ -36,7 +36,7 @@ impl Work<'_> {
     }
 
     /// The work of a backend, cut off when the step's time is up: whether it was done is then unknown.
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, StepResult> {
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, StepResult> {
         tokio::time::timeout(self.left() + GRACE, work).await.map_err(|_| unknown(self.out_of_time()))
     }
 
@@ -46,7 +46,7 @@ impl Work<'_> {
 
     async fn backup(&self) -> Result<StepResult, StepResult> {
         let provider = self.provider()?;
-        let slots = self.executor.backup_slots(self.host, provider.capabilities().concurrent_backups);
+        let slots = self.executor.backup_slots(self.host);
         let _slot = match &slots {
             Some(slots) => {
                 self.context.progress("waits for other backups");
@@ -141,7 +141,7 @@ impl Work<'_> {
     }
 }
 
-fn provider_failed(code: &str, error: ProviderError) -> StepResult {
+pub(super) fn provider_failed(code: &str, error: ProviderError) -> StepResult {
     let reason = Reason::new(code, error.to_string());
     match error {
         ProviderError::NoEffect(_) => failed(reason, Effected::No, String::new()),

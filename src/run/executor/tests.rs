@@ -8,15 +8,17 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::{
-    AttemptId, CampaignId, Digest, ExecProvider, FactRef, Fix, HostName, Importance, Priority, Program, RuleName,
-    StepId, SwitchSettings,
+    AttemptId, CampaignId, Digest, ExecProvider, FactRef, Fix, HostName, Importance, Priority, Program,
+    ProviderSettings, RuleName, StepId, SwitchSettings,
 };
 use crate::plan::{HostPlan, PLAN_FORMAT, Plan, PlanReport, Probe, Rollout, StepKind, Strategy};
-use crate::switch::{SwitchError, TrafficState};
+use crate::switch::{Endpoint, SwitchError, TrafficState};
 use crate::transport::testing::{Sshd, kill, masters};
 use crate::transport::{LocalTransport, Session, SshLimits, SshTransport};
 
 use super::*;
+
+mod bisect;
 
 #[derive(Default)]
 struct Listener {
@@ -118,6 +120,8 @@ impl Scene {
             id: id.clone(),
             kind,
             needs: Vec::new(),
+            on: None,
+            stands_for: Vec::new(),
             action,
             undo: Vec::new(),
             expected: TimeSpan::ZERO,
@@ -168,12 +172,15 @@ fn plan(host: Host, step: Step) -> Plan {
         importance: Importance::General,
         priority: Priority::High,
         strategy: Strategy::InPlace,
+        strategy_reason: Reason::new("strategy", "asked for"),
+        cohort: RuleName::new("debian-12").unwrap(),
         fix: Fix { packages: Vec::new(), findings: Vec::new() },
         playbook: RuleName::new("test").unwrap(),
         wave: 0,
         emergency: false,
         group: None,
         windows: None,
+        quarantine: TimeSpan::days(30),
         without_backup: false,
         steps: vec![step],
     };
@@ -237,7 +244,7 @@ async fn a_missing_fact_is_a_failure_and_nothing_runs() {
     let mut scene = Scene::new();
     let mut command = scene.sh("echo \"$FROM\" >>$1/got");
     let step = StepId::new("web-1/preflight").unwrap();
-    command.env_facts.insert("FROM".into(), FactRef { step: step.clone(), key: "from".into() });
+    command.env_facts.insert("FROM".into(), FactRef { step: step.clone(), key: "from".into(), otherwise: None });
     let (code, effect, _) = failure(scene.change(vec![command.clone()], Mode::Start).await);
     assert_eq!((code.as_str(), effect), ("command-not-rendered", Effected::No));
     scene.facts.insert((step, "from".into()), "it's $(id)".into());
@@ -446,7 +453,14 @@ async fn traffic_is_moved_through_the_switch() {
     let argv =
         |script: &str| ["/bin/sh", "-c", script, "sh", scene.dir.path().to_str().unwrap()].map(str::to_owned).to_vec();
     let (out, back) = (argv("echo out >>$1/traffic"), argv("echo in >>$1/traffic; [ ! -e $1/broken ]"));
-    scene.host.switch = Some(SwitchSettings::Command { drain: out, undrain: back, timeout: None });
+    scene.host.switch = Some(SwitchSettings::Command {
+        drain: out,
+        undrain: back,
+        endpoint: None,
+        switch: None,
+        status: None,
+        timeout: None,
+    });
     facts(scene.run(StepKind::Drain, drain, Mode::Start).await);
     facts(scene.run(StepKind::Undrain, Action::Undrain, Mode::Start).await);
     assert_eq!(scene.text("traffic"), "out\nin\n");
@@ -531,6 +545,12 @@ impl crate::switch::Switch for Busy {
         Box::pin(async { Err(SwitchError("not idle".into())) })
     }
     fn undrain<'a>(&'a self, _: &'a Host) -> BoxFuture<'a, Result<(), SwitchError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn endpoint<'a>(&'a self, _: &'a Host) -> BoxFuture<'a, Result<Endpoint, SwitchError>> {
+        Box::pin(async { Ok(Endpoint("10.0.0.1:80".into())) })
+    }
+    fn switch<'a>(&'a self, _: &'a Host, _: &'a Endpoint) -> BoxFuture<'a, Result<(), SwitchError>> {
         Box::pin(async { Ok(()) })
     }
 }

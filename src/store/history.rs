@@ -1,0 +1,148 @@
+//! What earlier campaigns have shown, folded from their journals.
+
+use std::collections::BTreeMap;
+
+use crate::engine::{Record, RecordBody, StepResult};
+use crate::model::{
+    CampaignId, Fix, History, Host, HostName, HostOutcome, PackageName, Quarantined, RolledBack, RuleName, TimeSpan,
+    os_release,
+};
+use crate::plan::{Reason, StepKind};
+
+use super::{Journal, StoreError};
+
+/// Reasons that say nothing of the packages: the network, a person, the controller.
+const NOT_THE_FIX: [&str; 11] = [
+    "aborted",
+    "paused",
+    "cancelled",
+    "unreachable",
+    "connection-lost",
+    "no-answer",
+    "login-refused",
+    "host-key-mismatch",
+    "unknown-past-deadline",
+    "job-lost-by-reboot",
+    "locked",
+];
+
+/// What a plan says of a host, whatever else its format holds: plans of earlier programs count as well.
+#[derive(serde::Deserialize)]
+struct PlanOf {
+    hosts: BTreeMap<HostName, HostOf>,
+}
+
+#[derive(serde::Deserialize)]
+struct HostOf {
+    host: Host,
+    cohort: RuleName,
+    fix: Fix,
+    #[serde(default)]
+    quarantine: Option<TimeSpan>,
+}
+
+/// What the campaigns of a journal have shown. A campaign that cannot be read shows nothing.
+pub fn history(journal: &mut dyn Journal) -> Result<History, StoreError> {
+    let mut history = History::default();
+    let mut campaigns = journal.campaigns()?;
+    campaigns.sort_by_key(|campaign| campaign.started);
+    for campaign in campaigns {
+        let Ok(plan) = serde_json::from_slice::<PlanOf>(&journal.plan(&campaign.id)?) else { continue };
+        let Ok(records) = journal.read(&campaign.id) else { continue };
+        for record in &records {
+            learn(&mut history, &plan, &campaign.id, record, &records);
+        }
+    }
+    Ok(history)
+}
+
+fn learn(history: &mut History, plan: &PlanOf, campaign: &CampaignId, record: &Record, all: &[Record]) {
+    match &record.body {
+        RecordBody::HostEnded { host, outcome, reason } => {
+            let Some(planned) = plan.hosts.get(host) else { return };
+            match outcome {
+                // What was left out of it was not proven.
+                HostOutcome::Fixed | HostOutcome::FixedPendingReboot if reason.is_none() => {
+                    history.prove(planned.cohort.clone(), host.clone(), record.at);
+                }
+                HostOutcome::Restored | HostOutcome::SwitchedBack => {
+                    let why = all.iter().rev().find_map(|earlier| match &earlier.body {
+                        RecordBody::UndoStarted { host: of, reason } if of == host => Some(reason),
+                        _ => None,
+                    });
+                    if let Some(why) = why.filter(|why| !NOT_THE_FIX.contains(&why.code.as_str())) {
+                        rolled_back(history, planned, campaign, record, host, why);
+                    }
+                }
+                _ => {}
+            }
+        }
+        RecordBody::Outcome { attempt, result } if attempt.step.step() == StepKind::Bisect.as_str() => {
+            let host = attempt.step.host();
+            if let Some((name, planned)) = plan.hosts.iter().find(|(name, _)| name.as_str() == host) {
+                for package in blamed(result) {
+                    let why = Reason::new("bisect", "it broke a clone, and what was fixed without it did not");
+                    keep_out(history, planned, campaign, record, name, &package, &why);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The packages that a search found.
+fn blamed(result: &StepResult) -> Vec<PackageName> {
+    let (_, key) = crate::playbook::LEFT_OUT;
+    let names = match result {
+        StepResult::Succeeded { facts, .. } => facts.get(key).map(String::as_str),
+        StepResult::Failed { evidence, .. } => evidence.strip_prefix(key).and_then(|rest| rest.strip_prefix(": ")),
+        _ => None,
+    };
+    names.unwrap_or_default().split_whitespace().filter_map(|name| PackageName::new(name).ok()).collect()
+}
+
+fn rolled_back(
+    history: &mut History,
+    planned: &HostOf,
+    campaign: &CampaignId,
+    record: &Record,
+    host: &HostName,
+    why: &Reason,
+) {
+    if let [package] = planned.fix.packages.as_slice() {
+        keep_out(history, planned, campaign, record, host, &package.name.clone(), why);
+    } else if let Some(quarantine) = planned.quarantine {
+        history.roll_back(RolledBack {
+            cohort: planned.cohort.clone(),
+            host: host.clone(),
+            campaign: campaign.clone(),
+            since: record.at,
+            until: quarantine.after(record.at),
+            why: why.text.clone(),
+        });
+    }
+}
+
+fn keep_out(
+    history: &mut History,
+    planned: &HostOf,
+    campaign: &CampaignId,
+    record: &Record,
+    host: &HostName,
+    package: &PackageName,
+    why: &Reason,
+) {
+    let version = planned.fix.packages.iter().find(|fix| fix.name == *package).and_then(|fix| fix.to.clone());
+    if let (Some(version), Some(os), Some(quarantine)) = (version, os_release(&planned.host), planned.quarantine) {
+        history.quarantine(Quarantined {
+            package: package.clone(),
+            version,
+            os,
+            host: host.clone(),
+            campaign: campaign.clone(),
+            since: record.at,
+            until: quarantine.after(record.at),
+            why: why.text.clone(),
+        });
+    }
+}

@@ -1,0 +1,139 @@
+//! What people have said about what earlier campaigns left behind: what is let out of quarantine, and what is kept longer.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::StoreError;
+
+/// The version of the file's schema.
+const SCHEMA: i64 = 1;
+/// How long a call waits for another process.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A package or cohort that a person let in again.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Released {
+    /// `PACKAGE`, `PACKAGE=VERSION` or a cohort.
+    pub name: String,
+    /// What was known by then.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The file of notes in a state folder.
+#[derive(Debug)]
+pub struct Notes {
+    connection: Connection,
+    path: String,
+}
+
+impl Notes {
+    /// Opens `DIR/notes.db`, making the file where absent; the folder must be there.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let file = dir.join("notes.db");
+        let path = file.display().to_string();
+        let io = |error: rusqlite::Error| StoreError::Io { what: format!("open {path}"), why: error.to_string() };
+        // SQLite gives its side files the mode of this one.
+        let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&file);
+        made.map_err(|error| StoreError::Io { what: format!("open {path}"), why: error.to_string() })?;
+        let connection = Connection::open(&file).map_err(io)?;
+        connection.busy_timeout(BUSY).map_err(io)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(io)?;
+        let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(io)?;
+        if found > SCHEMA {
+            return Err(StoreError::Newer { path, found, known: SCHEMA });
+        }
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE IF NOT EXISTS released(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
+                   at TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+                 CREATE TABLE IF NOT EXISTS kept(reference TEXT PRIMARY KEY, until TEXT NOT NULL, by TEXT NOT NULL) STRICT;
+                 PRAGMA user_version = {SCHEMA};"
+            ))
+            .map_err(io)?;
+        Ok(Self { connection, path })
+    }
+
+    /// Lets a package or a cohort in again, whatever was known of it until then.
+    pub fn release(&mut self, released: &Released) -> Result<(), StoreError> {
+        let values = params![released.name, released.at.to_string(), released.by, released.reason];
+        self.connection
+            .execute("INSERT INTO released(name, at, by, reason) VALUES (?1, ?2, ?3, ?4)", values)
+            .map(drop)
+            .map_err(|error| self.io("write to", &error))
+    }
+
+    /// Everything that was let in again, oldest first.
+    pub fn released(&self) -> Result<Vec<Released>, StoreError> {
+        let read = || -> Result<Vec<(String, String, String, String)>, rusqlite::Error> {
+            let mut select = self.connection.prepare("SELECT name, at, by, reason FROM released ORDER BY id")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            rows.collect()
+        };
+        let rows = read().map_err(|error| self.io("read", &error))?;
+        rows.into_iter().map(|(name, at, by, reason)| Ok(Released { name, at: self.time(&at)?, by, reason })).collect()
+    }
+
+    /// Keeps something until this time.
+    pub fn keep(&mut self, reference: &str, until: Timestamp, by: &str) -> Result<(), StoreError> {
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO kept(reference, until, by) VALUES (?1, ?2, ?3)",
+                params![reference, until.to_string(), by],
+            )
+            .map(drop)
+            .map_err(|error| self.io("write to", &error))
+    }
+
+    /// What is kept until when.
+    pub fn kept(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let read = || -> Result<Vec<(String, String)>, rusqlite::Error> {
+            let mut select = self.connection.prepare("SELECT reference, until FROM kept")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        };
+        let rows = read().map_err(|error| self.io("read", &error))?;
+        rows.into_iter().map(|(reference, until)| Ok((reference, self.time(&until)?))).collect()
+    }
+
+    fn time(&self, text: &str) -> Result<Timestamp, StoreError> {
+        text.parse().map_err(|error: jiff::Error| StoreError::Io {
+            what: format!("read a time in {}", self.path),
+            why: error.to_string(),
+        })
+    }
+
+    fn io(&self, what: &str, error: &rusqlite::Error) -> StoreError {
+        StoreError::Io { what: format!("{what} {}", self.path), why: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_there_when_the_file_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = Timestamp::UNIX_EPOCH;
+        let said = Released { name: "nginx".into(), at, by: "ops".into(), reason: "fixed by hand".into() };
+        let mut notes = Notes::open(dir.path()).unwrap();
+        notes.release(&said).unwrap();
+        notes.keep("clone-1", at, "ops").unwrap();
+        let later = crate::model::TimeSpan::hours(1).after(at);
+        notes.keep("clone-1", later, "ops").unwrap();
+        drop(notes);
+        let notes = Notes::open(dir.path()).unwrap();
+        assert_eq!(notes.released().unwrap(), [said]);
+        assert_eq!(notes.kept().unwrap(), [("clone-1".to_owned(), later)].into());
+    }
+}
