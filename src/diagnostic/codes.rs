@@ -484,7 +484,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("variable-twice", "A variable of the environment is set in two ways."),
     ("waves-out-of-order", "A wave is not larger than the one before. Waves are cumulative."),
-    ("which-command", "A command has none or several of `builtin`, `run` and `shell`."),
+    (
+        "which-command",
+        "A command has none or several of `builtin`, `run`, `shell` and `ansible`, or a reboot is given to `ansible`.",
+    ),
     (
         "window-frozen",
         "Freezes take whole openings of a window. A warning where they take all of two years: hosts that have no other window are never fixed. A note where they take some.",

@@ -17,6 +17,11 @@ pub enum Program {
     },
     /// The program `argv[0]`.
     Argv,
+    /// A static script of ours that runs an Ansible playbook: on the controller, not on the host.
+    Ansible {
+        /// The digest of its text.
+        digest: Digest,
+    },
     /// A script rendered from a playbook's template by the quoting renderer.
     Shell {
         /// The digest of its rendered text.

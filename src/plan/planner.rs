@@ -165,7 +165,7 @@ fn finish(draft: Draft<'_>) -> Plan {
 
 fn script_of(program: &Program) -> Option<Digest> {
     match program {
-        Program::Builtin { digest, .. } | Program::Shell { digest } => Some(*digest),
+        Program::Builtin { digest, .. } | Program::Ansible { digest } | Program::Shell { digest } => Some(*digest),
         Program::Argv => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::playbook::Playbook;
 /// A warning for each of the first `given` playbooks that fits no host, or that another is always preferred to. Where the
 /// system of a host is not known, each playbook may fit.
 pub fn unused_playbooks(playbooks: &[Playbook], given: usize, hosts: &[&Host]) -> Vec<Diagnostic> {
-    let fits = |playbook: &Playbook, host: &Host| host.os.is_none() || playbook.matches(host, playbook.kind());
+    let fits = |playbook: &Playbook, host: &Host| host.os.is_none() || playbook.reach(host, playbook.kind()).is_some();
     let mut found = Vec::new();
     for (index, playbook) in playbooks.iter().enumerate().take(given) {
         let mine: Vec<&Host> = hosts.iter().copied().filter(|host| fits(playbook, host)).collect();
@@ -25,7 +25,7 @@ pub fn unused_playbooks(playbooks: &[Playbook], given: usize, hosts: &[&Host]) -
         let key = |index: usize| (playbooks[index].name(), playbooks[index].digest(), index);
         let preferred = (0..playbooks.len()).filter(|&other| key(other) < key(index)).find(|&other| {
             playbooks[other].takes_all_of(playbook)
-                && mine.iter().all(|host| playbooks[other].matches(host, playbook.kind()))
+                && mine.iter().all(|host| playbooks[other].reach(host, playbook.kind()).is_some())
         });
         if let Some(other) = preferred {
             let other = &playbooks[other];
@@ -71,18 +71,20 @@ mod tests {
             playbook("a-ubuntu", "{type: linux, os: {name: ubuntu}}"),
             playbook("suse", "{type: linux, os: {family: suse}}"),
             playbook("sites", "{type: web_cms}"),
+            playbook("z-rpm", "{type: linux, ecosystem: rpm}"),
+            playbook("a-deb", "{type: linux, ecosystem: deb}"),
         ];
         let (debian, ubuntu) = (host("d", Some(("debian", "debian"))), host("u", Some(("debian", "ubuntu"))));
         let told = |hosts: &[&Host], given| {
             let found = unused_playbooks(&all, given, hosts);
             found.iter().map(|d| d.message.split('`').nth(1).unwrap().to_owned()).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(told(&[&debian, &ubuntu], 5), "c-debian suse");
+        assert_eq!(told(&[&debian, &ubuntu], 7), "c-debian suse z-rpm");
         assert_eq!(told(&[&debian, &ubuntu], 1), "", "only those that were given");
-        assert_eq!(told(&[&debian], 5), "c-debian a-ubuntu suse");
+        assert_eq!(told(&[&debian], 7), "c-debian a-ubuntu suse z-rpm");
         // What the host is nobody said: each may fit, and only the one for every system surely does.
-        assert_eq!(told(&[&host("x", None)], 5), "c-debian suse");
-        let found = unused_playbooks(&all, 5, &[&debian, &ubuntu]);
+        assert_eq!(told(&[&host("x", None)], 7), "c-debian suse z-rpm");
+        let found = unused_playbooks(&all, 7, &[&debian, &ubuntu]);
         assert_eq!(found[0].related.as_ref().unwrap().1.place().to_string(), "b-all.yaml:2:7");
     }
 }

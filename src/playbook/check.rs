@@ -20,6 +20,8 @@ pub struct Playbook {
     pub(super) digest: Digest,
     pub(super) kind: VulnerabilityType,
     pub(super) os: Option<OsMatch>,
+    pub(super) ecosystem: Option<String>,
+    pub(super) folder: Option<String>,
     pub(super) packages: BTreeSet<PackageName>,
     pub(super) vulnerabilities: BTreeSet<VulnerabilityId>,
     pub(super) vars: BTreeMap<String, String>,
@@ -78,6 +80,7 @@ pub(super) enum ProgramTemplate {
     Builtin { name: String, digest: Digest, text: &'static str },
     Argv,
     Shell { template: String },
+    Ansible { playbook: String, mode: &'static str },
 }
 
 /// The steps of a playbook in the order in which they run; a fact comes from an earlier one.
@@ -94,8 +97,9 @@ const TIMEOUTS: [TimeSpan; 6] = [
     TimeSpan::minutes(5),
 ];
 /// What templates may name.
-const VARIABLES: [&str; 13] = [
+const VARIABLES: [&str; 14] = [
     "allow_removals",
+    "fix.folder",
     "fix.package_names",
     "fix.package_specs",
     "fix.packages",
@@ -166,6 +170,10 @@ impl Steps {
     }
 }
 
+fn written(raw: &Option<Spanned<String>>) -> Option<String> {
+    raw.as_ref().map(|raw| raw.value.clone())
+}
+
 struct Checker<'a> {
     source: &'a Arc<Source>,
     diagnostics: Diagnostics,
@@ -196,6 +204,14 @@ impl Checker<'_> {
         let os = raw.selector.os.as_ref().map(|os| self.os(os));
         let packages = self.names(raw.selector.package.as_ref());
         let vulnerabilities = self.names(raw.selector.vulnerability.as_ref());
+        if let Some(folder) = &raw.selector.folder {
+            self.template(folder, false);
+            // What is fixed is not known before it is known what matches.
+            if template::variables(&folder.value, false).is_ok_and(|names| names.iter().any(|n| n.starts_with("fix.")))
+            {
+                self.error(folder, "unknown-variable", "a folder depends on `host` and `vars` only");
+            }
+        }
         let steps = &raw.steps.value;
         if steps.fix.is_empty() {
             self.error(&raw.steps, "no-fix", "a playbook without a fix step fixes nothing");
@@ -219,6 +235,9 @@ impl Checker<'_> {
             if let ProgramTemplate::Builtin { name, digest, .. } = &command.program {
                 text.push_str(&format!("\n{name} {digest}"));
             }
+            if let ProgramTemplate::Ansible { .. } = &command.program {
+                text.push_str(&format!("\nansible {}", Digest::of(super::ansible::SCRIPT.as_bytes())));
+            }
         }
         Some(Playbook {
             name: name?,
@@ -226,6 +245,8 @@ impl Checker<'_> {
             digest: Digest::of(text.as_bytes()),
             kind: kind?,
             os,
+            ecosystem: written(&raw.selector.ecosystem),
+            folder: written(&raw.selector.folder),
             packages,
             vulnerabilities,
             vars: raw.vars.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
@@ -246,7 +267,6 @@ impl Checker<'_> {
     }
 
     fn os(&mut self, raw: &RawOs) -> OsMatch {
-        let text = |t: &Option<Spanned<String>>| t.as_ref().map(|t| t.value.clone());
         let version = raw.version.as_ref().and_then(|raw| {
             VersionMatch::parse(&raw.value).or_else(|| {
                 self.error(
@@ -257,7 +277,7 @@ impl Checker<'_> {
                 None
             })
         });
-        OsMatch { family: text(&raw.family), name: text(&raw.name), version }
+        OsMatch { family: written(&raw.family), name: written(&raw.name), version }
     }
 
     /// The names that a selector lists.
@@ -316,9 +336,9 @@ impl Checker<'_> {
 
     fn command(&mut self, raw: &RawCommand, at: Span, phase: usize) -> Option<CommandTemplate> {
         let mut argv: Vec<String> = Vec::new();
-        let (program, default_name) = match (&raw.builtin, &raw.run, &raw.shell) {
-            (Some(builtin), None, None) => (self.builtin(builtin), builtin.value.clone()),
-            (None, Some(run), None) => {
+        let (program, default_name) = match (&raw.builtin, &raw.run, &raw.shell, &raw.ansible) {
+            (Some(builtin), None, None, None) => (self.builtin(builtin), builtin.value.clone()),
+            (None, Some(run), None, None) => {
                 if !raw.args.is_empty() {
                     self.error_at(at.clone(), "args-of-run", "`run` holds its arguments itself");
                 }
@@ -336,12 +356,20 @@ impl Checker<'_> {
                 argv.extend(run.value.iter().map(|a| a.value.clone()));
                 (Some(ProgramTemplate::Argv), run.value.first().map_or(String::new(), |a| a.value.clone()))
             }
-            (None, None, Some(script)) => {
+            (None, None, Some(script), None) => {
                 self.shell(script);
                 (Some(ProgramTemplate::Shell { template: script.value.clone() }), format!("{} script", PHASES[phase]))
             }
+            (None, None, None, Some(playbook)) if PHASES[phase] != "reboot" => {
+                self.template(playbook, false);
+                // Before the fix it tells what it would do; behind it nothing may be left to do.
+                let mode = ["check", "change", "change", "", "hold", "hold"][phase];
+                let program = ProgramTemplate::Ansible { playbook: playbook.value.clone(), mode };
+                (Some(program), format!("Ansible playbook {}", playbook.value))
+            }
             _ => {
-                self.error_at(at, "which-command", "a command has exactly one of `builtin`, `run` and `shell`");
+                let which = "a command has exactly one of `builtin`, `run`, `shell` and (not for a reboot) `ansible`";
+                self.error_at(at, "which-command", which);
                 return None;
             }
         };

@@ -1,5 +1,6 @@
 //! How a kind of fix is done on a kind of host: raw -> check -> render.
 
+mod ansible;
 mod check;
 mod output;
 mod payload;
@@ -20,6 +21,7 @@ pub use check::*;
 pub use output::*;
 pub use payload::*;
 pub use quote::*;
+pub use render::Reach;
 pub use schema::*;
 pub use shipped::*;
 pub use template::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Command, Digest, Program, StepId};
 
-use super::{RenderError, quote, quote_words};
+use super::{RenderError, quote, quote_powershell, quote_words};
 
 /// No payload is longer than this; a script and its arguments are a few kilobytes.
 const MAX_PAYLOAD: usize = 1 << 20;
@@ -55,6 +55,26 @@ pub fn payload_argv(argv: &[String], env: &BTreeMap<String, String>) -> Result<S
     group(&format!("exec {}", quote_words(argv.iter().map(String::as_str))?), env)
 }
 
+/// What makes PowerShell run `script` with these arguments (`$args`) and this environment. PowerShell, given the whole text,
+/// reads all of it before it runs any: what was cut off on its way lacks the end of the block and does nothing.
+pub fn payload_powershell(
+    script: &str,
+    argv: &[String],
+    env: &BTreeMap<String, String>,
+) -> Result<String, RenderError> {
+    let mut text = String::new();
+    for (name, value) in env {
+        check_env_name(name)?;
+        text.push_str(&format!("$env:{name} = {}\n", quote_powershell(value)?));
+    }
+    text.push_str(&format!("& {{\n{script}\n}}"));
+    for argument in argv {
+        text.push_str(&format!(" {}", quote_powershell(argument)?));
+    }
+    text.push('\n');
+    bounded(text)
+}
+
 /// The payload of a planned command, with its script looked up by digest and the facts it asks for.
 pub fn command_payload(
     command: &Command,
@@ -71,14 +91,23 @@ pub fn command_payload(
     }
     match &command.program {
         Program::Argv => payload_argv(&command.argv, &env),
-        Program::Builtin { digest, .. } | Program::Shell { digest } => {
+        Program::Builtin { digest, .. } | Program::Ansible { digest } | Program::Shell { digest } => {
             let script = scripts.get(digest).ok_or(RenderError::MissingScript { digest: *digest })?;
             if Digest::of(script.as_bytes()) != *digest {
                 return Err(RenderError::MissingScript { digest: *digest });
             }
-            payload(script, &command.argv, &env)
+            match &command.program {
+                // The name of a script of ours says its language.
+                Program::Builtin { name, .. } if is_powershell(name) => payload_powershell(script, &command.argv, &env),
+                _ => payload(script, &command.argv, &env),
+            }
         }
     }
+}
+
+/// Whether a built-in script of this name is one of PowerShell.
+pub(super) fn is_powershell(name: &str) -> bool {
+    name.ends_with(".ps1")
 }
 
 /// Whether a variable of this name may be given to a command.
@@ -99,6 +128,10 @@ fn group(body: &str, env: &BTreeMap<String, String>) -> Result<String, RenderErr
     }
     text.push_str(body);
     text.push_str("\n} </dev/null\n");
+    bounded(text)
+}
+
+fn bounded(text: String) -> Result<String, RenderError> {
     if text.len() > MAX_PAYLOAD {
         return Err(RenderError::TooLong { length: text.len(), limit: MAX_PAYLOAD });
     }

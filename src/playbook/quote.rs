@@ -29,6 +29,22 @@ pub fn quote_words<'a>(values: impl IntoIterator<Item = &'a str>) -> Result<Stri
     if words.is_empty() { Err(RenderError::EmptyList) } else { Ok(words.join(" ")) }
 }
 
+/// One PowerShell word that stands for exactly this value: PowerShell takes any of five characters for a single quote, and
+/// two in a row for one that does not end the word.
+pub fn quote_powershell(value: &str) -> Result<String, RenderError> {
+    check_value(value)?;
+    let mut word = String::with_capacity(value.len() + 2);
+    word.push('\'');
+    for c in value.chars() {
+        word.push(c);
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            word.push(c);
+        }
+    }
+    word.push('\'');
+    Ok(word)
+}
+
 /// Refuses what no argument or variable of a command may hold.
 pub(super) fn check_value(value: &str) -> Result<(), RenderError> {
     if value.len() > MAX_VALUE {

@@ -37,6 +37,13 @@ pub(super) struct RawMatch {
     /// Which operating systems; every one where absent.
     #[serde(default)]
     pub os: Option<RawOs>,
+    /// Packages of this ecosystem only, as findings name it: `pypi`, `npm`, `wordpress`.
+    #[serde(default)]
+    pub ecosystem: Option<Spanned<String>>,
+    /// Only what lies in this folder of the host; a template of `host` and `vars`. A host that gives no value for it is
+    /// not matched.
+    #[serde(default)]
+    pub folder: Option<Spanned<String>>,
     /// Names of packages; those of every package where absent.
     #[serde(default)]
     pub package: Option<OneOrMany<Spanned<String>>>,
@@ -84,7 +91,7 @@ pub(super) struct RawSteps {
     pub verify_restored: Vec<Spanned<RawCommand>>,
 }
 
-/// One command: exactly one of `builtin`, `run` and `shell`.
+/// One command: exactly one of `builtin`, `run`, `shell` and `ansible`.
 #[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCommand {
@@ -100,7 +107,11 @@ pub(super) struct RawCommand {
     /// A script; every value in it is quoted.
     #[serde(default)]
     pub shell: Option<Spanned<String>>,
-    /// Arguments of `builtin` or `shell`, as in `run`.
+    /// An Ansible playbook, by its path on the controller, where it runs against this host alone. Before and behind the
+    /// fix it runs in check mode.
+    #[serde(default)]
+    pub ansible: Option<Spanned<String>>,
+    /// Arguments of `builtin`, `shell` or `ansible-playbook`, as in `run`.
     #[serde(default)]
     pub args: Vec<Spanned<String>>,
     /// Environment variables; templates.
@@ -167,6 +178,7 @@ impl RawReboot {
             builtin: self.builtin.clone(),
             run: self.run.clone(),
             shell: self.shell.clone(),
+            ansible: None,
             args: self.args.clone(),
             env: self.env.clone(),
             env_facts: self.env_facts.clone(),

@@ -5,27 +5,31 @@ use crate::model::Digest;
 
 use super::Playbook;
 
-pub(super) const PLAYBOOKS: [(&str, &str); 4] = [
+pub(super) const PLAYBOOKS: [(&str, &str); 8] = [
     ("playbooks/linux-apk.yaml", include_str!("../../playbooks/linux-apk.yaml")),
     ("playbooks/linux-apt.yaml", include_str!("../../playbooks/linux-apt.yaml")),
     ("playbooks/linux-dnf.yaml", include_str!("../../playbooks/linux-dnf.yaml")),
     ("playbooks/linux-zypper.yaml", include_str!("../../playbooks/linux-zypper.yaml")),
+    ("playbooks/npm.yaml", include_str!("../../playbooks/npm.yaml")),
+    ("playbooks/pip.yaml", include_str!("../../playbooks/pip.yaml")),
+    ("playbooks/windows-update.yaml", include_str!("../../playbooks/windows-update.yaml")),
+    ("playbooks/wordpress.yaml", include_str!("../../playbooks/wordpress.yaml")),
 ];
 
-/// The text of a script.
+/// The text of a script, by the parts of its path.
 macro_rules! text {
-    ($path:literal) => {
-        include_str!(concat!("../../playbooks/", $path, ".sh"))
+    ($($path:literal),+) => {
+        include_str!(concat!("../../playbooks/", $($path),+))
     };
 }
 
-/// Scripts of `playbooks/$folder/` by the names that playbooks give them, each behind the text that it rests on.
+/// Scripts of folders by the names that playbooks give them, each behind the text that it rests on.
 macro_rules! scripts {
-    ($name:literal, $folder:literal, $rests_on:expr, [$($script:literal),+]) => {
-        &[$((
+    ($name:literal, $rests_on:expr, $($folder:literal: [$($script:literal),+]),+) => {
+        &[$($((
             concat!($name, "/", $script),
-            concat!($rests_on, include_str!(concat!("../../playbooks/", $folder, "/", $script, ".sh"))),
-        )),+]
+            concat!($rests_on, text!($folder, "/", $script, ".sh")),
+        )),+),+]
     };
 }
 
@@ -34,29 +38,59 @@ macro_rules! linux {
     ($name:literal, $manager:expr) => {
         scripts!(
             $name,
-            "linux",
-            concat!(text!("linux/common"), $manager),
-            ["preflight", "fix", "restart", "reboot-required", "reboot", "verify", "verify-restored"]
+            concat!(text!("linux/common.sh"), $manager),
+            "linux": ["preflight", "fix", "restart", "reboot-required", "reboot", "verify", "verify-restored"]
         )
     };
 }
 
-const BUILTINS: [&[(&str, &str)]; 6] = [
-    linux!("linux-apk", text!("linux/apk")),
-    linux!("linux-apt", text!("linux/apt")),
-    linux!("linux-dnf", concat!(text!("linux/rpm"), text!("linux/dnf"))),
-    linux!("linux-zypper", concat!(text!("linux/rpm"), text!("linux/zypper"))),
-    scripts!(
-        "jar",
-        "jar",
-        concat!(text!("linux/common"), text!("jar/lib")),
-        ["preflight", "fix", "restart", "verify", "verify-restored"]
-    ),
-    scripts!(
-        "mitigation",
-        "mitigation",
-        concat!(text!("linux/common"), text!("mitigation/lib")),
-        ["preflight", "fix", "restart", "verify", "verify-restored"]
+/// The scripts of a recipe for one thing of a host.
+macro_rules! recipe {
+    ($name:literal) => {
+        scripts!(
+            $name,
+            concat!(text!("linux/common.sh"), text!($name, "/lib.sh")),
+            $name: ["preflight", "fix", "restart", "verify", "verify-restored"]
+        )
+    };
+}
+
+/// The scripts for an application in a folder, which restart services and look at what was restored in the same way.
+macro_rules! application {
+    ($name:literal) => {
+        scripts!(
+            $name,
+            concat!(text!("linux/common.sh"), text!("application/lib.sh"), text!($name, "/lib.sh")),
+            $name: ["preflight", "fix", "verify"],
+            "application": ["verify-restored"]
+        )
+    };
+}
+
+/// The scripts for Windows, whose names say that they are of PowerShell.
+macro_rules! windows {
+    ($name:literal, [$($script:literal),+]) => {
+        &[$((
+            concat!($name, "/", $script),
+            concat!(text!($name, "/lib.ps1"), text!($name, "/", $script)),
+        )),+]
+    };
+}
+
+const BUILTINS: [&[(&str, &str)]; 11] = [
+    linux!("linux-apk", text!("linux/apk.sh")),
+    linux!("linux-apt", text!("linux/apt.sh")),
+    linux!("linux-dnf", concat!(text!("linux/rpm.sh"), text!("linux/dnf.sh"))),
+    linux!("linux-zypper", concat!(text!("linux/rpm.sh"), text!("linux/zypper.sh"))),
+    recipe!("jar"),
+    recipe!("mitigation"),
+    scripts!("application", text!("linux/common.sh"), "application": ["restart"]),
+    application!("npm"),
+    application!("pip"),
+    application!("wordpress"),
+    windows!(
+        "windows-update",
+        ["preflight.ps1", "fix.ps1", "reboot-required.ps1", "reboot.ps1", "verify.ps1", "verify-restored.ps1"]
     ),
 ];
 

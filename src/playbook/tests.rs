@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::diagnostic::{Diagnostics, Source};
 
+mod applications;
 mod linux;
 mod linux_apk;
 mod linux_apt;
@@ -206,6 +207,46 @@ proptest! {
     fn no_playbook_makes_the_reader_panic(text in "[ -~\n]{0,200}") {
         let _ = Playbook::load(&Source::new("p.yaml", text), &mut Diagnostics::default());
     }
+}
+
+/// A single-quoted word as PowerShell's tokenizer reads it (`ScanStringLiteral`): any of its five single quotes ends it,
+/// unless another one follows, which then stands for itself. Gives the value and what is left.
+fn powershell_word(text: &str) -> Option<(String, &str)> {
+    let is_quote = |c: char| "'\u{2018}\u{2019}\u{201a}\u{201b}".contains(c);
+    let mut rest = text.strip_prefix(is_quote)?.chars();
+    let mut value = String::new();
+    loop {
+        let mut c = rest.next()?;
+        if is_quote(c) {
+            match rest.clone().next() {
+                Some(next) if is_quote(next) => c = rest.next()?,
+                _ => return Some((value, rest.as_str())),
+            }
+        }
+        value.push(c);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_value_is_one_word_of_powershell(value in "[^\\p{Cc}]{0,12}|['\u{2018}-\u{201b}\"`$;(){}@# a-]{0,12}") {
+        let quoted = quote_powershell(&value).unwrap();
+        prop_assert_eq!(powershell_word(&quoted), Some((value.clone(), "")));
+        let env = BTreeMap::from([("ONE".to_owned(), value.clone())]);
+        let text = payload_powershell("exit 0", &[value.clone(), value.clone()], &env).unwrap();
+        let (one, rest) = powershell_word(text.strip_prefix("$env:ONE = ").unwrap()).unwrap();
+        let (first, rest) = powershell_word(rest.strip_prefix("\n& {\nexit 0\n} ").unwrap()).unwrap();
+        let (second, rest) = powershell_word(rest.strip_prefix(' ').unwrap()).unwrap();
+        prop_assert_eq!((&one, &first, &second, rest), (&value, &value, &value, "\n"));
+    }
+}
+
+#[test]
+fn powershell_is_given_no_control_characters_and_no_strange_variables() {
+    assert!(matches!(quote_powershell("a\nb"), Err(RenderError::ControlCharacter { .. })));
+    assert_eq!(quote_powershell("it's \u{2019}").unwrap(), "'it''s \u{2019}\u{2019}'");
+    let env = BTreeMap::from([("A;reboot".to_owned(), "x".to_owned())]);
+    assert!(matches!(payload_powershell("", &[], &env), Err(RenderError::EnvName { .. })));
 }
 
 #[test]

@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use crate::engine::{BoxFuture, Effected, Mode, StepContext, StepExecutor, StepRequest, StepResult};
-use crate::model::{Become, Command, Host, TimeSpan, printable};
+use crate::model::{Become, Command, Host, Program, TimeSpan, printable};
 use crate::plan::{Action, Reason, Step};
 use crate::playbook::{command_payload, parse_output};
 use crate::provider::{self, Provider};
 use crate::switch::{self, Switch};
-use crate::transport::{JobSpool, Transport, TransportError};
+use crate::transport::{JobSpool, LocalTransport, Transport, TransportError};
 
 /// Finds the provider of a host.
 pub type ProviderOf = dyn Fn(&Host) -> Option<Arc<dyn Provider>> + Send + Sync;
@@ -142,6 +142,11 @@ impl Work<'_> {
         &*self.executor.transport
     }
 
+    /// Where a command runs.
+    fn transport_of(&self, command: &Command) -> &dyn Transport {
+        if is_on_controller(command) { &LocalTransport } else { self.transport() }
+    }
+
     fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
@@ -170,6 +175,11 @@ impl Work<'_> {
     fn out_of_time(&self) -> Reason {
         Reason::new("step-timeout", format!("not done within {}", self.step.timeout))
     }
+}
+
+/// Ansible reaches the host by itself.
+fn is_on_controller(command: &Command) -> bool {
+    matches!(command.program, Program::Ansible { .. })
 }
 
 /// What a script said, bounded and printable.

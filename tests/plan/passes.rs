@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use switchback::diagnostic::{Diagnostics, Source};
 use switchback::model::{
-    DecisionKind, HostName, Importance, PackageVersion, SwitchSettings, TimeSpan, VulnerabilityType,
+    DecisionKind, HostName, Importance, Os, PackageName, PackageVersion, SwitchSettings, TimeSpan, VulnerabilityType,
 };
 use switchback::plan::{Action, Plan, PlanError, PlanInput, StepKind, check, plan};
 use switchback::playbook::Playbook;
@@ -274,6 +274,60 @@ fn a_host_has_one_playbook_and_the_rest_waits() {
     // Neither the order of playbooks nor who has more to do on other hosts changes that.
     fleet.playbooks.reverse();
     assert_eq!(fleet.plan(), plan);
+}
+
+#[test]
+fn a_recipe_takes_what_lies_in_its_folder_and_the_rest_is_for_a_person() {
+    let mut fleet = Fleet::without_windows();
+    let mut app = host("app-1");
+    app.labels.insert("pip_environment".to_owned(), "/opt/app".to_owned());
+    fleet.add(app);
+    fleet.add(host("app-2"));
+    let places = [("app-1", "opt/app/lib/requests"), ("app-1", "usr/lib/requests"), ("app-2", "opt/app/lib/requests")];
+    for (number, (host, place)) in places.into_iter().enumerate() {
+        let finding = fleet.finding(host, &format!("CVE-2026-{number}"), "requests", "2.0");
+        finding.kind = VulnerabilityType::Application;
+        finding.ecosystem = "pypi".to_owned();
+        finding.location = Some(place.to_owned());
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(plan.hosts.len(), 1);
+    assert_eq!((plan.hosts["app-1"].playbook.as_str(), plan.hosts["app-1"].fix.findings.len()), ("pip", 1));
+    let manual: Vec<_> = plan.report.decisions.iter().filter(|d| d.kind == DecisionKind::Manual).collect();
+    assert_eq!(manual.len(), 2);
+    for (decision, place) in manual.iter().zip(["usr/lib/requests", "opt/app/lib/requests"]) {
+        let told = format!(
+            "no playbook fixes application findings on debian 12: a person must \
+             (playbook pip fixes what lies in {{{{ host.labels.pip_environment }}}}; this is at {place})"
+        );
+        assert_eq!(decision.reason, told);
+    }
+}
+
+#[test]
+fn updates_of_windows_are_named_and_their_hosts_are_refused_with_the_reason() {
+    let mut fleet = Fleet::without_windows();
+    let mut windows = host("win-1");
+    windows.os = Some(Os { family: "windows".into(), name: "windows".into(), version: Some("10".into()) });
+    fleet.add(windows);
+    for (number, (package, fixed)) in
+        [(Some("KB5034441"), vec![]), (None, vec!["KB5003171", "KB5003169"]), (Some("notepad"), vec!["11.2"])]
+            .into_iter()
+            .enumerate()
+    {
+        let finding = fleet.finding("win-1", &format!("CVE-2026-{number}"), "x", "1");
+        finding.kind = VulnerabilityType::Windows;
+        finding.ecosystem = "windows".to_owned();
+        finding.package = package.map(|name| PackageName::new(name).unwrap());
+        finding.fixed = fixed.into_iter().map(|version| PackageVersion::new(version).unwrap()).collect();
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert!(plan.hosts.is_empty());
+    assert_eq!(codes(&plan, "win-1"), ["windows-not-supported"]);
+    let manual = plan.report.decisions.iter().find(|d| d.kind == DecisionKind::Manual).unwrap();
+    assert_eq!(manual.reason, "the report names no update (KB): a person must look");
 }
 
 #[test]

@@ -159,7 +159,9 @@ fn scripts(plan: &Plan, found: &mut Found) {
     let mut used = BTreeSet::new();
     for step in plan.hosts.values().flat_map(|h| &h.steps).flat_map(|s| std::iter::once(s).chain(&s.undo)) {
         for command in step.action.commands() {
-            if let Program::Builtin { digest, .. } | Program::Shell { digest } = &command.program {
+            if let Program::Builtin { digest, .. } | Program::Ansible { digest } | Program::Shell { digest } =
+                &command.program
+            {
                 used.insert(*digest);
                 found.expect(
                     plan.scripts.contains_key(digest),

@@ -12,9 +12,18 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let mut manual = Vec::new();
     for host in draft.hosts.values_mut() {
         let mut packages: BTreeMap<&PackageName, Vec<usize>> = BTreeMap::new();
+        let mut windows = BTreeSet::new();
         let mut left = BTreeSet::new();
         for &finding in &host.findings {
-            match &draft.findings[finding].package {
+            let found = draft.findings[finding];
+            match &found.package {
+                _ if found.ecosystem == "windows" => match updates(found) {
+                    Some(name) => _ = windows.insert(name),
+                    None => {
+                        left.insert(finding);
+                        manual.push((finding, "the report names no update (KB): a person must look".to_owned()));
+                    }
+                },
                 Some(package) => packages.entry(package).or_default().push(finding),
                 None => {
                     left.insert(finding);
@@ -33,6 +42,8 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 }
             }
         }
+        host.fix.packages.extend(windows.into_iter().map(|name| PackageFix { name, from: None, to: None }));
+        host.fix.packages.sort();
         host.findings.retain(|f| !left.contains(f));
         let priority = host.findings.iter().map(|&f| draft.decisions[f].assessment.priority).max();
         host.priority = priority.unwrap_or(host.priority);
@@ -44,6 +55,18 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     }
     draft.hosts.retain(|_, host| !host.findings.is_empty());
     Ok(())
+}
+
+/// The updates of Windows that fix a finding, each on the release that it is for: `KB5003169/KB5003171`. They stay
+/// together, for the others are in no host's way that has one of them.
+fn updates(finding: &Finding) -> Option<PackageName> {
+    let is_kb = |text: &&str| {
+        text.strip_prefix("KB").is_some_and(|n| (5..=9).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let names =
+        finding.fixed.iter().map(PackageVersion::as_str).chain(finding.package.as_ref().map(PackageName::as_str));
+    let kbs: BTreeSet<&str> = names.filter(is_kb).collect();
+    PackageName::new(&kbs.into_iter().collect::<Vec<_>>().join("/")).ok()
 }
 
 type FromTo<'a> = (Option<&'a PackageVersion>, Option<&'a PackageVersion>);

@@ -12,6 +12,12 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let policy = draft.input.policy;
     for host in draft.hosts.values_mut() {
         let Some(playbook) = host.playbook else { continue };
+        if host.host.os.as_ref().is_some_and(|os| os.family == "windows") {
+            host.block(
+                "windows-not-supported",
+                "commands cannot be run on Windows hosts yet: what reaches a host is read by a POSIX shell there",
+            );
+        }
         match playbook.render(&RenderInput {
             host: host.host,
             fix: &host.fix,

@@ -10,14 +10,14 @@ use crate::model::{
     VulnerabilityType,
 };
 
-fn host() -> Host {
+pub(super) fn host() -> Host {
     let mut host = Host::named(HostName::new("web-1").unwrap());
     host.os = Some(Os { family: "debian".into(), name: "debian".into(), version: Some("12".into()) });
     host.labels.insert("role".into(), "it's $(id)".into());
     host
 }
 
-fn fix(packages: &[(&str, Option<&str>)]) -> Fix {
+pub(super) fn fix(packages: &[(&str, Option<&str>)]) -> Fix {
     let packages = packages
         .iter()
         .map(|(name, to)| PackageFix {
@@ -43,8 +43,12 @@ fn codes(steps: &str) -> Vec<&'static str> {
 }
 
 fn render(playbook: &Playbook, fix: &Fix) -> Result<Rendered, RenderError> {
+    render_on(playbook, &host(), fix)
+}
+
+pub(super) fn render_on(playbook: &Playbook, host: &Host, fix: &Fix) -> Result<Rendered, RenderError> {
     playbook.render(&RenderInput {
-        host: &host(),
+        host,
         fix,
         allow_removals: false,
         restart_never: &["nginx.service".into(), "postgresql@*".into()],
@@ -227,7 +231,7 @@ fn each_linux_is_fixed_by_its_package_manager() {
     {
         let mut host = host();
         host.os.as_mut().unwrap().family = family.into();
-        let fits = playbooks.iter().filter(|p| p.matches(&host, VulnerabilityType::Linux));
+        let fits = playbooks.iter().filter(|p| p.reach(&host, VulnerabilityType::Linux).is_some());
         assert_eq!(fits.map(|p| p.name().as_str()).collect::<Vec<_>>(), [expected]);
     }
 }
@@ -236,18 +240,106 @@ fn each_linux_is_fixed_by_its_package_manager() {
 fn linux_apt_is_for_debian_hosts() {
     let playbooks = shipped();
     let apt = playbooks.iter().find(|p| p.name().as_str() == "linux-apt").unwrap();
-    assert!(apt.matches(&host(), VulnerabilityType::Linux));
-    assert!(!apt.matches(&host(), VulnerabilityType::Application));
+    assert!(apt.reach(&host(), VulnerabilityType::Linux).is_some());
+    assert!(apt.reach(&host(), VulnerabilityType::Application).is_none());
     let mut other = host();
     other.os.as_mut().unwrap().family = "redhat".into();
-    assert!(!apt.matches(&other, VulnerabilityType::Linux));
+    assert!(apt.reach(&other, VulnerabilityType::Linux).is_none());
     other.os = None;
-    assert!(!apt.matches(&other, VulnerabilityType::Linux));
+    assert!(apt.reach(&other, VulnerabilityType::Linux).is_none());
+}
+
+/// A finding of an application.
+fn finding(ecosystem: &str, package: Option<&str>, location: Option<&str>) -> Finding {
+    serde_json::from_value(serde_json::json!({
+        "id": "f", "asset": "web-1", "vulnerability": "CVE-2021-44228", "aliases": ["GHSA-jfh8-c2jp-5v3q"],
+        "type": "application", "ecosystem": ecosystem, "package": package, "location": location,
+        "fix_state": "fixed", "scanner": "test",
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_recipe_reaches_what_lies_in_its_folder_only() {
+    let playbooks = shipped();
+    let pip = playbooks.iter().find(|p| p.name().as_str() == "pip").unwrap();
+    let mut host = host();
+    let kind = VulnerabilityType::Application;
+    assert!(pip.reach(&host, kind).is_none(), "the host does not say where");
+    assert!(
+        pip.missed_by(&host, &finding("pypi", None, None)).is_some_and(|folder| folder.contains("pip_environment"))
+    );
+    assert_eq!(pip.missed_by(&host, &finding("npm", None, None)), None);
+    for relative in ["opt/app", "", "/opt/../root"] {
+        host.labels.insert("pip_environment".into(), relative.into());
+        assert!(pip.reach(&host, kind).is_none(), "{relative:?}");
+    }
+    host.labels.insert("pip_environment".into(), "/opt/app/".into());
+    let reach = pip.reach(&host, kind).unwrap();
+    for (ecosystem, location, takes) in [
+        ("pypi", None, true),
+        ("pypi", Some("opt/app/lib/python3.11/site-packages/requests-2.0.dist-info/METADATA"), true),
+        ("pypi", Some("/opt/app/lib"), true),
+        ("pypi", Some("requirements.txt"), true),
+        ("pypi", Some("opt/app2/lib/requests"), false),
+        ("pypi", Some("/opt"), false),
+        ("pypi", Some("opt/app/../other/requests"), false),
+        ("pypi", Some("usr/lib/python3/dist-packages/requests"), false),
+        ("npm", Some("/opt/app/node_modules/x"), false),
+    ] {
+        assert_eq!(reach.takes(&finding(ecosystem, None, location)), takes, "{ecosystem} {location:?}");
+    }
+    let rendered = render_on(pip, &host, &fix(&[("requests", Some("2.1"))]));
+    assert_eq!(rendered.unwrap().fix[0].env["FOLDER"], "/opt/app/");
+    assert_eq!(codes_of_match("{type: application, folder: '{{ fix.folder }}'}"), ["unknown-variable"]);
+    assert_eq!(codes_of_match("{type: application, folder: '{{ host.label.x }}'}"), ["unknown-variable"]);
+}
+
+fn codes_of_match(selector: &str) -> Vec<&'static str> {
+    let text = format!(
+        "version: 1\nname: t\ndescription: d\nmatch: {selector}\nsteps:\n  fix: [{{run: [x]}}]\n  verify: [{{run: [x]}}]\n"
+    );
+    let mut diagnostics = Diagnostics::default();
+    Playbook::load(&Source::new("t.yaml", text), &mut diagnostics);
+    diagnostics.sorted().iter().map(|d| d.code).collect()
+}
+
+#[test]
+fn facts_that_shipped_playbooks_ask_for_are_reported_by_their_preflight() {
+    let mut host = host();
+    for label in ["pip_environment", "npm_project", "wordpress"] {
+        host.labels.insert(label.into(), "/srv/app".into());
+    }
+    for playbook in shipped() {
+        let rendered = render_on(&playbook, &host, &fix(&[("a", Some("1"))])).unwrap();
+        let Program::Builtin { name, .. } = &rendered.preflight[0].program else { panic!("{:?}", rendered.preflight) };
+        let preflight = builtin(name).unwrap();
+        for command in rendered.restart.iter().chain(&rendered.verify).chain(&rendered.verify_restored) {
+            for fact in command.env_facts.values().filter(|fact| fact.otherwise.is_none()) {
+                let told = [format!("fact {} ", fact.key), format!("Write-Fact '{}' ", fact.key)];
+                assert!(told.iter().any(|told| preflight.contains(told)), "{}: {}", playbook.name(), fact.key);
+            }
+        }
+    }
+}
+
+#[test]
+fn windows_update_is_given_updates_as_arguments_of_powershell() {
+    let playbooks = shipped();
+    let windows = playbooks.iter().find(|p| p.name().as_str() == "windows-update").unwrap();
+    let mut host = host();
+    host.os = Some(Os { family: "windows".into(), name: "windows".into(), version: None });
+    host.labels.insert("windows_source".into(), "wsus".into());
+    let fix = fix(&[("KB5003169/KB5003171", None), ("KB5034441", None)]);
+    let rendered = render_on(windows, &host, &fix).unwrap();
+    let text = command_payload(&rendered.fix[0], &rendered.scripts, &BTreeMap::new()).unwrap();
+    assert!(text.starts_with("$env:SOURCE = 'wsus'\n& {\n# What the scripts of windows-update share"), "{text}");
+    assert!(text.ends_with("\nexit 0\n\n} 'KB5003169/KB5003171' 'KB5034441'\n"), "{text}");
 }
 
 #[test]
 fn linux_playbooks_render_pinned_scripts_with_values_in_argv() {
-    for playbook in shipped() {
+    for playbook in shipped().into_iter().filter(|p| p.kind() == VulnerabilityType::Linux) {
         let rendered = render(&playbook, &fix(&[("libssl3", Some("3.0.22-1~deb12u2")), ("tzdata", None)])).unwrap();
         assert_eq!(rendered.fix[0].argv, strings(&["libssl3=3.0.22-1~deb12u2", "tzdata"]));
         assert_eq!(rendered.fix[0].env["ALLOW_REMOVALS"], "false");
@@ -317,8 +409,9 @@ fn no_playbook_and_no_script_is_unwired() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
     let (mut scripts, mut playbooks) = (Vec::new(), Vec::new());
     files(&folder, "sh", &mut scripts);
+    files(&folder, "ps1", &mut scripts);
     files(&folder, "yaml", &mut playbooks);
-    assert!(scripts.len() > 20 && playbooks.len() >= 6, "{scripts:?} {playbooks:?}");
+    assert!(scripts.len() > 40 && playbooks.len() >= 6, "{scripts:?} {playbooks:?}");
     let mut used: Vec<String> = Vec::new();
     for path in playbooks {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -332,23 +425,25 @@ fn no_playbook_and_no_script_is_unwired() {
     }
     for path in scripts {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            shipped::builtin_names().any(|name| builtin(name).unwrap().contains(&text)),
-            "{path:?} is in no script"
-        );
+        let mut all = shipped::builtin_names().map(|name| builtin(name).unwrap()).chain([ansible::SCRIPT]);
+        assert!(all.any(|script| script.contains(&text)), "{path:?} is in no script");
     }
 }
 
 /// The scripts of each playbook as functions behind the text that they share, so that it is looked at once.
 #[test]
 fn builtin_scripts_please_shellcheck() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
+    let mut paths = Vec::new();
+    files(&folder, "sh", &mut paths);
+    let parts: Vec<String> = paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let mut together: BTreeMap<&str, String> = BTreeMap::new();
-    for name in shipped::builtin_names() {
+    let builtins = shipped::builtin_names().filter(|name| !payload::is_powershell(name));
+    for (name, text) in builtins.map(|name| (name, builtin(name).unwrap())).chain([("ansible/run", ansible::SCRIPT)]) {
         let (playbook, script) = name.split_once('/').unwrap();
-        let text = builtin(name).unwrap();
-        let begin = text.find("\nneed_root\n").unwrap();
-        let all = together.entry(playbook).or_insert_with(|| text[..begin].to_owned());
-        all.push_str(&format!("\n{}() {{{}\n}}\n{0} \"$@\"\n", script.replace('-', "_"), &text[begin..]));
+        let own = parts.iter().filter(|part| text.ends_with(part.as_str())).max_by_key(|part| part.len()).unwrap();
+        let all = together.entry(playbook).or_insert_with(|| text[..text.len() - own.len()].to_owned());
+        all.push_str(&format!("\n{}() {{\n{own}\n}}\n{0} \"$@\"\n", script.replace('-', "_")));
     }
     for (playbook, text) in together {
         // Not every playbook uses all that is shared, and some variables come from the environment. A function that
@@ -361,10 +456,11 @@ fn builtin_scripts_please_shellcheck() {
 
 #[test]
 fn builtin_scripts_are_valid_for_every_posix_shell() {
-    for name in shipped::builtin_names() {
+    for name in shipped::builtin_names().filter(|name| !payload::is_powershell(name)) {
         for shell in [&["dash", "-n"][..], &["bash", "--posix", "-n"], &["busybox", "sh", "-n"]] {
             let Some((success, _)) = feed(shell, builtin(name).unwrap()) else { continue };
             assert!(success, "{name} in {shell:?}");
+            assert!(feed(shell, ansible::SCRIPT).unwrap().0, "ansible in {shell:?}");
         }
     }
 }
@@ -406,24 +502,23 @@ fn a_playbook_takes_the_findings_that_it_names() {
         );
         Playbook::load(&Source::new("test.yaml", text), &mut Diagnostics::default()).unwrap()
     };
-    let finding = |package: Option<&str>| -> Finding {
-        serde_json::from_value(serde_json::json!({
-            "id": "f", "asset": "web-1", "vulnerability": "CVE-2021-44228", "aliases": ["GHSA-jfh8-c2jp-5v3q"],
-            "type": "application", "ecosystem": "maven", "package": package, "fix_state": "fixed",
-            "scanner": "test",
-        }))
-        .unwrap()
+    let takes = |playbook: &Playbook, package: Option<&str>| {
+        let finding = finding("maven", package, None);
+        playbook.reach(&host(), finding.kind).is_some_and(|reach| reach.takes(&finding))
     };
     let all = with("{type: application}");
     let log4j = with("{type: application, package: [log4j-core, log4j-api]}");
     let by_alias = with("{type: application, vulnerability: GHSA-jfh8-c2jp-5v3q}");
-    assert!(all.takes(&finding(None)) && all.takes(&finding(Some("x"))));
-    assert!(
-        log4j.takes(&finding(Some("log4j-core"))) && !log4j.takes(&finding(Some("x"))) && !log4j.takes(&finding(None))
-    );
-    assert!(by_alias.takes(&finding(None)));
-    assert!(!with("{type: application, vulnerability: CVE-2021-45046}").takes(&finding(None)));
-    assert!(!with("{type: linux}").takes(&finding(None)));
+    assert!(takes(&all, None) && takes(&all, Some("x")));
+    assert!(takes(&log4j, Some("log4j-core")) && !takes(&log4j, Some("x")) && !takes(&log4j, None));
+    assert!(takes(&by_alias, None));
+    assert!(!takes(&with("{type: application, vulnerability: CVE-2021-45046}"), None));
+    assert!(!takes(&with("{type: linux}"), None));
+    let maven = with("{type: application, ecosystem: maven}");
+    assert!(takes(&maven, None) && !takes(&with("{type: application, ecosystem: npm}"), None));
+    assert!(all.takes_all_of(&maven) && !maven.takes_all_of(&all));
+    let folder = with("{type: application, folder: /opt}");
+    assert!(all.takes_all_of(&folder) && !folder.takes_all_of(&all));
     assert!(all.takes_all_of(&log4j) && !log4j.takes_all_of(&all));
     assert!(log4j.takes_all_of(&with("{type: application, package: log4j-api}")) && !log4j.takes_all_of(&by_alias));
 }

@@ -11,7 +11,7 @@ use crate::model::{Command, exit};
 use crate::plan::Reason;
 use crate::transport::{Call, Job, JobEnd, JobOutput, JobState, KILL_GRACE, TransportError, drive};
 
-use super::{Backoff, Told, Work, failed, limit_of, unknown, unreachable};
+use super::{Backoff, Told, Work, failed, is_on_controller, limit_of, unknown, unreachable};
 
 impl Work<'_> {
     pub(super) async fn change_step(&self, commands: &[Command]) -> StepResult {
@@ -58,7 +58,11 @@ impl Work<'_> {
         loop {
             let name = if repetition == 0 { index.to_string() } else { format!("{index}r{repetition}") };
             let job = self.job(command, &name).map_err(|reason| Box::new(failed(reason, before, String::new())))?;
-            let end = self.follow(&job, &command.name).await;
+            let end = if is_on_controller(command) {
+                self.follow_here(&job, command).await
+            } else {
+                self.follow(&job, &command.name).await
+            };
             let output = self.ended(end, before).map_err(Box::new)?;
             if output.code != exit::TRANSIENT || !command.repeatable || !again.pause(self.left()).await {
                 return Ok(output);
@@ -86,6 +90,17 @@ impl Work<'_> {
         let note = |text: &str| self.context.progress(&format!("{name}: {text}"));
         let deadline = self.deadline + KILL_GRACE;
         drive(&self.executor.spool, self.transport(), self.host, job, Call::StartOrAttach, deadline, &note).await
+    }
+
+    /// The same for a job on the controller. Only the machine that started it can tell what became of it: on another one,
+    /// or where it is gone, it is not started again, and its result is unknown.
+    async fn follow_here(&self, job: &Job, command: &Command) -> JobEnd {
+        self.context.progress(&command.name);
+        let note = |text: &str| self.context.progress(&format!("{}: {text}", command.name));
+        let spool = self.executor.spool.about(&self.host.name);
+        let call = if self.is_attach() { Call::Look } else { Call::StartOrAttach };
+        let deadline = self.deadline + KILL_GRACE;
+        drive(&spool, self.transport_of(command), self.host, job, call, deadline, &note).await
     }
 
     /// The output of a job that has ended, or what its end means for the step.

@@ -104,7 +104,7 @@ impl Work<'_> {
                 return Err(self.out_of_time());
             }
             let limit = limit_of(command.timeout, self.left());
-            let answer = match self.transport().open(self.host).await {
+            let answer = match self.transport_of(command).open(self.host).await {
                 Ok(session) => session.run(&payload, root, limit).await,
                 Err(error) => Err(error),
             };

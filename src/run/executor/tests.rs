@@ -14,7 +14,7 @@ use crate::model::{
 use crate::plan::{HostPlan, PLAN_FORMAT, Plan, PlanReport, Probe, Rollout, StepKind, Strategy};
 use crate::switch::{Endpoint, SwitchError, TrafficState};
 use crate::transport::testing::{Sshd, kill, masters};
-use crate::transport::{LocalTransport, SshLimits, SshTransport};
+use crate::transport::{LocalTransport, Session, SshLimits, SshTransport};
 
 use super::*;
 
@@ -104,6 +104,17 @@ impl Scene {
         change: impl FnMut(&mut HostPlan),
         set: impl FnOnce(RemoteExecutor) -> RemoteExecutor,
     ) -> StepResult {
+        self.run_planned(kind, action, mode, |plan| plan.hosts.values_mut().for_each(change), set).await
+    }
+
+    async fn run_planned(
+        &self,
+        kind: StepKind,
+        action: Action,
+        mode: Mode,
+        change: impl FnOnce(&mut Plan),
+        set: impl FnOnce(RemoteExecutor) -> RemoteExecutor,
+    ) -> StepResult {
         let id = StepId::of(&self.host.name, kind.as_str());
         let step = Step {
             id: id.clone(),
@@ -120,7 +131,7 @@ impl Scene {
             .with_spool(JobSpool::at(self.file("jobs").to_str().unwrap()));
         let executor = set(executor);
         let mut plan = plan(self.host.clone(), step);
-        plan.hosts.values_mut().for_each(change);
+        change(&mut plan);
         let request = StepRequest {
             plan: Arc::new(plan),
             host: self.host.name.clone(),
@@ -129,6 +140,20 @@ impl Scene {
             facts: Arc::new(self.facts.clone()),
         };
         executor.execute(self.listener.clone(), request).await
+    }
+
+    /// With a plan that holds this script.
+    async fn run_scripted(&self, kind: StepKind, action: Action, mode: Mode, script: &str) -> StepResult {
+        self.run_planned(
+            kind,
+            action,
+            mode,
+            |plan| {
+                plan.scripts.insert(Digest::of(script.as_bytes()), script.to_owned());
+            },
+            |executor| executor,
+        )
+        .await
     }
 
     async fn check(&self, script: &str) -> StepResult {
@@ -550,4 +575,40 @@ async fn requests_that_hang_on_a_failed_service_do_not_keep_it_from_its_restore(
     let (code, effect, _) = failure(drain(Some(3), false).await);
     assert_eq!((code.as_str(), effect), ("drain-failed", Effected::Possibly), "on the way out requests are waited for");
     assert_eq!(failure(drain(None, true).await).0, "drain-failed", "it takes new requests");
+}
+
+/// No host is reached.
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn open<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Arc<dyn Session>, TransportError>> {
+        Box::pin(async move { Err(TransportError::HostKey { host: host.name.to_string(), why: "nobody".to_owned() }) })
+    }
+}
+
+#[tokio::test]
+async fn an_ansible_playbook_runs_once_and_on_this_machine() {
+    let mut scene = Scene::new();
+    scene.transport = Arc::new(Nowhere);
+    let script = format!("echo run >>'{}'\necho '##switchback fact changed 3'\n", scene.file("log").display());
+    let digest = Digest::of(script.as_bytes());
+    let command = Command { program: Program::Ansible { digest }, argv: Vec::new(), root: false, ..scene.sh("") };
+    let run = async |kind: StepKind, mode: Mode| {
+        let action = match kind {
+            StepKind::Fix => Action::Change { commands: vec![command.clone()] },
+            _ => Action::Check { commands: vec![command.clone()], probes: vec![] },
+        };
+        scene.run_scripted(kind, action, mode, &script).await
+    };
+    // Looked for and not there: perhaps another machine has started it, and so nobody does it again.
+    assert!(matches!(run(StepKind::Fix, Mode::Attach).await, StepResult::Unknown { .. }));
+    assert_eq!(scene.text("log"), "");
+    for mode in [Mode::Start, Mode::Attach, Mode::Start] {
+        assert_eq!(facts(run(StepKind::Fix, mode).await)["changed"], "3");
+        assert_eq!(scene.text("log"), "run\n");
+    }
+    // Apart from the jobs of other hosts, which have the same steps.
+    assert!(scene.file("jobs/c1.web-1/fix").is_dir());
+    assert_eq!(facts(run(StepKind::Verify, Mode::Start).await)["changed"], "3");
+    assert_eq!(scene.text("log"), "run\nrun\n");
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AttemptId, Digest, TimeSpan, printable};
+use crate::model::{AttemptId, Digest, HostName, TimeSpan, printable};
 
 use super::super::{Session, TransportError};
 
@@ -83,6 +83,8 @@ pub enum JobState {
 #[derive(Clone, Debug, Default)]
 pub struct JobSpool {
     base: Option<String>,
+    /// The host that jobs here are about, where it is not the host that they are on.
+    about: Option<HostName>,
 }
 
 impl JobSpool {
@@ -93,7 +95,13 @@ impl JobSpool {
 
     /// Another folder, absolute.
     pub fn at(base: &str) -> Self {
-        Self { base: Some(base.to_owned()) }
+        Self { base: Some(base.to_owned()), about: None }
+    }
+
+    /// The same for jobs that run elsewhere than on their host, apart from those of other hosts.
+    #[must_use]
+    pub fn about(&self, host: &HostName) -> Self {
+        Self { about: Some(host.clone()), ..self.clone() }
     }
 
     /// One call: starts the job if `call` allows it and it never was, waits at most `wait` for its end, says how it
@@ -108,7 +116,8 @@ impl JobSpool {
         let sum = Digest::of(job.script.as_bytes()).to_string();
         let mut values = BTreeMap::from([
             ("base", self.base.clone().unwrap_or_default()),
-            ("campaign", job.attempt.campaign.to_string()),
+            // The ids of campaigns hold no dot.
+            ("campaign", self.about.iter().fold(job.attempt.campaign.to_string(), |id, host| format!("{id}.{host}"))),
             ("step", job.attempt.step.step().to_owned()),
             ("generation", job.attempt.generation.to_string()),
             ("index", job.index.clone()),
