@@ -9,6 +9,8 @@ mod care;
 mod checker;
 mod file;
 mod fleet;
+mod forecast;
+mod html;
 mod passes;
 mod properties;
 mod scale;
