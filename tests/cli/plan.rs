@@ -30,6 +30,7 @@ fn the_example_plans_as_its_readme_says() {
     Plan [DIGEST], as of 2026-11-23 12:00Z: 2 hosts in 2 waves, 7 findings (4 fix, 1 defer, 2 no_fix_available)
     Pauses as soon as 1 host has failed; works on at most 10 hosts at once
     Service shop: at most 1 of 3 hosts down
+    Forecast: done by 2026-11-28 21:59Z, in 1 window, with at most 2 reboots; no finding has a deadline
 
     canary (1 host, then watched for 30m)
       HOST   PRIORITY  FINDINGS  PACKAGES          STRATEGY  FIRST START                       STEPS  EXPECTED
@@ -239,6 +240,7 @@ fn what_has_expired_or_matches_nothing_is_a_warning() {
     Plan [DIGEST], as of 2026-11-23 12:00Z: 2 hosts in 2 waves, 7 findings (4 fix, 1 defer, 2 no_fix_available)
     Pauses as soon as 1 host has failed; works on at most 10 hosts at once
     Service shop: at most 1 of 3 hosts down
+    Forecast: done by 2026-11-28 21:59Z, in 1 window, with at most 2 reboots; no finding has a deadline
 
     canary (1 host, then watched for 30m)
       HOST   PRIORITY  FINDINGS  PACKAGES          STRATEGY  FIRST START                       STEPS  EXPECTED
@@ -297,7 +299,7 @@ fn hostile_reports_reach_no_plan_and_no_terminal() {
         let ran = world.run(&first_plan_with("web-1=reports/web-1.trivy.json", "hostile.json"));
         assert_eq!(ran.code, Some(0), "{}", ran.show());
         assert_harmless(&ran);
-        for format in ["table", "tree", "mermaid", "dot", "json"] {
+        for format in ["table", "tree", "mermaid", "dot", "html", "json"] {
             let ran = world.run(&["show", "plan.json", "--format", format]);
             assert_eq!(ran.code, Some(0));
             assert!(!ran.all().contains('\u{1b}') && !ran.all().contains('\u{202e}'), "{format}");

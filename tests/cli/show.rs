@@ -6,9 +6,14 @@ use super::conform::conforms;
 #[test]
 fn every_view_shows_the_plan() {
     let world = World::first_plan();
-    for (format, begin) in
-        [("table", "Plan "), ("tree", "Plan "), ("mermaid", "flowchart"), ("dot", "digraph"), ("json", "{")]
-    {
+    for (format, begin) in [
+        ("table", "Plan "),
+        ("tree", "Plan "),
+        ("mermaid", "flowchart"),
+        ("dot", "digraph"),
+        ("html", "<!doctype html>"),
+        ("json", "{"),
+    ] {
         let ran = world.run(&["show", "plan.json", "--format", format]);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{format}");
         assert!(ran.stdout.contains(begin), "{format}: {}", ran.show());
@@ -17,6 +22,7 @@ fn every_view_shows_the_plan() {
     let plan = world.run(&["show", "plan.json", "--format", "json"]).json();
     conforms("plan", &plan);
     assert_eq!(plan["hosts"].as_object().unwrap().len(), 2);
+    assert_eq!(plan["report"]["forecast"]["ends"], "2026-11-28T21:59:50Z");
 }
 
 #[test]

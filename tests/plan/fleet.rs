@@ -46,6 +46,7 @@ verify: {soak: 5m}
 "#;
 
 /// Everything a plan is made of.
+#[derive(Debug)]
 pub struct Fleet {
     pub hosts: BTreeMap<HostName, Host>,
     pub findings: Vec<(HostName, Finding)>,

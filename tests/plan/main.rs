@@ -9,6 +9,8 @@ mod care;
 mod checker;
 mod file;
 mod fleet;
+mod forecast;
+mod html;
 mod mutants;
 mod passes;
 mod properties;

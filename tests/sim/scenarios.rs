@@ -239,3 +239,25 @@ fn pause_finishes_what_runs_and_abort_takes_back_what_is_in_the_middle() {
     assert!(count(HostOutcome::Restored) >= 1, "{:?}", result.outcomes);
     assert_eq!(count(HostOutcome::Restored) + count(HostOutcome::Untouched), 5, "{:?}", result.outcomes);
 }
+
+/// The forecast is an estimate of the engine: over plans of many shapes the fleet's true end is near it.
+#[test]
+fn the_forecast_is_near_what_the_engine_does() {
+    let mut rng = switchback::sim::Rng::new(2);
+    let mut ratios = Vec::new();
+    for seed in 0..60 {
+        let shape = Shape { backup: true, ..Shape::draw(&mut rng) };
+        let (_, plan, _) = sample(&shape, seed);
+        let forecast = switchback::plan::forecast(&plan);
+        let result = run(&shape, seed, &[], vec![]);
+        let (Some(ends), true) = (forecast.ends, forecast.no_room.is_empty()) else { continue };
+        assert_eq!(result.phase, Phase::Ended, "seed {seed}");
+        let length = |end| TimeSpan::between(start(), end).as_seconds() as f64;
+        let ratio = length(result.ended_at) / length(ends);
+        println!("seed {seed}: {} hosts, forecast {ends}, ended {}, {ratio:.2}", shape.hosts, result.ended_at);
+        ratios.push(ratio);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let middle = ratios[ratios.len() / 2];
+    assert!(ratios.len() > 40 && (0.7..1.3).contains(&middle), "{middle}");
+}

@@ -73,9 +73,10 @@ impl Page {
         for row in rows {
             self.put(format_args!("<tr>"));
             for (at, cell) in row.iter().enumerate() {
-                match at {
-                    0 => self.put(format_args!("<th scope=\"row\">{cell}</th>")),
-                    _ => self.put(format_args!("<td>{cell}</td>")),
+                match titles.get(at).filter(|_| at > 0) {
+                    None => self.put(format_args!("<th scope=\"row\">{cell}</th>")),
+                    // Narrow screens show a row as a card: each cell with its title.
+                    Some(title) => self.put(format_args!("<td data-title=\"{title}\"><div>{cell}</div></td>")),
                 }
             }
             self.put(format_args!("</tr>\n"));

@@ -164,7 +164,7 @@ fn shape(step: &Step) -> Shape {
 /// What a step does, for people who do not know our words.
 fn words(step: &Step) -> String {
     let what = match step.kind {
-        StepKind::Preflight => "Check that it can be done",
+        StepKind::Preflight => "Check it is ready",
         StepKind::Backup => "Back up",
         StepKind::Clone => "Make a clone",
         StepKind::Bisect => "If the clone broke: find why",

@@ -1,6 +1,6 @@
 //! What an approver must know, before all detail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::plan_forecast::{forecast_details, forecast_line};
 use super::super::plan_text::count;
@@ -25,22 +25,20 @@ pub(super) fn summary(page: &mut Page, plan: &Plan) {
     let no_way_back: Vec<&HostName> =
         plan.hosts.iter().filter(|(_, host)| has_no_way_back(host)).map(|(n, _)| n).collect();
     let approvals: u32 = plan.approvals.iter().map(|approval| approval.required).max().unwrap_or(0);
-    let missed = plan.report.forecast.as_ref().map_or(0, |forecast| forecast.breaches.len());
+    let breaches = plan.report.forecast.iter().flat_map(|forecast| &forecast.breaches);
+    let missed: BTreeSet<&HostName> = breaches.map(|breach| &breach.host).collect();
     page.put(format_args!("<ul class=\"figures\">\n"));
-    for (number, what, bad) in [
-        (plan.hosts.len(), "hosts changed", false),
-        (plan.report.blocked.len(), "hosts blocked", true),
-        (no_way_back.len(), "hosts without a way back", true),
-        (
-            usize::try_from(plan.report.findings - of(DecisionKind::Fix)).unwrap_or(usize::MAX),
-            "findings not to be fixed",
-            false,
-        ),
-        (missed, "hosts with deadlines missed", true),
-        (approvals as usize, "approvals needed", false),
+    let left = usize::try_from(plan.report.findings - of(DecisionKind::Fix)).unwrap_or(usize::MAX);
+    for (number, one, more, bad) in [
+        (plan.hosts.len(), "host changed", "hosts changed", false),
+        (plan.report.blocked.len(), "host blocked", "hosts blocked", true),
+        (no_way_back.len(), "host without a way back", "hosts without a way back", true),
+        (left, "finding not to be fixed", "findings not to be fixed", false),
+        (missed.len(), "host with deadlines missed", "hosts with deadlines missed", true),
+        (approvals as usize, "approval needed", "approvals needed", false),
     ] {
-        let mark = if bad && number > 0 { " class=\"warn\"" } else { "" };
-        let sign = if bad && number > 0 { "⚠ " } else { "" };
+        let (mark, sign) = if bad && number > 0 { (" class=\"warn\"", "⚠ ") } else { ("", "") };
+        let what = if number == 1 { one } else { more };
         page.put(format_args!("<li{mark}>{sign}<b>{number}</b> {what}</li>\n"));
     }
     page.put(format_args!("</ul>\n<h2>What to know before you approve</h2>\n<ul class=\"points\">\n"));
@@ -121,9 +119,9 @@ fn points(page: &mut Page, plan: &Plan, no_way_back: &[&HostName]) {
     }
     if let (Some(forecast), Some(line)) = (&plan.report.forecast, forecast_line(plan)) {
         let sign = if forecast.breaches.iter().any(|b| b.cause != BreachCause::Overdue) { "⚠ " } else { "" };
-        point("Forecast", format!("{sign}{}.", text(line)));
+        point("Forecast", format!("{sign}{}.", text(sentence(&line))));
         for detail in forecast_details(forecast) {
-            point("Forecast", format!("{}.", text(detail)));
+            point("Forecast", format!("{}.", text(sentence(&detail))));
         }
     }
     for note in plan.report.notes.iter().take(MAX_ROWS) {
@@ -144,4 +142,10 @@ fn how(hosts: &BTreeMap<HostName, HostPlan>) -> String {
         parts.push(format!("{} {are} fixed in place", count(in_place, "host")));
     }
     format!("{}.", parts.join("; "))
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

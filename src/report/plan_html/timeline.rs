@@ -71,7 +71,7 @@ pub(super) fn timeline(page: &mut Page, plan: &Plan) {
     let waves: Vec<(usize, Interval)> =
         (0..plan.rollout.waves.len()).filter_map(|wave| Some((wave, of_wave(plan, forecast, wave)?))).collect();
     let used: Vec<Vec<Interval>> = plan.windows.keys().map(|set| used_windows(plan, forecast, set)).collect();
-    let Some(axis) = Axis::new(used.iter().flatten().copied().chain(waves.iter().map(|(_, wave)| *wave)).collect())
+    let Some(axis) = Axis::new(used.iter().flatten().copied().chain(forecast.hosts.values().map(worked_on)).collect())
     else {
         return;
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::plan_text::{count, package, start};
+use super::super::plan_text::{count, package};
 use super::procedure::Procedures;
 use super::{MAX_ROWS, Page, has_no_way_back, names, text};
 use crate::model::{HostName, RuleName, Strategy};
@@ -90,10 +90,20 @@ fn row(plan: &Plan, procedures: &Procedures<'_>, name: &HostName, host: &HostPla
         host.fix.findings.len().to_string(),
         format!("{}<br><small>{}</small>", how(host.strategy), procedures.link(name)),
         host.group.as_ref().map_or("–".to_owned(), text),
-        text(start(plan, host)),
+        first_window(plan, host),
         expected,
         back.to_owned(),
     ]
+}
+
+fn first_window(plan: &Plan, host: &HostPlan) -> String {
+    match (&host.windows, host.first_window(plan)) {
+        (None, _) => "at any time".to_owned(),
+        (Some(set), None) => format!("⚠ never in {}", text(set)),
+        (Some(_), Some(window)) => {
+            format!("{}<br><small>{}</small>", window.interval.start.strftime("%a %-d %b %H:%M"), text(&window.name))
+        }
+    }
 }
 
 const fn waits(by: HeldBy) -> &'static str {
