@@ -33,6 +33,8 @@ struct Job<'a> {
     chain: i64,
     /// What must be left of a window when its first disruptive step starts.
     reserve: i64,
+    /// When it would start at the latest in the first window into which it fits by itself.
+    first_window: i64,
     needs: Vec<Need>,
 }
 
@@ -98,14 +100,19 @@ struct Walk {
     at_risk: Pool,
 }
 
-/// The latest of several bounds, and what set it.
-#[derive(Clone, Copy)]
-struct Bound(i64, Option<HeldBy>);
+/// The latest of several bounds, and the first of them that leaves no room in the first window.
+struct Bound {
+    at: i64,
+    /// The last start that the first window allows.
+    first_window: i64,
+    held_by: Option<HeldBy>,
+}
 
 impl Bound {
     fn raise(&mut self, at: i64, by: HeldBy) {
-        if at > self.0 {
-            *self = Self(at, Some(by));
+        self.at = at.max(self.at);
+        if at > self.first_window {
+            self.held_by.get_or_insert(by);
         }
     }
 }
@@ -136,13 +143,14 @@ impl<'a> Schedule<'a> {
                     preparation: total(&host.steps[..chain_start.unwrap_or(host.steps.len())]),
                     chain: seconds(chain),
                     reserve: seconds(reserve),
+                    first_window: i64::MAX,
                     needs: needs(plan, host, &numbers),
                 });
             }
             waves.push(from..jobs.len());
         }
         let seconds_of = |interval: &crate::model::Interval| (interval.start.as_second(), interval.end.as_second());
-        Self {
+        let mut schedule = Self {
             plan,
             jobs,
             waves,
@@ -154,7 +162,16 @@ impl<'a> Schedule<'a> {
                 .collect(),
             // A part of a second is a second: nothing starts before it may.
             start: plan.as_of.as_second() + i64::from(plan.as_of.subsec_nanosecond() > 0),
+        };
+        let latest = |job: &Job<'_>| {
+            let at = schedule.fit(job, schedule.start.saturating_add(job.preparation))?;
+            Some(schedule.window(job, at)?.1 - job.reserve)
+        };
+        let latest: Vec<Option<i64>> = schedule.jobs.iter().map(latest).collect();
+        for (job, latest) in schedule.jobs.iter_mut().zip(latest) {
+            job.first_window = latest.unwrap_or(i64::MAX);
         }
+        schedule
     }
 
     pub fn names(&self) -> impl Iterator<Item = &'a HostName> + '_ {
@@ -212,19 +229,19 @@ impl<'a> Schedule<'a> {
             // One more than may fail: if all of them do, it is overspent by one host.
             at_risk: Pool::new(rollout.failure_budget.saturating_add(1)),
         };
-        let mut now = Bound(self.start, None);
+        let mut now = self.start;
         for (wave, jobs) in rollout.waves.iter().zip(&self.waves) {
             let ended = self.wave(&mut walk, jobs.clone(), now);
             if wave.name.as_str() == CANARY && jobs.clone().any(|job| walk.placed[job].is_none()) {
                 break;
             }
-            now = Bound(ended.saturating_add(seconds(wave.soak)), Some(HeldBy::Waves));
+            now = ended.saturating_add(seconds(wave.soak));
         }
         walk.placed
     }
 
     /// Places the hosts of a wave that begins now, and says when it has ended.
-    fn wave(&self, walk: &mut Walk, jobs: std::ops::Range<usize>, now: Bound) -> i64 {
+    fn wave(&self, walk: &mut Walk, jobs: std::ops::Range<usize>, now: i64) -> i64 {
         let mut queues: BTreeMap<Kind, VecDeque<usize>> = BTreeMap::new();
         for job in jobs {
             queues.entry(self.kind(job)).or_default().push_back(job);
@@ -239,7 +256,7 @@ impl<'a> Schedule<'a> {
             push(&mut next, number, queue.front().copied());
         }
         let mut waiting: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let mut ended = now.0;
+        let mut ended = now;
         while let Some(Reverse((known, number, queue))) = next.pop() {
             let job = &self.jobs[number];
             if let Some(need) = job.needs.iter().find(|need| !walk.decided[need.pilot]) {
@@ -260,8 +277,7 @@ impl<'a> Schedule<'a> {
                 }
                 None => {
                     // It is given up when the last of its windows has become too short.
-                    let last =
-                        job.set.and_then(|set| self.sets[set].1.last()).map_or(now.0, |last| last.1 - job.reserve);
+                    let last = job.set.and_then(|set| self.sets[set].1.last()).map_or(now, |last| last.1 - job.reserve);
                     ended = ended.max(last);
                 }
             }
@@ -281,9 +297,10 @@ impl<'a> Schedule<'a> {
     }
 
     /// By when it is compared with others, and when its disruptive part starts, with what set that.
-    fn place(&self, walk: &Walk, job: &Job<'_>, now: Bound) -> Option<(i64, i64, Option<HeldBy>)> {
+    fn place(&self, walk: &Walk, job: &Job<'_>, now: i64) -> Option<(i64, i64, Option<HeldBy>)> {
         let ahead = |at: i64| at.saturating_add(job.preparation);
-        let mut bound = Bound(ahead(now.0), now.1);
+        let mut bound = Bound { at: ahead(self.start), first_window: job.first_window, held_by: None };
+        bound.raise(ahead(now), HeldBy::Waves);
         for need in &job.needs {
             let pilot = walk.placed[need.pilot].as_ref()?;
             let done = if need.in_chain { pilot.chain } else { pilot.begin } + need.after;
@@ -293,16 +310,16 @@ impl<'a> Schedule<'a> {
             bound.raise(budget.permits.free(), HeldBy::DisruptionBudget);
             bound.raise(ahead(budget.preparing.free()), HeldBy::DisruptionBudget);
         }
-        bound.0 = self.fit(job, bound.0)?;
-        let own = bound.0;
+        bound.at = self.fit(job, bound.at)?;
+        let own = bound.at;
         bound.raise(ahead(walk.slots.free()), HeldBy::Concurrency);
         if job.disrupts {
             bound.raise(walk.at_risk.free(), HeldBy::FailureBudget);
         }
-        let chain = self.fit(job, bound.0)?;
+        let chain = self.fit(job, bound.at)?;
         // Who waits for what all share waits in order; who is moved to another window by it lets others go first.
-        let at = if chain == bound.0 { own } else { chain };
-        Some((at, chain, bound.1))
+        let at = if chain == bound.at { own } else { chain };
+        Some((at, chain, bound.held_by))
     }
 
     fn take(&self, walk: &mut Walk, job: &Job<'_>, chain: i64, held_by: Option<HeldBy>) -> Placed {
@@ -316,8 +333,6 @@ impl<'a> Schedule<'a> {
                 budget.preparing.take(begin, chain);
             }
         }
-        let alone = self.fit(job, self.start.saturating_add(job.preparation)).and_then(|at| self.window(job, at));
-        let held_by = held_by.filter(|_| alone.is_some_and(|(_, closes)| closes <= chain));
         Placed { begin, disrupted: job.disrupts.then_some(chain), end, held_by, chain }
     }
 
