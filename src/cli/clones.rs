@@ -114,6 +114,7 @@ fn table(items: &[HeldItem], now: Timestamp) -> String {
             _ if item.in_use => "in use".to_owned(),
             Some(until) if until <= now => format!("overdue since {until}"),
             Some(until) => format!("kept until {until}"),
+            None if item.is_stuck => "kept: its host is stuck".to_owned(),
             None => "no campaign here tells of it".to_owned(),
         };
         let _ = writeln!(text, "{:<9} {:<24} {} ({state})", item.kind, item.host.as_str(), item.reference);

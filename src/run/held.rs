@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::{Record, RecordBody, StepResult};
-use crate::model::{CampaignId, Host, HostName};
+use crate::model::{CampaignId, Host, HostName, HostOutcome};
 use crate::plan::{Action, Plan};
 use crate::provider::{EffectKey, Held, ProviderError, for_host};
 use crate::transport::Transport;
@@ -36,11 +36,13 @@ pub struct HeldItem {
     /// When it was made, where a journal tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// Until when it is kept; none as long as its host is in a campaign, or where no journal tells.
+    /// Until when it is kept; none as long as its host is in a campaign or stuck, or where no journal tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// Its host is in a campaign that has not ended.
     pub in_use: bool,
+    /// Its host is stuck: this may be what puts it back, or what serves in its place.
+    pub is_stuck: bool,
     #[serde(skip)]
     held: Held,
 }
@@ -96,7 +98,7 @@ fn item(past: &[Past], kept: &BTreeMap<String, Timestamp>, name: &HostName, key:
     };
     let of = past.iter().find(|past| key.0.starts_with(&format!("{}/", past.id)));
     let told = of.map(|past| tell(past, name, key, kind));
-    let (since, until, in_use) = told.unwrap_or((None, None, false));
+    let Told { since, until, in_use, is_stuck } = told.unwrap_or_default();
     let until = kept.get(&reference).copied().or(until);
     HeldItem {
         host: name.clone(),
@@ -106,17 +108,28 @@ fn item(past: &[Past], kept: &BTreeMap<String, Timestamp>, name: &HostName, key:
         since,
         until,
         in_use,
+        is_stuck,
         held,
     }
 }
 
-/// When it was made, until when it is kept, and whether its host is still worked on.
-fn tell(past: &Past, name: &HostName, key: &EffectKey, kind: &str) -> (Option<Timestamp>, Option<Timestamp>, bool) {
-    let (mut since, mut ended, mut kept_until) = (None, None, None);
+/// What a journal tells of something.
+#[derive(Default)]
+struct Told {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    in_use: bool,
+    is_stuck: bool,
+}
+
+fn tell(past: &Past, name: &HostName, key: &EffectKey, kind: &str) -> Told {
+    let (mut since, mut ended, mut kept_until, mut is_stuck) = (None, None, None, false);
     for record in &past.records {
         match &record.body {
             RecordBody::Intent { attempt, .. } if key.0.starts_with(&attempt.to_string()) => since = Some(record.at),
-            RecordBody::HostEnded { host, .. } if host == name => ended = Some(record.at),
+            RecordBody::HostEnded { host, outcome, .. } if host == name => {
+                (ended, is_stuck) = (Some(record.at), *outcome == HostOutcome::Stuck);
+            }
             RecordBody::Outcome { attempt, result: StepResult::Succeeded { facts, .. } }
                 if attempt.step.host() == name.as_str() =>
             {
@@ -135,5 +148,44 @@ fn tell(past: &Past, name: &HostName, key: &EffectKey, kind: &str) -> (Option<Ti
         "clone" => kept_until.or_else(|| Some(lives?.after(since?))),
         _ => ended.zip(keep).map(|(ended, keep): (Timestamp, _)| keep.after(ended)),
     };
-    (since, until, ended.is_none())
+    Told { since, until: until.filter(|_| !is_stuck), in_use: ended.is_none(), is_stuck }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use crate::engine::Chain;
+    use crate::model::{Digest, TimeSpan};
+    use crate::provider::BackupRef;
+
+    use super::*;
+
+    /// What is told of a backup whose host ended like this, or has not ended.
+    fn told(outcome: Option<HostOutcome>) -> HeldItem {
+        let plan: Plan = serde_json::from_value(serde_json::json!({
+            "format": 3, "made_by": "test", "as_of": "2026-11-23T06:00:00Z", "seed": 0, "tzdata": "test", "inputs": {},
+            "rollout": {"waves": [], "groups": {}, "failure_budget": 1, "concurrency": 1, "margin": "5m"},
+            "windows": {}, "hosts": {}, "scripts": {},
+            "report": {"findings": 0, "decided": {}, "decisions": [], "blocked": {}, "notes": []}
+        }))
+        .unwrap();
+        let (id, host) = (CampaignId::new("c-1").unwrap(), HostName::new("web-1").unwrap());
+        let mut chain = Chain::new(id.clone(), Digest::of(b"plan"));
+        let ended = outcome.map(|outcome| RecordBody::HostEnded { host: host.clone(), outcome, reason: None });
+        let records = ended.into_iter().map(|body| chain.push(Timestamp::UNIX_EPOCH, body)).collect();
+        let kept = BTreeMap::from([("mine".to_owned(), TimeSpan::hours(1).after(Timestamp::UNIX_EPOCH))]);
+        let past = [Past { id, plan, records }];
+        let name = if outcome == Some(HostOutcome::Fixed) { "mine" } else { "b" };
+        let key = EffectKey("c-1/web-1/backup/1".to_owned());
+        item(&past, &kept, &host, &key, Held::Backup(BackupRef(name.to_owned())))
+    }
+
+    #[test]
+    fn what_may_put_a_host_back_is_never_overdue() {
+        let later = TimeSpan::days(400).after(Timestamp::UNIX_EPOCH);
+        let of = |outcome| (told(outcome).in_use, told(outcome).is_stuck, told(outcome).is_overdue(later));
+        assert_eq!(of(None), (true, false, false));
+        assert_eq!(of(Some(HostOutcome::Stuck)), (false, true, false));
+        assert_eq!(of(Some(HostOutcome::Fixed)), (false, false, true), "a person has set its date");
+    }
 }
