@@ -22,8 +22,10 @@ echo $! >"$pid""#;
 const STOP: &str = r#"pid=$2/$1.pid
 [ -e "$pid" ] || exit 0
 kill "$(cat "$pid")" 2>/dev/null
-for _ in $(seq 300); do
+for try in $(seq 300); do
   kill -0 "$(cat "$pid")" 2>/dev/null || { rm "$pid"; exit 0; }
+  # A machine that is still booting does not hear the first; the second ends it at once.
+  [ "$try" != 100 ] || kill "$(cat "$pid")" 2>/dev/null
   sleep 0.2
 done
 exit 1"#;

@@ -11,8 +11,8 @@ use switchback::model::{
     Program, RuleName, RuleRef, StepId, TimeSpan,
 };
 use switchback::plan::{
-    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Reason, Rollout, Step, StepKind,
-    Strategy, Wave,
+    AFTER_PILOT, AFTER_TRIAL, Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Reason,
+    Rollout, Step, StepKind, Strategy, Wave,
 };
 use switchback::sim::{Rng, SimFleet, SimHost, fleet};
 
@@ -438,7 +438,14 @@ fn host_plan(shape: &Shape, host: &SimHost, role: &Role, wave: u32, group: Optio
         importance: Importance::General,
         priority: Priority::High,
         strategy: role.strategy,
-        strategy_reason: Reason::new("strategy", "asked for"),
+        strategy_reason: Reason::new(
+            match (role.waits_for.is_empty(), shape.way) {
+                (true, _) => "strategy",
+                (false, Way::Auto) => AFTER_PILOT,
+                (false, _) => AFTER_TRIAL,
+            },
+            "asked for",
+        ),
         cohort: cohort(host),
         fix: Fix { packages: packages.collect(), findings },
         playbook: name("linux-apt"),
