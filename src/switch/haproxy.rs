@@ -197,8 +197,8 @@ impl Haproxy {
     }
 
     async fn load(&self) -> Result<Load, SwitchError> {
-        // 4 stands for servers, -1 for all of the backend's.
-        let stats = self.runtime.ask(&format!("show stat {} 4 -1", self.backend)).await?;
+        // -1 stands for all proxies: a name alone may mean a frontend of the same name. 4 stands for servers.
+        let stats = self.runtime.ask("show stat -1 4 -1").await?;
         let number = |column: &str| -> Option<u64> {
             let mut lines = stats.lines();
             self.value(lines.next()?, lines, ',', ["pxname", "svname"], column)?.parse().ok()
@@ -330,7 +330,7 @@ mod tests {
                  3 shop 1 web-1 127.0.0.1 2 {} 1 1 0 1 0 2 0 0 0 0 - 18081 - 0 0 - - 0\n\n",
                 admin.load(Ordering::Relaxed)
             ),
-            "show stat shop 4 -1" => {
+            "show stat -1 4 -1" => {
                 let left = sessions.load(Ordering::Relaxed);
                 sessions.store(left.saturating_sub(1), Ordering::Relaxed);
                 format!(
