@@ -39,7 +39,7 @@ impl Balancer {
             servers.iter().map(|(name, address)| format!("  server {name} {address}:80 check inter 500ms\n")).collect();
         let config = format!(
             "global\n  stats socket {} level admin\n\
-             defaults\n  mode http\n  timeout connect 2s\n  timeout client 20s\n  timeout server 20s\n  option redispatch\n  \
+             defaults\n  mode http\n  option http-server-close\n  timeout connect 2s\n  timeout client 20s\n  timeout server 20s\n  option redispatch\n  \
              retries 3\n\
              frontend shop\n  bind 127.0.0.1:{port}\n  default_backend shop\n\
              backend shop\n  balance roundrobin\n  http-response set-header X-Server %s\n{servers}",
