@@ -21,7 +21,7 @@
 //! - [`engine`]: the pure machines: (state, input, now) becomes records and effects
 //! - [`store`]: the durable journal
 //! - [`transport`]: how a command reaches a host, and the detached jobs that survive its loss
-//! - [`provider`]: backups and restores
+//! - [`provider`]: backups, restores and clones
 //! - [`switch`](mod@switch): traffic
 //! - [`run`]: the only async core; performs what the engine asks for
 //! - [`sim`]: a simulated fleet behind the same seam
