@@ -3,7 +3,7 @@
 //! Nothing here is state. A recovered campaign begins with every waiting host on the list and comes to the same
 //! decisions; what is kept between two inputs only says for which hosts nothing can have changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -14,6 +14,8 @@ pub(super) enum Park {
     Until(Timestamp),
     /// For a slot, or for its group's preparation.
     Slot,
+    /// For a slot of this pool.
+    Pool(usize),
     /// For a permit of its group, or for the failure budget.
     Permit,
     /// For somebody to resume.
@@ -36,6 +38,8 @@ pub(super) struct Agenda {
     due: BTreeSet<usize>,
     timers: BTreeSet<(Timestamp, usize)>,
     held: BTreeSet<usize>,
+    /// Hosts that wait for a pool, by its number; none is empty.
+    pools: BTreeMap<usize, BTreeSet<usize>>,
     /// One per group, and the first for hosts without one.
     lanes: Vec<Lane>,
     /// The first host of each lane that has room, so that the next in wave order is found at once.
@@ -78,6 +82,9 @@ impl Agenda {
             (Park::Slot, Some(lane)) => {
                 lane.slot.insert(host);
             }
+            (Park::Pool(pool), _) => {
+                self.pools.entry(pool).or_default().insert(host);
+            }
             (Park::Permit, Some(lane)) => {
                 lane.permit.insert(host);
             }
@@ -112,6 +119,17 @@ impl Agenda {
         self.lanes.get_mut(number)?.slot.remove(&host);
         self.due.insert(host);
         Some(number.checked_sub(1))
+    }
+
+    /// Wakes the first host of each pool that has room; of each one: the others would find what it leaves.
+    pub(super) fn wake_for_pools(&mut self, has_room: impl Fn(usize) -> bool) {
+        let due = &mut self.due;
+        self.pools.retain(|pool, hosts| {
+            if has_room(*pool) {
+                due.extend(hosts.pop_first());
+            }
+            !hosts.is_empty()
+        });
     }
 
     /// Wakes the first host that waits for a permit in a group that has one; says in which group.

@@ -8,6 +8,7 @@ use crate::model::{HostName, HostOutcome, TimeSpan};
 use crate::plan::{Reason, Rollout};
 
 use super::clock::Clock;
+use super::roster::Member;
 use super::{IllegalTransition, Phase, RecordBody};
 
 /// The name of the wave whose hosts must all succeed, see [`super::wave_name`].
@@ -33,6 +34,8 @@ pub struct CampaignMachine {
     left: u32,
     /// Hosts that have begun and not ended.
     active: u32,
+    /// The same for each pool, in the order of their names.
+    pools: Vec<Taken>,
     /// Hosts in their disruptive part that have not failed so far: each may still use up the failure budget.
     at_risk: u32,
     /// Hosts that failed in their disruptive part.
@@ -45,6 +48,13 @@ pub struct CampaignMachine {
     /// A canary that did not succeed and that nobody was told of.
     lost_canary: Option<HostName>,
     outcomes: BTreeMap<HostOutcome, u32>,
+}
+
+/// How many hosts of a pool are worked on, and how many may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Taken {
+    active: u32,
+    max: u32,
 }
 
 /// The wave that is worked on.
@@ -69,6 +79,7 @@ impl CampaignMachine {
             abort: None,
             left: hosts,
             active: 0,
+            pools: rollout.pools.values().map(|pool| Taken { active: 0, max: pool.hosts }).collect(),
             at_risk: 0,
             failed: 0,
             allowed: rollout.failure_budget.max(1),
@@ -195,9 +206,10 @@ impl CampaignMachine {
     }
 
     /// Whether a forward step of a host of this wave may begin.
-    pub(super) fn lets_begin(&self, wave: u32, has_begun: bool, in_chain: bool, rollout: &Rollout) -> bool {
+    pub(super) fn lets_begin(&self, member: &Member, has_begun: bool, in_chain: bool, rollout: &Rollout) -> bool {
+        let has_room = || self.has_slot(rollout) && self.full_pool(member).is_none();
         match self.phase {
-            Phase::Running => self.wave() == Some(wave) && (has_begun || self.has_slot(rollout)),
+            Phase::Running => self.wave() == Some(member.wave) && (has_begun || has_room()),
             // What is in the middle is finished.
             Phase::Paused => in_chain,
             Phase::New | Phase::Aborting | Phase::Ended => false,
@@ -205,8 +217,13 @@ impl CampaignMachine {
     }
 
     /// A host's first step begins.
-    pub(super) fn host_begins(&mut self) {
+    pub(super) fn host_begins(&mut self, member: &Member) {
         self.active = self.active.saturating_add(1);
+        for &pool in &member.pools {
+            if let Some(pool) = self.pools.get_mut(pool) {
+                pool.active = pool.active.saturating_add(1);
+            }
+        }
     }
 
     /// A host's disruptive part begins.
@@ -225,10 +242,16 @@ impl CampaignMachine {
     }
 
     /// A host has ended. `was_at_risk`: it was in its disruptive part and had not failed.
-    pub(super) fn host_ends(&mut self, host: &HostName, wave: u32, outcome: HostOutcome, rollout: &Rollout, was: Was) {
+    pub(super) fn host_ends(&mut self, member: &Member, outcome: HostOutcome, rollout: &Rollout, was: Was) {
         self.left = self.left.saturating_sub(1);
         self.active = self.active.saturating_sub(u32::from(was.active));
         self.at_risk = self.at_risk.saturating_sub(u32::from(was.at_risk));
+        for &pool in &member.pools {
+            if let Some(pool) = self.pools.get_mut(pool) {
+                pool.active = pool.active.saturating_sub(u32::from(was.active));
+            }
+        }
+        let wave = member.wave;
         let count = self.outcomes.entry(outcome).or_insert(0);
         *count = count.saturating_add(1);
         if wave == self.waves_ended
@@ -238,7 +261,7 @@ impl CampaignMachine {
         }
         let canary = usize::try_from(wave).ok().and_then(|i| rollout.waves.get(i));
         if canary.is_some_and(|wave| wave.name.as_str() == CANARY) && !outcome.is_success() {
-            self.lost_canary.get_or_insert_with(|| host.clone());
+            self.lost_canary.get_or_insert_with(|| member.name.clone());
         }
     }
 
@@ -251,6 +274,19 @@ impl CampaignMachine {
     /// Whether another host may be worked on.
     pub fn has_slot(&self, rollout: &Rollout) -> bool {
         self.active < rollout.concurrency
+    }
+
+    /// The first pool of a host of which no other host may be worked on, and how many are.
+    pub(super) fn full_pool(&self, member: &Member) -> Option<(usize, u32)> {
+        member
+            .pools
+            .iter()
+            .find_map(|&pool| self.is_full(pool).then(|| (pool, self.pools.get(pool).map_or(0, |p| p.max))))
+    }
+
+    /// Whether no other host of a pool may be worked on.
+    pub(super) fn is_full(&self, pool: usize) -> bool {
+        self.pools.get(pool).is_some_and(|pool| pool.active >= pool.max)
     }
 
     /// Where it stands.

@@ -141,13 +141,13 @@ impl Campaign {
         }
         let parts = self.host(attempt.step.host())?;
         let (had_begun, was_in_chain) = (parts.machine.has_begun(), parts.machine.is_in_chain());
-        if !undo && !parts.campaign.lets_begin(parts.member.wave, had_begun, was_in_chain, parts.rollout) {
+        if !undo && !parts.campaign.lets_begin(parts.member, had_begun, was_in_chain, parts.rollout) {
             return illegal(format!("attempt {attempt} begins although the campaign does not let it"));
         }
         let end = parts.windows.and_then(|windows| window_end(windows, at));
         parts.machine.begin(parts.plan, &attempt.step, undo, now, end)?;
         if !had_begun {
-            parts.campaign.host_begins();
+            parts.campaign.host_begins(parts.member);
             if let Some(group) = parts.group {
                 group.prepare(&parts.member.name);
             }
@@ -206,7 +206,7 @@ impl Campaign {
         };
         let stop = parts.campaign.abort().cloned();
         parts.machine.end(parts.plan, end, stop.as_ref(), now)?;
-        parts.campaign.host_ends(host, parts.member.wave, outcome, parts.rollout, was);
+        parts.campaign.host_ends(parts.member, outcome, parts.rollout, was);
         if let Some(group) = parts.group {
             group.end(host, outcome);
         }

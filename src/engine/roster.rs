@@ -13,6 +13,7 @@ pub(super) struct Roster {
     /// In the order in which they are started.
     pub hosts: Vec<Member>,
     pub groups: Vec<RuleName>,
+    pub pools: Vec<RuleName>,
     /// Where each wave's hosts begin in `hosts`, and the end of the last.
     waves: Vec<usize>,
     windows: Vec<Vec<Interval>>,
@@ -27,6 +28,7 @@ pub(super) struct Member {
     pub name: HostName,
     pub wave: u32,
     pub group: Option<usize>,
+    pub pools: Vec<usize>,
     pub lengths: Lengths,
     /// What must have succeeded on other hosts before a step: its index, the number of the host, the index there.
     pub awaits: Vec<(usize, usize, usize)>,
@@ -37,11 +39,13 @@ impl Roster {
     /// Numbers a plan; what does not fit is left out, and [`problem`] tells of it.
     pub(super) fn new(plan: &Plan) -> Self {
         let groups: Vec<RuleName> = plan.rollout.groups.keys().cloned().collect();
+        let pools: Vec<RuleName> = plan.rollout.pools.keys().cloned().collect();
         let sets: Vec<&RuleName> = plan.windows.keys().collect();
         let windows = plan.windows.values().map(|set| union(set.iter().map(|w| w.interval).collect())).collect();
         let mut roster = Self {
             hosts: Vec::new(),
             groups,
+            pools,
             waves: vec![0],
             windows,
             followers: BTreeMap::new(),
@@ -60,6 +64,7 @@ impl Roster {
                     name: name.clone(),
                     wave,
                     group: host.group.as_ref().and_then(|group| roster.groups.binary_search(group).ok()),
+                    pools: host.pools.iter().filter_map(|pool| roster.pools.binary_search(pool).ok()).collect(),
                     lengths: Lengths::of(host, &plan.rollout),
                     awaits,
                     windows: host.windows.as_ref().and_then(|set| sets.binary_search(&set).ok()),
@@ -111,6 +116,9 @@ pub(super) fn problem(plan: &Plan) -> Option<String> {
     if plan.rollout.concurrency == 0 && !plan.hosts.is_empty() {
         return Some("no host may be worked on: concurrency is 0".to_owned());
     }
+    if let Some((name, _)) = plan.rollout.pools.iter().find(|(_, pool)| pool.hosts == 0) {
+        return Some(format!("no host of {name} may be worked on: its concurrency is 0"));
+    }
     let mut seen = BTreeSet::new();
     for (index, wave) in (0_u32..).zip(&plan.rollout.waves) {
         for name in &wave.hosts {
@@ -149,6 +157,9 @@ fn host_problem(plan: &Plan, name: &HostName, host: &HostPlan) -> Option<String>
     }
     if let Some(group) = host.group.as_ref().filter(|group| !plan.rollout.groups.contains_key(*group)) {
         return Some(format!("host {name} is in group {group}, which has no budget"));
+    }
+    if let Some(pool) = host.pools.iter().find(|pool| !plan.rollout.pools.contains_key(*pool)) {
+        return Some(format!("host {name} is in pool {pool}, which has no limit"));
     }
     if let Some(set) = host.windows.as_ref().filter(|set| !plan.windows.contains_key(*set)) {
         return Some(format!("host {name} waits for windows {set}, which are not in the plan"));

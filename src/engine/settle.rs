@@ -168,10 +168,12 @@ impl Campaign {
 
     /// Wakes the next host for which there is room, of each kind of room one.
     fn wake(&mut self) {
-        if self.state.campaign.has_slot(&self.plan.rollout)
-            && let Some(group) = self.agenda.wake_for_slot()
-        {
-            self.agenda.refresh(group, self.room(group));
+        if self.state.campaign.has_slot(&self.plan.rollout) {
+            if let Some(group) = self.agenda.wake_for_slot() {
+                self.agenda.refresh(group, self.room(group));
+            }
+            let campaign = &self.state.campaign;
+            self.agenda.wake_for_pools(|pool| !campaign.is_full(pool));
         }
         if self.state.campaign.may_risk_another()
             && let Some(group) = self.agenda.wake_for_permit()
@@ -366,6 +368,11 @@ impl Campaign {
         }
         if group.is_some_and(|group| !group.may_prepare()) {
             return self.wait_for_group(member, Park::Slot);
+        }
+        if let Some((pool, max)) = self.state.campaign.full_pool(member) {
+            let name = self.roster.pools.get(pool).map_or("", |name| name.as_str());
+            let why = format!("{max} of {name} are worked on at once");
+            return Answer::Wait { gate: Gate::Concurrency, why, until: None, park: Park::Pool(pool) };
         }
         if !self.state.campaign.has_slot(&self.plan.rollout) {
             let why = format!("{} hosts are worked on at once", self.plan.rollout.concurrency);

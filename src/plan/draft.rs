@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BudgetGroup, PlanApproval, PlanInput, PlanWindow, Probe, Reason, Step, Strategy, Wave};
+use super::{BudgetGroup, PlanApproval, PlanInput, PlanWindow, Pool, Probe, Reason, Step, Strategy, Wave};
 use crate::model::{
     Decision, DecisionKind, Digest, Finding, Fix, Host, HostName, Importance, Priority, RuleName, RuleRef, TimeSpan,
 };
@@ -22,6 +22,7 @@ pub(super) struct Draft<'a> {
     pub scripts: BTreeMap<Digest, String>,
     pub windows: BTreeMap<RuleName, Vec<PlanWindow>>,
     pub groups: BTreeMap<RuleName, BudgetGroup>,
+    pub pools: BTreeMap<RuleName, Pool>,
     /// All hosts, in the order in which they go.
     pub sequence: Vec<HostName>,
     pub waves: Vec<Wave>,
@@ -53,6 +54,7 @@ pub(super) struct HostDraft<'a> {
     pub steps: Vec<Step>,
     pub windows: Option<RuleName>,
     pub group: Option<RuleName>,
+    pub pools: BTreeSet<RuleName>,
     pub wave: u32,
     /// One of its findings goes by the emergency lane.
     pub emergency: bool,
@@ -73,6 +75,7 @@ impl<'a> Draft<'a> {
             scripts: BTreeMap::new(),
             windows: BTreeMap::new(),
             groups: BTreeMap::new(),
+            pools: BTreeMap::new(),
             sequence: Vec::new(),
             waves: Vec::new(),
             failure_budget: 0,

@@ -104,6 +104,7 @@ fn finish(draft: Draft<'_>) -> Plan {
                 wave: host.wave,
                 emergency: host.emergency,
                 group: host.group,
+                pools: host.pools,
                 windows: host.windows,
                 quarantine: input.policy.quarantine,
                 without_backup: host.without_backup,
@@ -122,7 +123,7 @@ fn finish(draft: Draft<'_>) -> Plan {
     }
 
     // Only what a planned host refers to stays: a blocked host must not leave scripts or groups behind.
-    let (mut scripts, mut windows, mut groups) = (draft.scripts, draft.windows, draft.groups);
+    let (mut scripts, mut windows, mut groups, mut pools) = (draft.scripts, draft.windows, draft.groups, draft.pools);
     let used: BTreeSet<Digest> = hosts
         .values()
         .flat_map(|h| &h.steps)
@@ -135,6 +136,8 @@ fn finish(draft: Draft<'_>) -> Plan {
     windows.retain(|name, _| used.contains(name));
     let used: BTreeSet<_> = hosts.values().filter_map(|h| h.group.clone()).collect();
     groups.retain(|name, _| used.contains(name));
+    let used: BTreeSet<_> = hosts.values().flat_map(|h| &h.pools).collect();
+    pools.retain(|name, _| used.contains(name));
 
     let mut inputs = input.inputs.clone();
     inputs.values_mut().for_each(|i| i.paths.sort());
@@ -150,6 +153,7 @@ fn finish(draft: Draft<'_>) -> Plan {
             groups,
             failure_budget: draft.failure_budget,
             concurrency: input.policy.rollout.concurrency.max(1),
+            pools,
             margin: draft.margin,
             domain: input.policy.rollout.domain.clone(),
         },

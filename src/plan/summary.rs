@@ -28,6 +28,7 @@ pub fn summary(plan: &Plan) -> Value {
             "packages": plan.hosts.values().map(|host| host.fix.packages.len()).sum::<usize>(),
         },
         "concurrency": plan.rollout.concurrency,
+        "pools": plan.rollout.pools,
         "failure_budget": plan.rollout.failure_budget,
         "waves": waves,
         "hosts": hosts,

@@ -1,6 +1,6 @@
 //! The plan: an immutable graph of steps and every decision behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -77,6 +77,9 @@ pub struct Rollout {
     pub failure_budget: u32,
     /// How many hosts are worked on at once.
     pub concurrency: u32,
+    /// Hosts of which fewer than that are worked on at once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<RuleName, Pool>,
     /// Added to what the window gate reserves.
     pub margin: TimeSpan,
     /// The label whose value is a failure domain: no wave has hosts of two.
@@ -126,6 +129,36 @@ pub struct BudgetGroup {
     pub size: u32,
 }
 
+/// Hosts of which only so many are worked on at once: from a host's first step to its end.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// How many at once.
+    pub hosts: u32,
+    /// Who belongs to it.
+    pub of: PoolOf,
+    /// Only those that make a clone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clones: bool,
+}
+
+/// Who belongs to a pool.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PoolOf {
+    /// All hosts.
+    All,
+    /// Hosts with a provider of this kind.
+    Provider(String),
+    /// Hosts with this value of a label.
+    Label {
+        /// The label.
+        label: String,
+        /// Its value.
+        value: String,
+    },
+}
+
 /// What is done on one host.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -154,6 +187,9 @@ pub struct HostPlan {
     /// Key into [`Rollout::groups`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<RuleName>,
+    /// Keys into [`Rollout::pools`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pools: BTreeSet<RuleName>,
     /// Key into [`Plan::windows`]; none means at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<RuleName>,

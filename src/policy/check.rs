@@ -1,15 +1,17 @@
 //! Raw files to one checked policy: every problem of every file becomes a diagnostic.
 
+mod rollout;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::decide::{
-    ApprovalRule, Emergency, Freeze, ImportanceRule, OrderRule, Override, Policy, ProbeRule, StrategyRule, Window,
+    ApprovalRule, Emergency, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window,
 };
 use super::exceptions;
 use super::raw::{
-    ApprovalRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, RolloutRaw,
-    StrategyRaw, WindowRaw,
+    ApprovalRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, StrategyRaw,
+    WindowRaw,
 };
 use super::rego::{RuleSet, Rules, is_rego_test};
 use super::score;
@@ -360,80 +362,6 @@ impl Check<'_> {
             );
         }
         self.policy.notifies += 1;
-    }
-
-    fn rollout(&mut self, source: &Arc<Source>, raw: RolloutRaw) {
-        for raw in raw.order {
-            let at = span(source, &raw.before);
-            let before = self.selector(source, Context::Host, &raw.before);
-            let after = self.selector(source, Context::Host, &raw.after);
-            self.policy.order.push(OrderRule { before, after, at, after_at: span(source, &raw.after) });
-        }
-        if let Some((domain, _)) = self.scalar("rollout.one_domain_at_a_time", source, raw.one_domain_at_a_time) {
-            if domain.label.value.is_empty() {
-                self.error("invalid-value", source, &domain.label, "a label has a name");
-            }
-            self.policy.rollout.domain = Some(domain.label.value);
-        }
-        if let Some((canary, _)) = self.scalar("rollout.canary", source, raw.canary) {
-            self.policy.rollout.canary = (canary.hosts.value > 0).then_some((canary.hosts.value, canary.soak));
-        }
-        if let Some((waves, _)) = self.scalar("rollout.waves", source, raw.waves) {
-            let mut sizes: Vec<Amount> = Vec::with_capacity(waves.len());
-            for wave in &waves {
-                let Some(size) = self.amount(source, wave) else { continue };
-                let smaller = match (sizes.last(), size) {
-                    (Some(Amount::Percent(last)), Amount::Percent(this)) => this <= *last,
-                    (Some(Amount::Hosts(last)), Amount::Hosts(this)) => this <= *last,
-                    _ => false,
-                };
-                if smaller {
-                    self.push(
-                        Diagnostic::error("waves-out-of-order", "this wave is not larger than the one before")
-                            .at(span(source, wave))
-                            .help("waves are cumulative: [\"10%\", \"50%\", \"100%\"]"),
-                    );
-                }
-                sizes.push(size);
-            }
-            // What the last wave leaves over is a wave of its own.
-            if !sizes.is_empty() && sizes.last() != Some(&Amount::Percent(100)) {
-                sizes.push(Amount::Percent(100));
-            }
-            self.policy.rollout.waves = sizes;
-        }
-        if let Some((max, _)) = self.scalar("rollout.max_unavailable", source, raw.max_unavailable) {
-            if max.per.label.value.is_empty() {
-                self.error("invalid-value", source, &max.per.label, "a label has a name");
-            }
-            if let Some(amount) = self.amount(source, &max.value) {
-                self.policy.rollout.max_unavailable = Some((max.per.label.value, amount));
-                self.policy.rollout.single_host = max.single_host;
-            }
-        }
-        if let Some((budget, at)) = self.scalar("rollout.failure_budget", source, raw.failure_budget) {
-            if budget.hosts.is_none() && budget.share.is_none() {
-                self.push(Diagnostic::error("invalid-value", "a failure budget has `hosts`, `share` or both").at(at));
-            }
-            if let Some(hosts) = budget.hosts.as_ref().filter(|hosts| hosts.value == 0) {
-                self.error("invalid-value", source, hosts, "a budget of no hosts is reached before the first starts");
-            }
-            let share = budget.share.as_ref().and_then(|share| match self.amount(source, share)? {
-                Amount::Percent(percent) => Some(percent),
-                Amount::Hosts(_) => {
-                    self.error("invalid-amount", source, share, "a share ends in %");
-                    None
-                }
-            });
-            self.policy.rollout.failure_hosts = budget.hosts.map(|hosts| hosts.value);
-            self.policy.rollout.failure_percent = share;
-        }
-        if let Some((concurrency, _)) = self.scalar("rollout.concurrency", source, raw.concurrency) {
-            if concurrency.hosts.value == 0 {
-                self.error("invalid-value", source, &concurrency.hosts, "with no host at once nothing is ever done");
-            }
-            self.policy.rollout.concurrency = concurrency.hosts.value;
-        }
     }
 
     fn probe(&mut self, source: &Arc<Source>, raw: ProbeRaw) {

@@ -219,6 +219,8 @@ impl Policy {
                 failure_hosts: Some(2),
                 failure_percent: None,
                 concurrency: 10,
+                clones: None,
+                per_label: Vec::new(),
                 domain: None,
             },
             reboot: RebootPolicy::WhenRequired,

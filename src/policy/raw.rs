@@ -544,6 +544,26 @@ pub(super) struct FailureBudgetRaw {
 pub(super) struct ConcurrencyRaw {
     /// So many hosts at once.
     pub hosts: Spanned<u32>,
+    /// So many hosts that make clones at once.
+    #[serde(default)]
+    pub clones: Option<Spanned<u32>>,
+    /// The same for the hosts that have a value of a label in common.
+    #[serde(default)]
+    pub per: Vec<Spanned<LabelLimitRaw>>,
+}
+
+/// So many hosts at once of those with the same value of a label.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LabelLimitRaw {
+    /// The name of the label.
+    pub label: Spanned<String>,
+    /// So many hosts at once.
+    #[serde(default)]
+    pub hosts: Option<Spanned<u32>>,
+    /// So many hosts that make clones at once.
+    #[serde(default)]
+    pub clones: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -361,7 +361,7 @@ rollout:
   waves: ["20%", "60%"]
   max_unavailable: {per: {label: svc}, value: "25%", single_host: true}
   failure_budget: {hosts: 3, share: "5%"}
-  concurrency: {hosts: 50}
+  concurrency: {hosts: 50, clones: 5, per: [{label: site, hosts: 10, clones: 2}]}
 reboot: always
 verify: {soak: 1m, probes: [{name: shop, match: {groups: web}, http: {url: "http://{{ host.address }}/health", contains: ok}}]}
 playbooks: {allow_removals: true}
@@ -381,6 +381,8 @@ playbooks: {allow_removals: true}
             failure_hosts: Some(3),
             failure_percent: Some(5),
             concurrency: 50,
+            clones: Some(5),
+            per_label: vec![LabelLimit { label: "site".into(), hosts: Some(10), clones: Some(2) }],
             domain: None,
         }
     );

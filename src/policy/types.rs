@@ -140,8 +140,23 @@ pub struct RolloutPolicy {
     pub failure_percent: Option<u32>,
     /// Hosts worked on at once.
     pub concurrency: u32,
+    /// Hosts that make clones, worked on at once.
+    pub clones: Option<u32>,
+    /// The same for hosts with the same value of a label.
+    pub per_label: Vec<LabelLimit>,
     /// The label whose value is a failure domain: hosts of two domains are never disrupted at once.
     pub domain: Option<String>,
+}
+
+/// How many of the hosts with the same value of a label are worked on at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelLimit {
+    /// The label.
+    pub label: String,
+    /// So many hosts.
+    pub hosts: Option<u32>,
+    /// So many that make clones.
+    pub clones: Option<u32>,
 }
 
 /// Section `reboot`.

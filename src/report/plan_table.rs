@@ -29,6 +29,9 @@ pub fn plan_table(plan: &Plan, id: &Digest) -> String {
             count(rollout.concurrency as usize, "host"),
         ));
     }
+    for (name, pool) in &rollout.pools {
+        out.push_str(&format!("At once of {}: {}\n", cell(name), count(pool.hosts as usize, "host")));
+    }
     for (name, group) in &rollout.groups {
         out.push_str(&format!(
             "Service {}: at most {} of {} down\n",

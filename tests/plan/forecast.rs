@@ -137,6 +137,9 @@ fn what_keeps_a_host_from_an_earlier_window_is_named() {
     let budget = held("{waves: [\"100%\"], max_unavailable: {per: {label: service}, value: \"1\"}}");
     assert_eq!(budget.keys().collect::<Vec<_>>(), [&HeldBy::DisruptionBudget]);
     assert_eq!(held("{waves: [\"100%\"], concurrency: {hosts: 1}}").keys().collect::<Vec<_>>(), [&HeldBy::Concurrency]);
+    let per_site =
+        "{waves: [\"100%\"], concurrency: {hosts: 40, per: [{label: env, hosts: 1}]}, failure_budget: {hosts: 40}}";
+    assert_eq!(held(per_site).keys().collect::<Vec<_>>(), [&HeldBy::Concurrency]);
     assert_eq!(held("{waves: [\"100%\"], canary: {hosts: 1, soak: 1d}}"), BTreeMap::from([(HeldBy::Waves, 39)]));
     assert_eq!(
         held("{waves: [\"100%\"], failure_budget: {hosts: 1}, concurrency: {hosts: 40}}").keys().collect::<Vec<_>>(),
@@ -176,7 +179,7 @@ fn fleets() -> impl Strategy<Value = Fleet> {
         let strategy = if auto { "{default: auto, similar_by: [role]}" } else { "{default: in_place}" };
         let policy = format!(
             "version: 1\nstrategy: {strategy}\nrollout: {{waves: [\"30%\", \"100%\"], canary: {{hosts: 1, soak: 10m}}, \
-             concurrency: {{hosts: {concurrency}}}, failure_budget: {{hosts: {failures}}}, \
+             concurrency: {{hosts: {concurrency}, clones: 1, per: [{{label: role, hosts: 2}}]}}, failure_budget: {{hosts: {failures}}}, \
              max_unavailable: {{per: {{label: service}}, value: \"{down}\"}}}}\n"
         );
         let windows = "version: 1\nwindows:\n  - {name: nights, match: {labels: {env: prod}}, schedule: {rrule: FREQ=DAILY, \

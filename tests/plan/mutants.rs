@@ -48,6 +48,9 @@ fn any_fleet(dice: &mut Dice) -> Fleet {
         ])
         .unwrap();
     let domain = if dice.one_in(3) { "one_domain_at_a_time: {label: rack}, " } else { "" };
+    let limits = dice
+        .pick(&["", ", clones: 1", ", per: [{label: role, hosts: 2, clones: 1}, {label: rack, hosts: 3}]"])
+        .unwrap();
     let approvals = if dice.one_in(2) {
         "approvals:\n  - {match: {labels: {role: db}}, required: 2, from: policies/approvers, valid_for: 72h}\n"
     } else {
@@ -58,7 +61,7 @@ fn any_fleet(dice: &mut Dice) -> Fleet {
          strategy: {{{strategy}}}\nbackup: {{required: {}, max_age: 1h, keep: 7d}}\nreboot: {}\nverify: {{soak: 5m}}\n\
          rollout: {{{domain}canary: {{hosts: 1, soak: 5m}}, waves: [\"50%\", \"100%\"], \
          max_unavailable: {{per: {{label: service}}, value: \"{}\"}}, failure_budget: {{hosts: 2}}, \
-         concurrency: {{hosts: {}}}}}\n{approvals}",
+         concurrency: {{hosts: {}{limits}}}}}\n{approvals}",
         dice.one_in(2),
         dice.pick(&["never", "when_required", "always"]).unwrap(),
         1 + dice.roll(3),
@@ -114,6 +117,8 @@ const MUTATIONS: &[(&str, Mutation)] = &[
     ("an undo moved to another step", undo_moved),
     ("a budget raised to the whole service", budget_raised),
     ("a failure budget beyond all hosts", failure_budget_raised),
+    ("a host that leaves its pool", pool_left),
+    ("a pool without a limit", pool_dropped),
     ("windows shortened", windows_shortened),
     ("a pilot behind its follower", pilot_moved_behind),
     ("a wait for the pilot dropped", wait_dropped),
@@ -251,6 +256,17 @@ fn undo_moved(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let undo = std::mem::take(&mut host.steps[from].undo);
     host.steps[to].undo.extend(undo);
     Some(if never { Shows::Code } else { Shows::Run })
+}
+
+fn pool_left(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
+    let members: Vec<HostName> =
+        plan.hosts.iter().filter(|(_, host)| !host.pools.is_empty()).map(|(name, _)| name.clone()).collect();
+    let host = plan.hosts.get_mut(&dice.pick(&members)?)?;
+    host.pools.pop_first().map(|_| Shows::Code)
+}
+
+fn pool_dropped(plan: &mut Plan, _: &mut Dice) -> Option<Shows> {
+    plan.rollout.pools.pop_first().map(|_| Shows::Code)
 }
 
 fn budget_raised(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {

@@ -545,3 +545,25 @@ fn two_names_of_one_machine_are_not_both_fixed() {
     );
     assert!(plan.hosts.contains_key("other"), "another port is another machine behind one address");
 }
+
+#[test]
+fn only_so_many_of_a_kind_go_at_once() {
+    let policy = "version: 1\nstrategy: {default: auto}\nrollout: {concurrency: {hosts: 50, clones: 3, per: [{label: site, hosts: 2, \
+                  clones: 1}, {label: rack, hosts: 1}]}}\n";
+    let mut fleet = Fleet::under(&[("policy.yaml", policy)]);
+    for (name, site) in [("web-1", "ams"), ("web-2", "ams"), ("web-3", "fra"), ("web-4", "no\u{7}name")] {
+        let mut host = host(name);
+        host.labels.insert("site".to_owned(), site.to_owned());
+        fleet.add(host);
+        fleet.finding(name, "CVE-2026-1", "openssl", "1.3.0");
+    }
+    let plan = fleet.plan();
+    let pools = |host: &str| plan.hosts[host].pools.iter().map(|pool| pool.as_str().to_owned()).collect::<Vec<_>>();
+    // The first of the cohort tries the fix on a clone.
+    assert_eq!(pools("web-1"), ["clones", "clones of site=ams", "site=ams"]);
+    assert_eq!(pools("web-2"), ["site=ams"]);
+    assert_eq!(pools("web-3"), ["site=fra"]);
+    let limits: Vec<_> = plan.rollout.pools.iter().map(|(name, pool)| (name.as_str(), pool.hosts)).collect();
+    assert_eq!(limits, [("clones", 3), ("clones of site=ams", 1), ("site=ams", 2), ("site=fra", 2)]);
+    assert_eq!(codes(&plan, "web-4"), ["concurrency-label"]);
+}

@@ -192,6 +192,7 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
             // The checker wants it to pause before every host has failed.
             failure_budget: shape.failure_budget.clamp(1, u32::try_from(shape.hosts).unwrap()),
             concurrency: shape.concurrency,
+            pools: Default::default(),
             margin: TimeSpan::minutes(5),
             domain: None,
         },
@@ -452,6 +453,7 @@ fn host_plan(shape: &Shape, host: &SimHost, role: &Role, wave: u32, group: Optio
         wave,
         emergency: false,
         group,
+        pools: Default::default(),
         windows: shape.windows.map(|_| name("nights")),
         quarantine: TimeSpan::days(30),
         without_backup: !shape.backup,

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::model::{Fix, Host, HostName, Importance, Interval, Priority, RuleName, StepId, TimeSpan};
 use crate::plan::{
-    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Reason, Rollout, Step, StepKind,
-    Strategy, Wave,
+    Action, BudgetGroup, HostPlan, PLAN_FORMAT, Plan, PlanReport, PlanWindow, Pool, PoolOf, Reason, Rollout, Step,
+    StepKind, Strategy, Wave,
 };
 
 /// The time at which test campaigns start.
@@ -39,6 +39,7 @@ pub enum Way {
 #[derive(Clone, Debug)]
 pub struct HostSpec {
     pub group: Option<u8>,
+    pub pools: Vec<u8>,
     pub windows: Option<u8>,
     pub backup: bool,
     pub drain: bool,
@@ -56,6 +57,7 @@ impl Default for HostSpec {
     fn default() -> Self {
         Self {
             group: None,
+            pools: Vec::new(),
             windows: None,
             backup: true,
             drain: true,
@@ -78,6 +80,8 @@ pub struct PlanSpec {
     pub canary: bool,
     pub soak: u64,
     pub groups: Vec<u32>,
+    /// How many hosts of each pool at once.
+    pub pools: Vec<u32>,
     /// Sets of (start, end) in seconds after the start.
     pub windows: Vec<Vec<(i64, i64)>>,
     pub failure_budget: u32,
@@ -93,6 +97,7 @@ impl Default for PlanSpec {
             canary: false,
             soak: 0,
             groups: vec![],
+            pools: vec![],
             windows: vec![],
             failure_budget: 100,
             concurrency: 100,
@@ -159,6 +164,12 @@ impl PlanSpec {
                 groups: groups.collect(),
                 failure_budget: self.failure_budget,
                 concurrency: self.concurrency,
+                pools: self
+                    .pools
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &hosts)| (name(&format!("pool {i}")), pool(hosts)))
+                    .collect(),
                 margin: TimeSpan::seconds(self.margin),
                 domain: None,
             },
@@ -169,6 +180,10 @@ impl PlanSpec {
             report: PlanReport::default(),
         }
     }
+}
+
+fn pool(hosts: u32) -> Pool {
+    Pool { hosts, of: PoolOf::All, clones: false }
 }
 
 fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
@@ -237,6 +252,7 @@ fn host_plan(host: &HostName, spec: &HostSpec, wave: u32) -> HostPlan {
         wave,
         emergency: false,
         group: spec.group.map(|group| name(&format!("group {group}"))),
+        pools: spec.pools.iter().map(|pool| name(&format!("pool {pool}"))).collect(),
         windows: spec.windows.map(|set| name(&format!("set {set}"))),
         quarantine: TimeSpan::days(30),
         without_backup: !spec.backup && !cloned,

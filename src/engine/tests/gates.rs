@@ -204,6 +204,18 @@ fn concurrency_limits_the_hosts_that_are_worked_on() {
 }
 
 #[test]
+fn the_next_of_a_pool_starts_when_one_of_it_has_ended_and_nobody_else_waits_for_it() {
+    let of = |pool: u8| HostSpec { pools: vec![pool], ..HostSpec::default() };
+    let hosts = vec![of(0), of(0), of(0), of(1), of(1), HostSpec::default()];
+    let spec = PlanSpec { hosts, pools: vec![1, 2], concurrency: 4, ..PlanSpec::default() };
+    let world = World::with_deeds(spec.build(), &[("h00000/preflight", Deed { takes: 40, ..Deed::of(succeeded()) })]);
+    let world = world.start_and_run();
+    let starts: Vec<_> = (0..6).map(|i| began(&world, &format!("h{i:05}/preflight"))).collect();
+    assert_eq!(starts, [Some(0), Some(120), Some(210), Some(0), Some(0), Some(0)]);
+    assert_eq!(world.phase(), Phase::Ended);
+}
+
+#[test]
 fn pause_finishes_what_is_in_the_middle_and_starts_nothing_new() {
     let mut world = World::with_deeds(
         PlanSpec { concurrency: 2, ..PlanSpec::hosts(4) }.build(),

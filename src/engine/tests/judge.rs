@@ -339,11 +339,15 @@ impl Judge<'_> {
     /// 3 and the other limits, at every record.
     fn budgets(&self) {
         let mut unavailable: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut pools: BTreeMap<&str, u32> = BTreeMap::new();
         let mut worked_on = 0;
         let mut at_risk = 0;
         for (host, seen) in &self.hosts {
             let running = !seen.started.is_empty() && seen.ended.is_none();
             worked_on += u32::from(running);
+            for pool in self.plan.hosts[host].pools.iter().filter(|_| running) {
+                *pools.entry(pool.as_str()).or_default() += 1;
+            }
             at_risk += u32::from(running && seen.disrupted && !seen.failed);
             let down = seen.disrupted && seen.ended.is_none_or(|outcome| outcome == HostOutcome::Stuck);
             if let Some(group) = self.plan.hosts[host].group.as_ref().filter(|_| down) {
@@ -355,6 +359,7 @@ impl Judge<'_> {
             assert!(down.len() <= usize::try_from(max).unwrap(), "{down:?} of {group} are unavailable, {max} may be");
         }
         assert!(worked_on <= self.plan.rollout.concurrency);
+        assert!(pools.iter().all(|(pool, count)| *count <= self.plan.rollout.pools[*pool].hosts), "{pools:?}");
         assert!(
             at_risk == 0 || self.failures + at_risk <= self.granted + 1,
             "{} failed, {at_risk} may, {} were granted",

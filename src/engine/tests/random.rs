@@ -70,7 +70,7 @@ fn luck() -> impl Strategy<Value = Luck> {
 
 fn host() -> impl Strategy<Value = HostSpec> {
     (
-        prop::option::of(0..3_u8),
+        (prop::option::of(0..3_u8), prop::collection::vec(0..3_u8, 0..3)),
         prop::option::of(0..2_u8),
         prop::bool::weighted(0.9),
         prop::bool::weighted(0.7),
@@ -79,17 +79,8 @@ fn host() -> impl Strategy<Value = HostSpec> {
         prop::option::weighted(0.4, 0..3_usize),
         5..60_u64,
     )
-        .prop_map(|(group, windows, backup, drain, (restart, reboot, soak), way, pilot, expected)| HostSpec {
-            group,
-            windows,
-            backup,
-            drain,
-            restart,
-            reboot,
-            soak,
-            way,
-            pilot,
-            expected,
+        .prop_map(|((group, pools), windows, backup, drain, (restart, reboot, soak), way, pilot, expected)| {
+            HostSpec { group, pools, windows, backup, drain, restart, reboot, soak, way, pilot, expected }
         })
 }
 
@@ -101,13 +92,24 @@ fn plan(hosts: std::ops::Range<usize>) -> impl Strategy<Value = PlanSpec> {
         prop::collection::vec(1..4_usize, 0..3),
         any::<bool>(),
         0..2_000_u64,
-        prop::collection::vec(1..4_u32, 3),
+        (prop::collection::vec(1..4_u32, 3), prop::collection::vec(1..4_u32, 3)),
         prop::collection::vec(windows, 2),
         (1..5_u32, 1..8_u32, 0..60_u64),
     )
-        .prop_map(|(hosts, waves, canary, soak, groups, windows, (failure_budget, concurrency, margin))| {
-            PlanSpec { hosts, waves, canary, soak, groups, windows, failure_budget, concurrency, margin }
-        })
+        .prop_map(
+            |(hosts, waves, canary, soak, (groups, pools), windows, (failure_budget, concurrency, margin))| PlanSpec {
+                hosts,
+                waves,
+                canary,
+                soak,
+                groups,
+                pools,
+                windows,
+                failure_budget,
+                concurrency,
+                margin,
+            },
+        )
 }
 
 /// What happens from outside.
@@ -331,10 +333,11 @@ fn hostile_records_are_errors_and_never_panics() {
 #[test]
 fn the_judge_says_no() {
     use crate::plan::Plan;
-    let host = HostSpec { group: Some(0), windows: Some(0), ..HostSpec::default() };
+    let host = HostSpec { group: Some(0), pools: vec![0], windows: Some(0), ..HostSpec::default() };
     let spec = PlanSpec {
         hosts: vec![host; 6],
         groups: vec![2],
+        pools: vec![4],
         windows: vec![vec![(1_000, 3_000)]],
         failure_budget: 4,
         concurrency: 4,
@@ -345,9 +348,10 @@ fn the_judge_says_no() {
     let world = World::with_deeds(spec.build(), &deeds).start_and_run();
     judge(&world.plan, &world.records);
     type Change = fn(&mut Plan);
-    let stricter: [(&str, Change); 8] = [
+    let stricter: [(&str, Change); 9] = [
         ("disruption budget", |p| p.rollout.groups.values_mut().for_each(|g| g.max_unavailable = 1)),
         ("concurrency", |p| p.rollout.concurrency = 3),
+        ("pool", |p| p.rollout.pools.values_mut().for_each(|pool| pool.hosts = 3)),
         ("window", |p| p.windows.values_mut().flatten().for_each(|w| w.interval.end = at(1_100))),
         ("reserve", |p| p.rollout.margin = crate::model::TimeSpan::hours(1)),
         ("failure budget", |p| p.rollout.failure_budget = 1),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::search::{Next, search};
 use super::{Found, Violation};
 use crate::model::{HostName, RuleName};
-use crate::plan::{BudgetGroup, Plan, Step};
+use crate::plan::{Action, BudgetGroup, Plan, PoolOf, Step};
 
 /// Counts of a group of some three hundred hosts; a trace for more would be read by nobody.
 const MAX_STATES: usize = 50_000;
@@ -23,6 +23,7 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
     failures(plan, found);
     groups(plan, found);
     grouped(plan, found);
+    pools(plan, found);
 }
 
 /// Waves are a partition of the hosts.
@@ -253,5 +254,40 @@ fn grouped(plan: &Plan, found: &mut Found) {
             "group-missing",
             "it has the label of the disruption budget and is in no group",
         );
+    }
+}
+
+/// Each pool holds just the hosts that it says, so that counting those that have begun keeps its limit.
+fn pools(plan: &Plan, found: &mut Found) {
+    let pools = &plan.rollout.pools;
+    let mut members: BTreeSet<&RuleName> = BTreeSet::new();
+    for (host, planned) in &plan.hosts {
+        for pool in &planned.pools {
+            members.insert(pool);
+            found.expect(pools.contains_key(pool), host, "pool-unknown", format!("the plan has no pool {pool}"));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (name, pool) in pools {
+        let place = format!("pool {:?}", name.as_str());
+        found.expect(pool.hosts >= 1, &place, "concurrency-zero", "none of its hosts may be worked on");
+        found.expect(members.contains(name), &place, "pool-unused", "no planned host belongs to it");
+        found.expect(seen.insert((&pool.of, pool.clones)), &place, "pool-twice", "another pool is of the same hosts");
+    }
+    for (host, planned) in &plan.hosts {
+        let makes_clones = planned.steps.iter().any(|step| matches!(step.action, Action::Clone { .. }));
+        let is_of = |of: &PoolOf| match of {
+            PoolOf::All => true,
+            PoolOf::Provider(kind) => planned.host.provider.as_ref().is_some_and(|p| p.capabilities().kind == kind),
+            PoolOf::Label { label, value } => planned.host.labels.get(label) == Some(value),
+        };
+        for (name, pool) in pools {
+            let belongs = is_of(&pool.of) && (makes_clones || !pool.clones);
+            match (belongs, planned.pools.contains(name)) {
+                (true, false) => found.add(host, "pool-missing", format!("it is not counted in pool {name}")),
+                (false, true) => found.add(host, "pool-stranger", format!("it is counted in pool {name} of others")),
+                _ => {}
+            }
+        }
     }
 }

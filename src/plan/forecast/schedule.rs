@@ -17,6 +17,7 @@ pub(super) struct Schedule<'a> {
     /// Jobs of each wave.
     waves: Vec<std::ops::Range<usize>>,
     groups: Vec<u32>,
+    pools: Vec<u32>,
     sets: Vec<(&'a RuleName, Vec<(i64, i64)>)>,
     start: i64,
 }
@@ -25,6 +26,7 @@ pub(super) struct Schedule<'a> {
 struct Job<'a> {
     name: &'a HostName,
     group: Option<usize>,
+    pools: Vec<usize>,
     set: Option<usize>,
     disrupts: bool,
     /// How long it takes until its first disruptive step.
@@ -97,6 +99,7 @@ struct Walk {
     decided: Vec<bool>,
     budgets: Vec<Budget>,
     slots: Pool,
+    pools: Vec<Pool>,
     at_risk: Pool,
 }
 
@@ -118,11 +121,12 @@ impl Bound {
 }
 
 /// Hosts that wait for the same: of each kind only the first is looked at.
-type Kind = (Option<usize>, Option<usize>, Option<usize>, i64, i64);
+type Kind<'k> = (Option<usize>, &'k [usize], Option<usize>, Option<usize>, i64, i64);
 
 impl<'a> Schedule<'a> {
     pub fn of(plan: &'a Plan) -> Self {
         let groups: BTreeMap<&RuleName, usize> = plan.rollout.groups.keys().zip(0..).collect();
+        let pools: BTreeMap<&RuleName, usize> = plan.rollout.pools.keys().zip(0..).collect();
         let sets: BTreeMap<&RuleName, usize> = plan.windows.keys().zip(0..).collect();
         let mut jobs: Vec<Job<'a>> = Vec::with_capacity(plan.hosts.len());
         let mut numbers: BTreeMap<&HostName, usize> = BTreeMap::new();
@@ -137,6 +141,7 @@ impl<'a> Schedule<'a> {
                 jobs.push(Job {
                     name,
                     group: host.group.as_ref().and_then(|group| groups.get(group)).copied(),
+                    pools: host.pools.iter().filter_map(|pool| pools.get(pool)).copied().collect(),
                     // Windows hold back what disrupts.
                     set: host.windows.as_ref().filter(|_| chain_start.is_some()).and_then(|set| sets.get(set)).copied(),
                     disrupts: chain_start.is_some(),
@@ -155,6 +160,7 @@ impl<'a> Schedule<'a> {
             jobs,
             waves,
             groups: plan.rollout.groups.values().map(|group| group.max_unavailable).collect(),
+            pools: plan.rollout.pools.values().map(|pool| pool.hosts).collect(),
             sets: plan
                 .windows
                 .iter()
@@ -226,6 +232,7 @@ impl<'a> Schedule<'a> {
             decided: vec![false; self.jobs.len()],
             budgets: self.groups.iter().map(pool).collect(),
             slots: Pool::new(rollout.concurrency),
+            pools: self.pools.iter().copied().map(Pool::new).collect(),
             // One more than may fail: if all of them do, it is overspent by one host.
             at_risk: Pool::new(rollout.failure_budget.saturating_add(1)),
         };
@@ -242,7 +249,7 @@ impl<'a> Schedule<'a> {
 
     /// Places the hosts of a wave that begins now, and says when it has ended.
     fn wave(&self, walk: &mut Walk, jobs: std::ops::Range<usize>, now: i64) -> i64 {
-        let mut queues: BTreeMap<Kind, VecDeque<usize>> = BTreeMap::new();
+        let mut queues: BTreeMap<Kind<'_>, VecDeque<usize>> = BTreeMap::new();
         for job in jobs {
             queues.entry(self.kind(job)).or_default().push_back(job);
         }
@@ -291,9 +298,9 @@ impl<'a> Schedule<'a> {
         ended
     }
 
-    fn kind(&self, number: usize) -> Kind {
+    fn kind(&self, number: usize) -> Kind<'_> {
         let job = &self.jobs[number];
-        (job.group, job.set, job.needs.first().map(|need| need.pilot), job.preparation, job.reserve)
+        (job.group, &job.pools, job.set, job.needs.first().map(|need| need.pilot), job.preparation, job.reserve)
     }
 
     /// By when it is compared with others, and when its disruptive part starts, with what set that.
@@ -309,6 +316,9 @@ impl<'a> Schedule<'a> {
         if let Some(budget) = job.group.filter(|_| job.disrupts).map(|group| &walk.budgets[group]) {
             bound.raise(budget.permits.free(), HeldBy::DisruptionBudget);
             bound.raise(ahead(budget.preparing.free()), HeldBy::DisruptionBudget);
+        }
+        for pool in &job.pools {
+            bound.raise(ahead(walk.pools[*pool].free()), HeldBy::Concurrency);
         }
         bound.at = self.fit(job, bound.at)?;
         let own = bound.at;
@@ -326,6 +336,9 @@ impl<'a> Schedule<'a> {
         let begin = chain.saturating_sub(job.preparation);
         let end = chain.saturating_add(job.chain);
         walk.slots.take(begin, end);
+        for pool in &job.pools {
+            walk.pools[*pool].take(begin, end);
+        }
         if job.disrupts {
             walk.at_risk.take(chain, end);
             if let Some(budget) = job.group.map(|group| &mut walk.budgets[group]) {

@@ -11,7 +11,7 @@ use crate::plan::draft::{Draft, HostDraft};
 use crate::plan::{AFTER_PILOT, AFTER_TRIAL, PlanError, Reason, StepKind};
 use crate::policy::{Policy, StrategyChoice, StrategyKind, TestFix};
 
-use super::{steps, windows};
+use super::{pools, steps, windows};
 
 /// How a host is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,7 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
         let Some(host) = draft.hosts.get_mut(&name) else { continue };
         steps::build(&name, host, &role, policy);
         windows::fit(draft, &name);
+        pools::join(draft, &name);
         // A host that cannot be planned speaks for nobody.
         let Some(host) = draft.hosts.get(&name).filter(|host| host.reasons.is_empty()) else { continue };
         let last = |kind: StepKind| host.steps.iter().rev().find(|step| step.kind == kind).map(|step| step.id.clone());

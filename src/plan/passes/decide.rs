@@ -37,6 +37,7 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
                 steps: Vec::new(),
                 windows: None,
                 group: None,
+                pools: Default::default(),
                 wave: 0,
                 emergency: false,
                 bypass_freeze: false,

@@ -12,6 +12,7 @@ pub(super) mod machines;
 pub(super) mod merge;
 pub(super) mod order;
 pub(super) mod playbook;
+pub(super) mod pools;
 pub(super) mod quarantine;
 pub(super) mod render;
 pub(super) mod steps;

@@ -32,6 +32,13 @@ pub(super) fn limits(page: &mut Page, plan: &Plan) {
         count(rollout.concurrency as usize, "host"),
         rollout.margin
     ));
+    for (name, pool) in &rollout.pools {
+        page.put(format_args!(
+            "<li>Of {} works on at most {} at once.</li>\n",
+            text(name),
+            count(pool.hosts as usize, "host")
+        ));
+    }
     if let Some(domain) = &rollout.domain {
         page.put(format_args!("<li>No wave has hosts with two values of label {}.</li>\n", text(domain)));
     }
