@@ -43,5 +43,9 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
         draft.redecide(finding, DecisionKind::Defer, rule("quarantine"), reason);
     }
     draft.hosts.retain(|_, host| !host.findings.is_empty());
+    // What made a host an emergency may have been taken out, here or before.
+    for host in draft.hosts.values_mut() {
+        host.emergency = host.findings.iter().any(|&finding| draft.decisions[finding].emergency);
+    }
     Ok(())
 }
