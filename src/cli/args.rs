@@ -89,6 +89,8 @@ pub enum Command {
     Plan(Plan),
     /// Show a plan
     Show(Show),
+    /// Run a plan many times against a simulated fleet: when it ends, what goes back, what services have left
+    Rehearse(Rehearse),
     /// List when a host may be disrupted, and what freezes take of it
     Windows(Windows),
     /// Explain why a host or a finding is, or is not, planned
@@ -268,6 +270,43 @@ pub struct Show {
     /// How to print
     #[arg(long, value_enum, default_value_t = PlanView::Table)]
     pub format: PlanView,
+}
+
+/// `rehearse`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  switchback rehearse plan.json\n  switchback rehearse plan.json --runs 10000 --profile faults.yaml\n  \
+    switchback rehearse plan.json --history --format html > rehearsal.html"
+)]
+pub struct Rehearse {
+    /// The plan file
+    pub plan: PathBuf,
+    /// How many runs
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub runs: u32,
+    /// The seed of the first run; the same seed gives the same result
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// What goes wrong, how often, and how long things take: see docs/concepts/rehearsal.md
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Go by how long steps took and how often they failed in the campaigns of --state, where there were enough
+    #[arg(long)]
+    pub history: bool,
+    /// When each run starts [default: when the plan was made]
+    #[arg(long, value_name = "TIME")]
+    pub start: Option<Timestamp>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = RehearsalFormat::Table)]
+    pub format: RehearsalFormat,
+}
+
+/// How a rehearsal is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RehearsalFormat {
+    Table,
+    Json,
+    Html,
 }
 
 /// `explain`

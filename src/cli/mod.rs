@@ -22,6 +22,7 @@ mod man;
 mod plan;
 mod printer;
 mod quarantine;
+mod rehearse;
 mod report;
 mod revision;
 mod rules;

@@ -8,7 +8,8 @@ use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
 use crate::report::{CampaignReport, DemoSummary, FindingsView};
-use crate::{intake, playbook, policy};
+use crate::sim::Rehearsal;
+use crate::{intake, playbook, policy, sim};
 
 use super::args;
 use super::error::CommandError;
@@ -19,7 +20,7 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 12] = [
+const SCHEMAS: [(&str, Make); 14] = [
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),
@@ -31,6 +32,8 @@ const SCHEMAS: [(&str, Make); 12] = [
     ("playbook", playbook::schema),
     ("policy", policy::schema),
     ("policy-test", policy::suite_schema),
+    ("rehearsal", || schema_for!(Rehearsal).to_value()),
+    ("rehearsal-profile", sim::profile_schema),
     ("status", || schema_for!(CampaignStatus).to_value()),
 ];
 

@@ -1,5 +1,6 @@
 //! The durable journal: where campaigns are kept, and the only room that touches its files.
 
+mod experience;
 mod history;
 mod journal;
 mod memory;
@@ -10,6 +11,7 @@ mod sqlite;
 mod tests;
 mod writer;
 
+pub use experience::*;
 pub use history::history;
 pub use journal::*;
 pub use memory::*;

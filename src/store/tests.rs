@@ -7,10 +7,11 @@ use std::sync::mpsc::channel;
 
 use jiff::Timestamp;
 
-use crate::engine::{Chain, JOURNAL_FORMAT, Record, RecordBody};
-use crate::model::{CampaignId, Digest, HostName, HostOutcome};
+use crate::engine::{Chain, Effected, JOURNAL_FORMAT, Record, RecordBody, StepResult};
+use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, StepId};
+use crate::plan::{Reason, StepKind};
 
-use super::{Journal, JournalWriter, MemoryJournal, SqliteJournal, StoreError};
+use super::{Experience, Journal, JournalWriter, MemoryJournal, SqliteJournal, StoreError, experience};
 
 const PLAN: &[u8] = b"{\"plan\":1}";
 
@@ -328,4 +329,42 @@ fn a_torn_tail_leaves_a_journal_that_can_be_read_and_continued() {
     journal.tear(&id("c1"), 2);
     assert_eq!(journal.read(&id("c1")).unwrap(), all[..3]);
     journal.append(&id("c1"), fence, &all[3..]).unwrap();
+}
+
+#[test]
+fn what_steps_took_and_how_they_ended_is_learned_from_journals() {
+    let plan = br#"{"hosts": {"a": {"steps": [{"id": "a/fix", "kind": "fix", "expected": "10s", "undo": [{"id": "a/restore", "kind": "restore", "expected": "20s"}]}]}}, "other": 1}"#;
+    let mut journal = MemoryJournal::new();
+    journal.create(&id("c1"), plan, &[]).unwrap();
+    let fence = journal.claim(&id("c1"), "ann").unwrap();
+    let mut chain = Chain::new(id("c1"), Digest::of(plan));
+    let attempt = |step: &str| AttemptId { campaign: id("c1"), step: StepId::new(step).unwrap(), generation: 1 };
+    let start: Timestamp = "2027-03-28T02:30:00Z".parse().unwrap();
+    let operator = || "ann".to_owned();
+    let done = || StepResult::Succeeded { facts: Default::default(), note: None };
+    let failed =
+        StepResult::Failed { reason: Reason::new("x", "x"), effect: Effected::Possibly, evidence: String::new() };
+    let unknown = StepResult::Unknown { reason: Reason::new("x", "x") };
+    let bodies = [
+        (0, RecordBody::CampaignStarted { format: JOURNAL_FORMAT, plan: Digest::of(plan), operator: operator() }),
+        (0, RecordBody::ControllerStarted { fence: 1, operator: operator() }),
+        (0, RecordBody::Intent { attempt: attempt("a/fix"), undo: false }),
+        (12, RecordBody::Outcome { attempt: attempt("a/fix"), result: done() }),
+        (12, RecordBody::Intent { attempt: attempt("a/restore"), undo: true }),
+        (13, RecordBody::Outcome { attempt: attempt("a/restore"), result: failed }),
+        // How long this took is not known, and that it is unknown is no end.
+        (13, RecordBody::Intent { attempt: attempt("a/fix"), undo: false }),
+        (14, RecordBody::Outcome { attempt: attempt("a/fix"), result: unknown }),
+        (15, RecordBody::Probing { attempt: attempt("a/fix"), probe: 1 }),
+        (90, RecordBody::Outcome { attempt: attempt("a/fix"), result: done() }),
+        (90, RecordBody::Outcome { attempt: attempt("b/fix"), result: done() }),
+    ];
+    let records: Vec<Record> =
+        bodies.map(|(at, body)| chain.push(start + std::time::Duration::from_secs(at), body)).into();
+    journal.append(&id("c1"), fence, &records).unwrap();
+    let mut wanted = Experience::default();
+    wanted.add(StepKind::Fix, Some(1_200), false);
+    wanted.add(StepKind::Fix, None, false);
+    wanted.add(StepKind::Restore, None, true);
+    assert_eq!(experience(&mut journal).unwrap(), wanted);
 }

@@ -16,6 +16,7 @@ mod inventory;
 mod lab;
 mod plan;
 mod rego;
+mod rehearse;
 mod report;
 mod run;
 mod scan;

@@ -1,0 +1,97 @@
+//! What pages for people have in common: one self-contained file that needs no script.
+
+use std::fmt::{Display, Write as _};
+
+use jiff::Timestamp;
+
+use super::html::escape;
+use super::plan_text::{cell, count};
+
+const STYLE: &str = include_str!("page.css");
+
+/// Rows of one list. More cannot be read, and a page of thousands of hosts must still open on a phone.
+pub(super) const MAX_ROWS: usize = 200;
+
+/// A page being written.
+pub(super) struct Page(String);
+
+impl Page {
+    /// A page with this title, which is ours.
+    pub(super) fn titled(title: &str) -> Self {
+        let mut page = Self(String::new());
+        page.put(format_args!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <title>{title}</title><style>{STYLE}</style></head><body><main>\n<h1>{title}</h1>\n",
+        ));
+        page
+    }
+
+    /// The whole of it.
+    pub(super) fn end(mut self) -> String {
+        self.put(format_args!("</main></body></html>\n"));
+        self.0
+    }
+
+    /// Writing to a String cannot fail.
+    pub(super) fn put(&mut self, what: std::fmt::Arguments<'_>) {
+        let _ = self.0.write_fmt(what);
+    }
+
+    pub(super) fn heading(&mut self, text: &str) {
+        self.put(format_args!("<h2>{text}</h2>\n"));
+    }
+
+    /// A table that scrolls by itself where it is too wide; titles are ours, cells are HTML.
+    pub(super) fn table(&mut self, titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+        self.put(format_args!("<div class=\"scroll\"><table><thead><tr>"));
+        for title in titles {
+            self.put(format_args!("<th scope=\"col\">{title}</th>"));
+        }
+        self.put(format_args!("</tr></thead><tbody>\n"));
+        for row in rows {
+            self.put(format_args!("<tr>"));
+            for (at, cell) in row.iter().enumerate() {
+                match titles.get(at).filter(|_| at > 0) {
+                    None => self.put(format_args!("<th scope=\"row\">{cell}</th>")),
+                    // Narrow screens show a row as a card: each cell with its title.
+                    Some(title) => self.put(format_args!("<td data-title=\"{title}\"><div>{cell}</div></td>")),
+                }
+            }
+            self.put(format_args!("</tr>\n"));
+        }
+        self.put(format_args!("</tbody></table></div>\n"));
+    }
+
+    /// Says how much of a list is not shown.
+    pub(super) fn cut(&mut self, all: usize, what: &str) {
+        if all > MAX_ROWS {
+            let more = count(all - MAX_ROWS, what);
+            self.put(format_args!(
+                "<p class=\"cut\">{more} more {are} in the plan and not on this page; \
+                 <code>switchback show PLAN --format json</code> has all.</p>\n",
+                are = if all == MAX_ROWS + 1 { "is" } else { "are" },
+            ));
+        }
+    }
+}
+
+/// Text from anywhere, as HTML and not too long.
+pub(super) fn text(from: impl Display) -> String {
+    escape(&cell(from))
+}
+
+/// `Sat 28 Nov 2026 21:00 UTC`.
+pub(super) fn when(at: Timestamp) -> String {
+    at.strftime("%a %-d %b %Y %H:%M UTC").to_string()
+}
+
+/// Names in a line, the first of many.
+pub(super) fn names<T: Display>(names: impl ExactSizeIterator<Item = T>, most: usize) -> String {
+    let all = names.len();
+    let mut line = names.take(most).map(text).collect::<Vec<_>>().join(", ");
+    if all > most {
+        line.push_str(&format!(" and {} more", all - most));
+    }
+    line
+}
