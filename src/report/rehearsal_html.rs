@@ -116,21 +116,18 @@ fn services(page: &mut Page, rehearsal: &Rehearsal) {
 fn chart(page: &mut Page, name: &RuleName, service: &Service, rehearsal: &Rehearsal) {
     let (Some(first), Some(last)) = (service.over_time.first(), service.over_time.last()) else { return };
     let hosts = f64::from(service.hosts.max(1));
-    let begin = first.from.as_second();
-    let span = (last.from.as_second() - begin) + i64::try_from(last.seconds).unwrap_or(0);
-    let x = |second: i64| WIDE * seconds(second - begin) / seconds(span.max(1));
+    let width = WIDE / float(service.over_time.len());
     let y = |down: f64| HIGH * (down / hosts).min(1.0);
     open(page, &format!("{}: hosts in service, of {}", text(name), service.hosts));
     page.put(format_args!("<rect x=\"0\" y=\"0\" width=\"{WIDE}\" height=\"{HIGH}\"/>\n"));
-    for stretch in &service.over_time {
-        let from = x(stretch.from.as_second());
-        let to = x(stretch.from.as_second() + i64::try_from(stretch.seconds).unwrap_or(0));
+    for (number, stretch) in service.over_time.iter().enumerate() {
+        let from = float(number) * width;
         let told =
             format!("{}: {:.1} expected to be down, {} at worst", when(stretch.from), stretch.expected, stretch.worst);
         for (class, down) in [("worst", f64::from(stretch.worst)), ("usual", stretch.expected)] {
             page.put(format_args!(
                 "<rect class=\"{class}\" x=\"{from:.1}\" y=\"0\" width=\"{:.1}\" height=\"{:.1}\"><title>{told}</title></rect>\n",
-                (to - from).max(1.0),
+                width + 0.5,
                 y(down)
             ));
         }
@@ -139,10 +136,11 @@ fn chart(page: &mut Page, name: &RuleName, service: &Service, rehearsal: &Rehear
     page.put(format_args!("<path class=\"back\" d=\"M0 {line:.1}H{WIDE}\"/>\n"));
     close(page);
     page.put(format_args!(
-        "<p class=\"cut\">From {} on, for {}. From the top: hosts that are down, dark as expected, hatched at worst in {}; \
-         the dashed line is the disruption budget.</p>\n",
+        "<p class=\"cut\">From {} to {}, in stretches of {}; those in which no host is down in any run are left out. From the \
+         top: hosts that are down, dark as expected, hatched at worst in {}; the dashed line is the disruption budget.</p>\n",
         when(first.from),
-        TimeSpan::seconds(u64::try_from(span).unwrap_or(0)),
+        when(TimeSpan::seconds(last.seconds).after(last.from)),
+        TimeSpan::seconds(first.seconds),
         count(rehearsal.runs as usize, "run")
     ));
 }
@@ -161,10 +159,5 @@ fn close(page: &mut Page) {
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of bars")]
 fn float(n: usize) -> f64 {
-    n as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "seconds of a campaign are far below 2^52")]
-fn seconds(n: i64) -> f64 {
     n as f64
 }

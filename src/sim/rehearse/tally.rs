@@ -11,8 +11,8 @@ use crate::plan::Plan;
 
 use super::trial::{Cast, Run};
 
-/// Points of a curve: finer than any screen shows.
-const POINTS: usize = 240;
+/// Points of a curve, more or less: finer than any screen shows.
+const POINTS: i64 = 240;
 
 /// What a plan came to when it was rehearsed.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -108,7 +108,7 @@ pub struct Stretch {
 
 /// Counts of some runs; those of others can be added.
 pub(super) struct Tally {
-    stretch: i64,
+    axis: Axis,
     runs: Vec<(u64, Summary)>,
     hosts: Vec<BTreeMap<HostOutcome, u32>>,
     begun: Vec<bool>,
@@ -131,18 +131,54 @@ struct Summary {
     outcomes: BTreeMap<HostOutcome, u32>,
 }
 
+/// Stretches of equal length that cover the times in which something happens, in seconds from the start.
+#[derive(Clone, Debug)]
+pub(super) struct Axis {
+    stretch: i64,
+    /// Start and end of a part, and how many stretches lie before it.
+    parts: Vec<(i64, i64, usize)>,
+    points: usize,
+}
+
+impl Axis {
+    /// An axis over these times, which are sorted and apart.
+    pub fn over(times: &[(i64, i64)]) -> Self {
+        let all: i64 = times.iter().map(|(from, to)| to - from).sum();
+        let stretch = (all / POINTS / 60 + 1) * 60;
+        let mut axis = Self { stretch, parts: Vec::with_capacity(times.len()), points: 0 };
+        for &(from, to) in times {
+            axis.parts.push((from, to, axis.points));
+            axis.points += usize::try_from((to - from + stretch - 1) / stretch).unwrap_or(0).max(1);
+        }
+        axis
+    }
+
+    /// The stretch of a time. What lies between two parts counts to the end of the first.
+    fn index(&self, at: i64) -> usize {
+        let part = self.parts.partition_point(|(from, ..)| *from <= at).saturating_sub(1);
+        let Some(&(from, _, before)) = self.parts.get(part) else { return 0 };
+        let next = self.parts.get(part + 1).map_or(self.points, |(.., before)| *before);
+        let within = usize::try_from((at - from).max(0) / self.stretch).unwrap_or(0);
+        before.saturating_add(within).min(next.saturating_sub(1))
+    }
+
+    /// When a stretch begins.
+    fn begin(&self, point: usize) -> i64 {
+        let part = self.parts.partition_point(|(.., before)| *before <= point).saturating_sub(1);
+        let within = |before: usize| i64::try_from(point - before).unwrap_or(0);
+        self.parts.get(part).map_or(0, |(from, _, before)| from + within(*before) * self.stretch)
+    }
+}
+
 impl Tally {
-    /// `length` is how long a run takes, more or less; what is later counts to the last stretch.
-    pub fn new(hosts: usize, groups: usize, length: TimeSpan) -> Self {
-        let points = i64::try_from(POINTS).unwrap_or(1);
-        let minutes = i64::try_from(length.as_seconds()).unwrap_or(i64::MAX).div_euclid(60 * points) + 1;
-        let group = || Group { degraded: 0, sum: vec![0; POINTS], worst: vec![0; POINTS] };
+    pub fn new(hosts: usize, groups: usize, axis: Axis) -> Self {
+        let group = || Group { degraded: 0, sum: vec![0; axis.points], worst: vec![0; axis.points] };
         Self {
-            stretch: minutes * 60,
             runs: Vec::new(),
             hosts: vec![BTreeMap::new(); hosts],
             begun: vec![false; hosts],
             groups: (0..groups).map(|_| group()).collect(),
+            axis,
         }
     }
 
@@ -163,7 +199,7 @@ impl Tally {
         }
         for (group, mut changes) in self.groups.iter_mut().zip(changes) {
             changes.sort_unstable();
-            group.count(&changes, self.stretch);
+            group.count(&changes, &self.axis);
         }
         // A stuck campaign tells nothing of hosts that wait for a person.
         let not_begun = run.ended.is_some() && run.fates.iter().any(|fate| !fate.begun);
@@ -237,10 +273,7 @@ impl Tally {
                 .iter()
                 .zip(&self.groups)
                 .map(|((name, group), counted)| {
-                    (
-                        name.clone(),
-                        counted.service((group.size, group.max_unavailable), runs.len(), self.stretch, start),
-                    )
+                    (name.clone(), counted.service((group.size, group.max_unavailable), runs.len(), &self.axis, start))
                 })
                 .collect(),
             never_begun: plan.hosts.keys().zip(&self.begun).filter(never).map(|(name, _)| name.clone()).collect(),
@@ -252,24 +285,26 @@ impl Tally {
 
 impl Group {
     /// Counts who was unavailable when, from changes in the order of time.
-    fn count(&mut self, changes: &[(i64, i32)], stretch: i64) {
-        let index = |at: i64| usize::try_from(at.max(0) / stretch).unwrap_or(POINTS).min(POINTS - 1);
-        let mut most = [0_u32; POINTS];
+    fn count(&mut self, changes: &[(i64, i32)], axis: &Axis) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut most = vec![0_u32; axis.points];
         let (mut down, mut since) = (0_i32, 0_i64);
         let mut fill = |from: i64, to: usize, down: i32| {
             let down = u32::try_from(down).unwrap_or(0);
-            most[index(from)..=to].iter_mut().for_each(|most| *most = down.max(*most));
+            most[axis.index(from)..=to].iter_mut().for_each(|most| *most = down.max(*most));
         };
         for &(at, change) in changes {
             if down > 0 && at > since {
                 self.degraded += u64::try_from(at - since).unwrap_or(0);
-                fill(since, index(at - 1), down);
+                fill(since, axis.index(at - 1), down);
             }
             (down, since) = (down + change, at);
         }
         if down > 0 {
             // Stuck hosts stay so.
-            fill(since, POINTS - 1, down);
+            fill(since, axis.points - 1, down);
         }
         for ((sum, worst), most) in self.sum.iter_mut().zip(&mut self.worst).zip(most) {
             *sum += u64::from(most);
@@ -277,8 +312,9 @@ impl Group {
         }
     }
 
-    fn service(&self, (hosts, max_unavailable): (u32, u32), runs: usize, stretch: i64, start: Timestamp) -> Service {
-        let seconds = u64::try_from(stretch).unwrap_or(1);
+    fn service(&self, (hosts, max_unavailable): (u32, u32), runs: usize, axis: &Axis, start: Timestamp) -> Service {
+        let seconds = u64::try_from(axis.stretch).unwrap_or(1);
+        let begin = |point: usize| u64::try_from(axis.begin(point)).unwrap_or(0);
         let over_time = self.sum.iter().zip(&self.worst).enumerate().filter(|(_, (_, worst))| **worst > 0);
         Service {
             hosts,
@@ -287,7 +323,7 @@ impl Group {
             degraded_seconds: self.degraded / (runs as u64).max(1),
             over_time: over_time
                 .map(|(point, (sum, worst))| Stretch {
-                    from: TimeSpan::seconds(seconds.saturating_mul(point as u64)).after(start),
+                    from: TimeSpan::seconds(begin(point)).after(start),
                     seconds,
                     expected: ratio(*sum, runs),
                     worst: *worst,
@@ -326,4 +362,35 @@ fn count(n: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "sums far below 2^52")]
 fn ratio(sum: u64, of: usize) -> f64 {
     (sum as f64 / count(of.max(1)) * 1_000.0).round() / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_leaves_out_what_lies_between_its_parts() {
+        let axis = Axis::over(&[(100, 160), (10_000, 10_240)]);
+        assert_eq!((axis.stretch, axis.points), (60, 5));
+        let indices = [0, 100, 159, 160, 9_999, 10_000, 10_060, 10_239, 99_999].map(|at| axis.index(at));
+        assert_eq!(indices, [0, 0, 0, 0, 0, 1, 2, 4, 4]);
+        assert_eq!([0, 1, 4].map(|point| axis.begin(point)), [100, 10_000, 10_180]);
+    }
+
+    #[test]
+    fn who_is_down_is_counted_over_time() {
+        let axis = Axis::over(&[(0, 240)]);
+        let mut group = Group { degraded: 0, sum: vec![0; 4], worst: vec![0; 4] };
+        // Two overlap in the first minute; a third is stuck from the last on.
+        group.count(&[(10, 1), (20, 1), (30, -1), (70, -1), (190, 1)], &axis);
+        assert_eq!((group.degraded, group.worst.as_slice()), (60, [2, 1, 0, 1].as_slice()));
+        group.count(&[(0, 1), (60, -1)], &axis);
+        assert_eq!((group.sum.as_slice(), group.worst.as_slice()), ([3, 1, 0, 1].as_slice(), [2, 1, 0, 1].as_slice()));
+        assert_eq!(
+            [50, 95, 100].map(|percent| at(&(1..=200).collect::<Vec<u32>>(), percent)),
+            [Some(100), Some(190), Some(200)]
+        );
+        assert_eq!(at::<u32>(&[], 95), None);
+        assert_eq!(histogram(&[5, 5, 5]).iter().sum::<u32>(), 3);
+    }
 }
