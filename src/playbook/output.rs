@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{FACT_PREFIX, REASON_PREFIX, printable};
+use crate::model::{FACT_PREFIX, REASON_PREFIX, printable, told};
 
 /// The longest fact kept, in bytes.
 const MAX_FACT: usize = 64 * 1024;
@@ -47,7 +47,7 @@ pub fn parse_output(bytes: &[u8]) -> ScriptOutput {
         } else if let Some(reason) = line.strip_prefix(REASON_PREFIX).and_then(reason) {
             output.reason = Some(reason);
         } else if !line.is_empty() {
-            text.push(printable(&line, MAX_REASON));
+            text.push(told(&line, MAX_REASON));
         }
     }
     let mut left = MAX_TEXT;
@@ -75,5 +75,5 @@ fn reason(rest: &str) -> Option<ScriptReason> {
     let (code, text) = rest.split_once(' ').unwrap_or((rest, ""));
     let fine = (1..=64).contains(&code.len())
         && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    fine.then(|| ScriptReason { code: code.to_owned(), text: printable(text, MAX_REASON) })
+    fine.then(|| ScriptReason { code: code.to_owned(), text: told(text, MAX_REASON) })
 }

@@ -371,6 +371,16 @@ impl Check<'_> {
         if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
             self.error("invalid-url", source, url, "a probe asks a URL that begins with http:// or https://");
         }
+        let authority =
+            url.value.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(""));
+        if authority.contains('@') {
+            self.error(
+                "invalid-url",
+                source,
+                url,
+                "a probe's URL names nobody: what is before an @ would be in every plan",
+            );
+        }
         let status = raw.http.status.as_ref().map_or(200, |status| status.value);
         if let Some(status) = raw.http.status.as_ref().filter(|s| !(100..=599).contains(&s.value)) {
             self.error("invalid-value", source, status, "an HTTP status lies between 100 and 599");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{EffectKey, ProviderError};
-use crate::model::{Become, Digest, Host, HostName, TimeSpan, Via, exit, printable};
+use crate::model::{Become, Digest, Host, HostName, TimeSpan, Via, exit, told};
 use crate::playbook::{payload, quote_words};
 use crate::transport::{LocalTransport, Transport, TransportError, fill_argv};
 
@@ -85,7 +85,7 @@ impl Machine {
         let said = String::from_utf8_lossy(&output.stderr);
         let said: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         // The last lines say what was wrong; what a program said before them is for its own log.
-        let said = printable(&said[said.len().saturating_sub(3)..].join("; "), SHOWN);
+        let said = told(&said[said.len().saturating_sub(3)..].join("; "), SHOWN);
         let why = if said.is_empty() { format!("a script ended with code {}", output.code) } else { said };
         match output.code {
             exit::REFUSED | exit::TRANSIENT => Err(no_effect(why)),

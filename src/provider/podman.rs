@@ -18,7 +18,7 @@ use self::recreate::{Container, Recreate};
 use super::types::alone;
 use super::{BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, Provider, ProviderError};
 use crate::engine::BoxFuture;
-use crate::model::{Digest, Host, ProviderSettings, TimeSpan, printable};
+use crate::model::{Digest, Host, ProviderSettings, TimeSpan, printable, told};
 
 /// The repository of all our backups.
 const REPOSITORY: &str = "localhost/switchback-backup";
@@ -70,7 +70,7 @@ struct Answer {
 impl Answer {
     fn said(&self) -> String {
         let text = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
-        printable(&text.trim().replace('\n', "; "), 600)
+        told(&text.trim().replace('\n', "; "), 600)
     }
 }
 

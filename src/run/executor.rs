@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use crate::engine::{BoxFuture, Effected, Mode, StepContext, StepExecutor, StepRequest, StepResult};
-use crate::model::{Become, Command, Host, Program, TimeSpan, printable};
+use crate::model::{Become, Command, Host, Program, TimeSpan, told};
 use crate::plan::{Action, Reason, Step};
 use crate::playbook::{command_payload, parse_output};
 use crate::provider::{self, Provider};
@@ -200,7 +200,7 @@ impl Told {
         let reason = said.reason.or(early.reason).map(|reason| Reason::new(&reason.code, reason.text));
         let errors = String::from_utf8_lossy(stderr);
         let mut lines: Vec<String> = said.text.lines().map(str::to_owned).collect();
-        lines.extend(errors.lines().filter(|line| !line.trim().is_empty()).map(|line| printable(line, 500)));
+        lines.extend(errors.lines().filter(|line| !line.trim().is_empty()).map(|line| told(line, 500)));
         let skip = lines.len().saturating_sub(MAX_EVIDENCE_LINES);
         Self { facts, reason, evidence: lines[skip..].join("\n") }
     }

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::intake::{HostScan, parse_scan, scan_script};
-use crate::model::{Become, Host, HostName, TimeSpan, printable};
+use crate::model::{Become, Host, HostName, TimeSpan, told};
 use crate::transport::{Transport, TransportError};
 
 /// How a fleet is scanned.
@@ -89,7 +89,7 @@ async fn scan_host(transport: &dyn Transport, host: &Host, limit: TimeSpan) -> R
         let stderr = String::from_utf8_lossy(&output.stderr);
         let tail: String = stderr.trim_end().chars().rev().take(STDERR_CHARS).collect();
         let tail: String = tail.chars().rev().collect();
-        let stderr = printable(&tail, STDERR_CHARS);
+        let stderr = told(&tail, STDERR_CHARS);
         return Err(ScanError::Failed { host: host.name.clone(), code: output.code, stderr });
     }
     parse_scan(&host.name, crate::env::now(), &output.stdout).map_err(ScanError::Output)

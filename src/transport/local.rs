@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::process::Command;
 
 use crate::engine::BoxFuture;
-use crate::model::{Host, TimeSpan, printable};
+use crate::model::{Host, TimeSpan, told};
 
 use super::wire::{Answer, Heard, RECEIVER, converse};
 use super::{Output, Session, Transport, TransportError};
@@ -50,7 +50,7 @@ impl LocalSession {
             }),
             Heard::Nothing => Err(TransportError::Login {
                 host: self.host.clone(),
-                why: printable(String::from_utf8_lossy(&stderr).trim(), 300),
+                why: told(String::from_utf8_lossy(&stderr).trim(), 300),
             }),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
-use crate::model::{Host, TimeSpan, printable};
+use crate::model::{Host, TimeSpan, printable, told};
 
 use super::wire::Bounded;
 
@@ -177,7 +177,7 @@ async fn run(
     let code = status.code().ok_or(ProcessError::Killed(shown))?;
     let stderr = stderr.into_bytes();
     let errors = String::from_utf8_lossy(&stderr[stderr.len().saturating_sub(500)..]).trim().to_owned();
-    Ok((code, printable(&errors, 500)))
+    Ok((code, told(&errors, 500)))
 }
 
 /// What becomes of output.

@@ -12,7 +12,7 @@ use openssh::{ControlPersist, Error as SshError, KnownHosts, SessionBuilder, Std
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use crate::engine::BoxFuture;
-use crate::model::{Host, HostName, Ssh, TimeSpan, printable};
+use crate::model::{Host, HostName, Ssh, TimeSpan, told};
 
 use super::private_dir::PrivateDir;
 use super::ssh_config::SshTarget;
@@ -265,7 +265,7 @@ impl SshSession {
                 // The login shell or sudo ended by itself without running the receiver.
                 Ok(_) | Err(SshError::Remote(_)) => {
                     let said = String::from_utf8_lossy(if stderr.is_empty() { &stdout } else { &stderr }).into_owned();
-                    Err(TransportError::Login { host: host(), why: printable(said.trim(), 300) })
+                    Err(TransportError::Login { host: host(), why: told(said.trim(), 300) })
                 }
                 Err(error) => Err(self.suspect(TransportError::Lost { host: host(), why: chain(&error) })),
             },
@@ -292,7 +292,7 @@ impl Session for SshSession {
 /// What a failed connection attempt means. ssh says it in words only; these have been stable for decades.
 fn classify(host: &HostName, error: &SshError) -> TransportError {
     let said = chain(error);
-    let why = printable(&said.split_whitespace().collect::<Vec<_>>().join(" "), 600);
+    let why = told(&said.split_whitespace().collect::<Vec<_>>().join(" "), 600);
     let host = host.to_string();
     if said.contains("Host key verification failed") || said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         return TransportError::HostKey { host, why };

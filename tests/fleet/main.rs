@@ -14,4 +14,5 @@ mod fleet;
 mod lab;
 mod nspawn;
 mod provider;
+mod secrets;
 mod strategies;

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::model::printable;
+use crate::model::{printable, told};
 use crate::plan::Probe;
 
 /// How much of the body is looked at.
@@ -32,7 +32,7 @@ fn ask(probe: &Probe) -> Result<(), String> {
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
         .build()
         .into();
-    let mut answer = agent.get(&probe.url).call().map_err(|e| printable(&e.to_string(), 200))?;
+    let mut answer = agent.get(&probe.url).call().map_err(|e| told(&e.to_string(), 200))?;
     let status = answer.status().as_u16();
     if status != probe.status {
         return Err(format!("answered {status}, expected {}", probe.status));
@@ -40,7 +40,7 @@ fn ask(probe: &Probe) -> Result<(), String> {
     if let Some(wanted) = &probe.contains {
         let mut body = Vec::new();
         let read = answer.body_mut().as_reader().take(MAX_BODY).read_to_end(&mut body);
-        read.map_err(|e| printable(&e.to_string(), 200))?;
+        read.map_err(|e| told(&e.to_string(), 200))?;
         if !String::from_utf8_lossy(&body).contains(wanted.as_str()) {
             return Err(format!("the answer does not hold {:?}", printable(wanted, 80)));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use crate::model::{Become, Host, TimeSpan, printable};
+use crate::model::{Become, Host, TimeSpan, printable, told};
 use crate::playbook::quote;
 use crate::switch::SwitchError;
 use crate::transport::Transport;
@@ -88,7 +88,7 @@ async fn via(transport: &dyn Transport, balancer: &Host, socket: &str, command: 
         }
         code => {
             let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!("talking to the socket ended with code {code}: {}", printable(said.trim(), 300)))
+            Err(format!("talking to the socket ended with code {code}: {}", told(said.trim(), 300)))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model::{Host, TimeSpan, printable};
+use crate::model::{Host, TimeSpan, told};
 
 use super::super::{Transport, TransportError};
 use super::protocol::{Call, Job, JobSpool, JobState};
@@ -100,5 +100,5 @@ pub async fn drive(
 fn last_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("running");
-    printable(line.trim(), 200)
+    told(line.trim(), 200)
 }

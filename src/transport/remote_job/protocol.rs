@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AttemptId, Digest, HostName, TimeSpan, printable};
+use crate::model::{AttemptId, Digest, HostName, TimeSpan, printable, told};
 
 use super::super::{Session, TransportError};
 
@@ -153,7 +153,7 @@ impl JobSpool {
             ("conflict", _) => JobState::Conflict,
             ("refused", _) => JobState::Refused,
             ("not-claimed", _) => {
-                let said = printable(String::from_utf8_lossy(&output.stderr).trim(), 300);
+                let said = told(String::from_utf8_lossy(&output.stderr).trim(), 300);
                 JobState::NotClaimed(format!("{}: {said}", printable(detail, 200)))
             }
             _ => return Err(out_of_protocol(&output.stdout, &output.stderr)),
@@ -221,6 +221,6 @@ fn out_of_protocol(stdout: &[u8], stderr: &[u8]) -> TransportError {
     let said = [stdout, stderr].concat();
     TransportError::Protocol {
         host: "the host".to_owned(),
-        why: printable(String::from_utf8_lossy(&said[..said.len().min(2000)]).trim(), 300),
+        why: told(String::from_utf8_lossy(&said[..said.len().min(2000)]).trim(), 300),
     }
 }
