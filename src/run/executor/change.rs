@@ -107,6 +107,7 @@ impl Work<'_> {
     pub(super) fn ended(&self, end: JobEnd, before: Effected) -> Result<JobOutput, StepResult> {
         let state = match end {
             JobEnd::Known(state) => state,
+            JobEnd::StillThere(JobState::NotClaimed(why)) => return Err(unknown(Reason::new("job-not-started", why))),
             JobEnd::StillThere(_) => return Err(unknown(self.out_of_time())),
             // Whoever answers there is not the host: whatever runs there cannot be asked, and must not be.
             JobEnd::Unknown(error @ TransportError::HostKey { .. }) => {
@@ -139,6 +140,8 @@ impl Work<'_> {
             JobState::Refused => {
                 failed(Reason::new("superseded", "a later attempt of this step is on the host"), before, String::new())
             }
+            // A call of the controller before may still be on its way.
+            JobState::NotClaimed(why) if self.is_attach() => unknown(Reason::new("job-not-started", why)),
             JobState::NotClaimed(why) => failed(Reason::new("job-not-started", why), before, String::new()),
             JobState::Absent => unknown(Reason::new("job-vanished", "the job was seen on the host and is gone")),
             JobState::Running(_) | JobState::Claimed => unknown(self.out_of_time()),

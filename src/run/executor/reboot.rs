@@ -35,7 +35,10 @@ impl Work<'_> {
             Err(reason) => return failed(reason, Effected::No, String::new()),
         };
         let begun = match self.look_until_answered(&job).await {
-            Ok(state) => !matches!(state, JobState::Absent | JobState::Claimed),
+            Ok(JobState::NotClaimed(why)) if self.is_attach() => {
+                return unknown(Reason::new("job-not-started", why));
+            }
+            Ok(state) => !matches!(state, JobState::Absent | JobState::Claimed | JobState::NotClaimed(_)),
             Err(error) if self.is_attach() && !matches!(error, TransportError::HostKey { .. }) => {
                 return unknown(unreachable(&error));
             }
@@ -127,6 +130,7 @@ impl Work<'_> {
                     return unknown(Reason::new("job-vanished", "the reboot job was seen on the host and is gone"));
                 }
                 Ok(JobState::Claimed | JobState::Absent) => {}
+                Ok(JobState::NotClaimed(why)) if started => return unknown(Reason::new("job-not-started", why)),
                 Ok(state @ (JobState::Conflict | JobState::Refused | JobState::NotClaimed(_))) => {
                     return match self.ended(crate::transport::JobEnd::Known(state), Effected::No) {
                         Err(result) => result,

@@ -324,6 +324,26 @@ async fn a_lost_job_is_unknown_and_one_lost_by_a_reboot_has_failed() {
 }
 
 #[tokio::test]
+async fn a_host_that_cannot_take_a_job_proves_nothing_to_a_second_controller() {
+    let scene = Scene::new();
+    std::fs::write(scene.file("jobs"), "a file where the folder of jobs belongs").unwrap();
+    let command = scene.sh("echo ran >>$1/log");
+    let action = |kind: StepKind| match kind {
+        StepKind::Reboot => reboot(command.clone(), None, 5),
+        _ => Action::Change { commands: vec![command.clone()] },
+    };
+    for kind in [StepKind::Fix, StepKind::Reboot] {
+        let (code, effect, _) = failure(scene.run(kind, action(kind), Mode::Start).await);
+        assert_eq!((code.as_str(), effect), ("job-not-started", Effected::No));
+        match scene.run(kind, action(kind), Mode::Attach).await {
+            StepResult::Unknown { reason } => assert_eq!(reason.code, "job-not-started"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(scene.text("log"), "");
+}
+
+#[tokio::test]
 async fn a_killed_connection_does_not_cost_the_step() {
     let Some(sshd) = Sshd::start() else { return };
     let (scene, transport) = Scene::over_ssh(&sshd);

@@ -6,6 +6,7 @@ if [ -z "$base" ]; then
     if [ "$(id -u)" = 0 ]; then base=/var/lib/switchback/jobs
     else base=${XDG_STATE_HOME:-$HOME/.local/state}/switchback/jobs; fi
 fi
+called=$(seconds)
 home=$base/$campaign/$step
 dir=$home/$generation.$index
 
@@ -80,14 +81,15 @@ claim() {
     durable "$home"
 }
 
-# The limit is that of the call that starts the job, not of the one that claimed it: time may have passed in between.
+# The limit is that of the call that starts the job, not of the one that claimed it: time may have passed in between. It
+# counts from this call on: a slow disk must not let the job outlive those who wait for it.
 launch() {
     # A unit of its own: it outlives the session, sshd and what an upgrade restarts.
     if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
         systemd-run --quiet --collect --unit="switchback-$campaign-$step-$generation.$index" \
-            --property=KillMode=process /bin/sh "$dir/runner" "$limit" </dev/null >/dev/null 2>&1
+            --property=KillMode=process /bin/sh "$dir/runner" "$limit" "$called" </dev/null >/dev/null 2>&1
     then :; else
-        setsid /bin/sh "$dir/runner" "$limit" </dev/null >/dev/null 2>&1 &
+        setsid /bin/sh "$dir/runner" "$limit" "$called" </dev/null >/dev/null 2>&1 &
     fi
     tries=0
     while [ ! -e "$dir/started" ] && [ "$tries" -lt 100 ]; do

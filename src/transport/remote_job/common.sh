@@ -16,5 +16,12 @@ boot() {
     printf '%s.%s\n' "$id" "$since"
 }
 
+# Seconds on a clock that nobody sets, where there is one.
+seconds() {
+    up=''
+    if [ -r /proc/uptime ]; then read -r up rest </proc/uptime; else up=$(date +%s); fi
+    printf '%s\n' "${up%%.*}"
+}
+
 # On disk before anything follows from it.
 durable() { sync "$@" 2>/dev/null || sync; }

@@ -26,7 +26,8 @@ pub enum JobEnd {
     NeverSent(TransportError),
     /// Time is up, or the host does not let us in any more; the job may run on.
     Unknown(TransportError),
-    /// Time is up and the job runs on, or was not yet started.
+    /// Time is up and the job runs on, or was not yet started; or the host cannot take it now, and an earlier call may
+    /// have started it or may still do so.
     StillThere(JobState),
 }
 
@@ -74,6 +75,8 @@ pub async fn drive(
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
+            // It says what the host did with this call, and nothing of one before.
+            Ok(state @ JobState::NotClaimed(_)) if sent => return JobEnd::StillThere(state),
             Ok(state) => return JobEnd::Known(state),
             Err(error) => {
                 let nothing_sent = matches!(

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::engine::BoxFuture;
 use crate::model::{AttemptId, CampaignId, Host, HostName, StepId, TimeSpan};
 
 use super::super::ssh_tests::host;
 use super::super::testing::{Sshd, kill, masters};
-use super::super::{LocalTransport, SshLimits, SshTransport, Transport};
+use super::super::{LocalTransport, Output, Session, SshLimits, SshTransport, Transport, TransportError};
 use super::*;
 
 const WAIT: TimeSpan = TimeSpan::seconds(10);
@@ -323,6 +324,67 @@ async fn a_host_never_reached_heard_nothing() {
     let end = drive(&place.spool, &transport, &host, &job, Call::StartOrAttach, soon, &|_| {}).await;
     assert!(matches!(end, JobEnd::NeverSent(super::super::TransportError::Connect { .. })), "{end:?}");
     assert_eq!(place.count(), 0);
+}
+
+#[tokio::test]
+async fn a_job_that_comes_to_its_start_too_late_does_not_begin() {
+    let place = Place::new();
+    let session = LocalTransport.open(&Host::named(HostName::new("web-1").unwrap())).await.unwrap();
+    let job = place.counting(1, "");
+    place.spool.attach(&*session, &job, Call::StartOrAttach, WAIT).await.unwrap();
+    let dir = place.job_dir(&job);
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+    let now: i64 = uptime.split('.').next().unwrap().parse().unwrap();
+    for (called, code, runs) in [(now - 100, 124, 0), (now - 10, 0, 1)] {
+        for file in ["rc", "started", "out", "err"] {
+            std::fs::remove_file(dir.join(file)).unwrap();
+        }
+        std::fs::write(dir.join("rc.tmp"), format!("{:<15}\n", "pending")).unwrap();
+        let before = place.count();
+        let runner = dir.join("runner");
+        let ended = std::process::Command::new("/bin/sh").arg(runner).args(["60", &called.to_string()]).status();
+        assert!(ended.unwrap().success());
+        assert_eq!(place.count() - before, runs);
+        let state = place.spool.attach(&*session, &job, Call::Look, TimeSpan::ZERO).await.unwrap();
+        assert_eq!(done(state).code, code);
+    }
+}
+
+/// A host that gives these answers, one a call.
+struct Says(std::sync::Mutex<Vec<Result<&'static str, ()>>>);
+
+impl Transport for Says {
+    fn open<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Arc<dyn Session>, TransportError>> {
+        let next = self.0.lock().unwrap().remove(0);
+        Box::pin(async move { Ok(Arc::new(SaysOnce(next, host.name.to_string())) as Arc<dyn Session>) })
+    }
+}
+
+struct SaysOnce(Result<&'static str, ()>, String);
+
+impl Session for SaysOnce {
+    fn run<'a>(&'a self, _: &'a str, _: bool, _: TimeSpan) -> BoxFuture<'a, Result<Output, TransportError>> {
+        let lost = TransportError::Lost { host: self.1.clone(), why: "cut".to_owned() };
+        let answer = self.0.map(|text| Output { code: 0, stdout: text.into(), stderr: Vec::new() });
+        Box::pin(async move { answer.map_err(|()| lost) })
+    }
+}
+
+#[tokio::test]
+async fn that_a_host_cannot_take_a_job_now_does_not_prove_that_it_never_did() {
+    const NOT_NOW: Result<&str, ()> = Ok("##job not-claimed flock is not installed\n");
+    let not_now = || JobState::NotClaimed("flock is not installed: ".to_owned());
+    let place = Place::new();
+    let follow = async |answers: Vec<Result<&'static str, ()>>| {
+        let (host, soon) = (Host::named(HostName::new("web-1").unwrap()), Instant::now() + Duration::from_secs(30));
+        let says = Says(std::sync::Mutex::new(answers));
+        let end = drive(&place.spool, &says, &host, &job(1, "true"), Call::StartOrAttach, soon, &|_| {}).await;
+        assert!(says.0.lock().unwrap().is_empty(), "every answer was heard");
+        end
+    };
+    assert_eq!(follow(vec![NOT_NOW]).await, JobEnd::Known(not_now()), "the first and only call");
+    assert_eq!(follow(vec![Err(()), NOT_NOW]).await, JobEnd::StillThere(not_now()), "the first may still arrive");
+    assert_eq!(follow(vec![Ok("##job running\n"), NOT_NOW]).await, JobEnd::StillThere(not_now()), "it runs");
 }
 
 /// Forty jobs whose ssh masters are killed at random: none is lost, none runs twice.
