@@ -339,6 +339,9 @@ pub struct Drill {
     /// Policy files or folders: their probes are asked of the clones
     #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
     pub policies: Vec<PathBuf>,
+    /// Scanner report, or HOST=REPORT: says which system a host runs where the inventory does not
+    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", num_args = 1..)]
+    pub reports: Vec<String>,
     /// Playbooks beside the shipped ones
     #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
     pub playbooks: Vec<PathBuf>,

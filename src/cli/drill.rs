@@ -1,5 +1,6 @@
 //! `switchback drill`: proves that backups put hosts back, by restoring them to clones.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
@@ -11,7 +12,8 @@ use super::args::{Drill, Format, Global};
 use super::drive::{Begin, drive};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{judge, load_playbooks, load_policy, read_inventory, settle};
+use super::findings::{read_reports, split};
+use super::inputs::{judge, load_playbooks, load_policy, match_findings, read_inventory, settle};
 use super::plan::inputs;
 use super::printer::Printer;
 use super::run::executor;
@@ -19,7 +21,12 @@ use super::scan::chosen;
 
 pub(super) fn run(args: &Drill, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let mut diagnostics = Diagnostics::default();
-    let inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
+    let mut inventory = read_inventory(&args.inventory, args.programs.run_inventory, &mut diagnostics);
+    if let Some(inventory) = inventory.as_mut().filter(|_| !args.reports.is_empty()) {
+        // What was found is no matter of a drill; on what it was found is.
+        let reports = read_reports(&args.reports, None)?;
+        drop(match_findings(inventory, reports, &mut diagnostics));
+    }
     let policy = load_policy(&args.policies, &mut diagnostics);
     let playbooks = load_playbooks(&args.playbooks, &mut diagnostics);
     settle(diagnostics, false, printer)?;
@@ -27,7 +34,8 @@ pub(super) fn run(args: &Drill, global: &Global, printer: Printer) -> Result<Exi
         return Err(CommandError::new(Exit::InvalidInput, "inventory or policies cannot be read"));
     };
     let hosts: Vec<&Host> = chosen(&inventory, &args.hosts, args.limit.as_deref(), printer)?;
-    let inputs = inputs(&args.policies, &policy, &args.inventory, &inventory, &[], &playbooks)?;
+    let reports: Vec<PathBuf> = args.reports.iter().map(|report| PathBuf::from(split(report).1)).collect();
+    let inputs = inputs(&args.policies, &policy, &args.inventory, &inventory, &reports, &playbooks)?;
     let (concurrency, as_of) = (u32::from(args.concurrency), crate::env::now());
     let input = DrillInput { hosts: &hosts, policy: &policy, playbooks: &playbooks, concurrency, as_of, inputs };
     let Drills { plan, left_out } = plan_drills(&input)

@@ -169,7 +169,7 @@ fn of_host(
     reasons.extend(failed);
     if rendered.verify_restored.is_empty() && clone_probes.is_empty() {
         let text = "nothing would show that a restored clone is well: no playbook tells the state of such a host (is its \
-                    `os` in the inventory?) and the policy has no probe for it";
+                    `os` in the inventory, or in a report?) and the policy has no probe for it";
         reasons.insert(Reason::new("no-verification", text));
     }
     let mut pools = BTreeSet::new();

@@ -7,6 +7,7 @@ mod support;
 
 mod clones;
 mod crashes;
+mod drills;
 mod scenarios;
 mod seeds;
 
