@@ -336,7 +336,7 @@ fn a_torn_tail_leaves_a_journal_that_can_be_read_and_continued() {
 /// The plan of a drill of `web-1`, as it is stored.
 fn drill_plan() -> Vec<u8> {
     let text = "version: 1\nverify: {probes: [{name: answers, match: all, http: {url: \"http://{{ host.address }}/\", status: 200}}]}\n";
-    let policy = Policy::load([Source::new("policy.yaml", text)], &mut Diagnostics::default()).unwrap();
+    let policy = Policy::load(vec![Source::new("policy.yaml", text)], &mut Diagnostics::default()).unwrap();
     let mut web = Host::named(host("web-1"));
     web.provider = Some(ProviderSettings::Simulated);
     let input = DrillInput {

@@ -15,7 +15,7 @@ use crate::support::{host, start};
 use crate::{assert_well, outcome, plant};
 
 fn plan(fleet: &SimFleet) -> Plan {
-    let policy = Policy::load([Source::new("policy.yaml", "version: 1\n")], &mut Diagnostics::default()).unwrap();
+    let policy = Policy::load(vec![Source::new("policy.yaml", "version: 1\n")], &mut Diagnostics::default()).unwrap();
     let hosts = fleet.inventory();
     let hosts: Vec<&Host> = hosts.iter().collect();
     let input = DrillInput {
