@@ -179,7 +179,7 @@ fn the_checker_knows_a_drill_that_does_harm() {
                 steps(plan)[2].kind = StepKind::Restore;
                 steps(plan)[2].action = Action::Restore { backup, back_within: TimeSpan::minutes(1) };
             },
-            "disruption-ungated",
+            "step-unexpected",
         ),
         (
             "it is not looked at before",
