@@ -200,6 +200,13 @@ active_services() {
         END { finish() }'
 }
 
+# The facts that are compared with a restored host: all packages, and the services of its boot. Leaves $work/services.
+tell_state() {
+    fact packages "$(packages_digest)"
+    active_services >"$work/services"
+    fact units "$(sed -n 's/^boot //p' "$work/services" | words)"
+}
+
 failed_services() {
     has_systemd || return 0
     systemctl list-units --type=service --state=failed --no-legend --plain --no-pager | awk '{ print $1 }' | words

@@ -9,9 +9,7 @@ set -- $(kept_specs "$@")
 make_work
 
 # How the host is, for the checks that follow and for the comparison afterwards.
-fact packages "$(packages_digest)"
-active_services >"$work/services"
-fact units "$(sed -n 's/^boot //p' "$work/services" | words)"
+tell_state
 fact manual_units "$(sed -n 's/^manual //p' "$work/services" | words)"
 fact failed_units "$(failed_services)"
 fact kernel "$(uname -r)"

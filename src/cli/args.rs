@@ -76,6 +76,8 @@ pub enum Command {
     Findings(Findings),
     /// Ask hosts over SSH for pending security updates
     Scan(Scan),
+    /// Prove that hosts can be put back: restore a backup of each to a clone, look at it, destroy it
+    Drill(Drill),
     /// Check policies, playbooks and inventory without planning
     Check(Check),
     /// Test policies, and find out what the tests do not notice
@@ -347,6 +349,44 @@ pub struct Explain {
     /// How far ahead windows are looked for
     #[arg(long, value_name = "SPAN", default_value = "35d")]
     pub horizon: TimeSpan,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `drill`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Nothing on the hosts is changed; the backups and clones that are made are deleted. What was proven is in the\n\
+    journal, where `backup.drill_within` of a policy asks for it.\n\nExamples:\n  \
+    switchback drill -p policies/ -i inventory.yaml --limit web\n  \
+    switchback drill -i inventory.yaml --limit '@due.txt' --concurrency 8 --format json"
+)]
+pub struct Drill {
+    /// Inventory: our YAML, or Ansible's INI or YAML
+    #[arg(short, long, value_name = "INVENTORY", required = true, num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
+    /// Inventories that are programs
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Only these hosts
+    #[arg(long = "host", value_name = "HOST")]
+    pub hosts: Vec<HostName>,
+    /// Only hosts that match this pattern of Ansible's, such as `web:&eu:!web-3`; `@FILE` has one a line
+    #[arg(long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// Policy files or folders: their probes are asked of the clones
+    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Scanner report, or HOST=REPORT: says which system a host runs where the inventory does not
+    #[arg(short = 'f', long = "findings", value_name = "[HOST=]REPORT", num_args = 1..)]
+    pub reports: Vec<String>,
+    /// Playbooks beside the shipped ones
+    #[arg(long, value_name = "PLAYBOOK", num_args = 1..)]
+    pub playbooks: Vec<PathBuf>,
+    /// How many hosts are drilled at once; fewer where policy or a provider bears fewer clones
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -228,7 +228,13 @@ pub(super) fn failed(error: RunError) -> CommandError {
         RunError::Plan(_) => Exit::PlanRefused,
         _ => Exit::Failed,
     };
-    CommandError::caused(exit, "campaign", &error)
+    let told = CommandError::caused(exit, "campaign", &error);
+    match &error {
+        RunError::Store(StoreError::HostBusy { campaign, .. }) => {
+            told.hint(format!("where nobody runs it any more, `switchback resume {campaign}` brings it to its end"))
+        }
+        _ => told,
+    }
 }
 
 pub(super) fn store_failed(error: &StoreError) -> CommandError {

@@ -37,6 +37,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
     match &cli.command {
         Command::Findings(args) => super::findings::run(args, printer),
         Command::Scan(args) => super::scan::run(args, printer),
+        Command::Drill(args) => super::drill::run(args, &cli.global, printer),
         Command::Check(args) => super::check::run(args, printer),
         Command::Diff(args) => super::diff::run(args, printer),
         Command::Test(args) => super::test::run(args, printer),

@@ -9,6 +9,7 @@ mod control;
 mod debug;
 mod demo;
 mod diff;
+mod drill;
 mod drive;
 mod error;
 mod exceptions;

@@ -27,24 +27,7 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
     let (Some(inventory), Some(policy)) = (inventory, policy) else {
         return Err(CommandError::new(Exit::InvalidInput, "inventory or policies cannot be read"));
     };
-    if let Some(unknown) = args.hosts.iter().find(|host| !inventory.hosts.contains_key(*host)) {
-        return Err(CommandError::new(Exit::InvalidInput, format!("the inventory does not have {unknown}"))
-            .code("unknown-host")
-            .hint("--host names hosts as the inventory names them"));
-    }
-    let limited = args.limit.as_ref().map(|pattern| limit(&inventory, pattern, printer)).transpose()?;
-    let hosts: Vec<Host> = inventory
-        .hosts
-        .values()
-        .filter(|host| args.hosts.is_empty() || args.hosts.contains(&host.name))
-        .filter(|host| limited.as_ref().is_none_or(|limited| limited.contains(&host.name)))
-        .cloned()
-        .collect();
-    if hosts.is_empty() && (limited.is_some() || !args.hosts.is_empty()) {
-        return Err(CommandError::new(Exit::InvalidInput, "no host is both in --host and in --limit")
-            .code("empty-limit")
-            .hint("leave one of them out"));
-    }
+    let hosts = chosen(&inventory, &args.hosts, args.limit.as_deref(), printer)?.into_iter().cloned().collect();
     let (mut scans, failed) = scan_hosts(hosts, usize::from(args.concurrency), printer)?;
     leave_out_whitelisted(&mut scans, &policy, &inventory);
     if let Some(path) = &args.output {
@@ -64,6 +47,33 @@ pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
         error = error.hint(format!("{host}: {}", CommandError::caused(Exit::Failed, "scan", why).message));
     }
     Err(error)
+}
+
+/// The hosts that are named by `--host` and selected by `--limit`.
+pub(super) fn chosen<'a>(
+    inventory: &'a Inventory,
+    named: &[HostName],
+    pattern: Option<&str>,
+    printer: Printer,
+) -> Result<Vec<&'a Host>, CommandError> {
+    if let Some(unknown) = named.iter().find(|host| !inventory.hosts.contains_key(*host)) {
+        return Err(CommandError::new(Exit::InvalidInput, format!("the inventory does not have {unknown}"))
+            .code("unknown-host")
+            .hint("--host names hosts as the inventory names them"));
+    }
+    let limited = pattern.map(|pattern| limit(inventory, pattern, printer)).transpose()?;
+    let hosts: Vec<&Host> = inventory
+        .hosts
+        .values()
+        .filter(|host| named.is_empty() || named.contains(&host.name))
+        .filter(|host| limited.as_ref().is_none_or(|limited| limited.contains(&host.name)))
+        .collect();
+    if hosts.is_empty() && (limited.is_some() || !named.is_empty()) {
+        return Err(CommandError::new(Exit::InvalidInput, "no host is both in --host and in --limit")
+            .code("empty-limit")
+            .hint("leave one of them out"));
+    }
+    Ok(hosts)
 }
 
 /// The hosts that a pattern selects; a pattern that selects none is more likely mistyped than meant.

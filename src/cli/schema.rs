@@ -7,7 +7,7 @@ use crate::engine::{CampaignStatus, Event};
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
-use crate::report::{CampaignReport, DemoSummary, FindingsView};
+use crate::report::{CampaignReport, DemoSummary, DrillReport, FindingsView};
 use crate::sim::Rehearsal;
 use crate::{intake, playbook, policy, sim};
 
@@ -20,10 +20,11 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 14] = [
+const SCHEMAS: [(&str, Make); 15] = [
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),
+    ("drill", || schema_for!(DrillReport).to_value()),
     ("event", || schema_for!(Event).to_value()),
     ("findings", || schema_for!(FindingsView).to_value()),
     ("host-scan", || schema_for!(HostScan).to_value()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::model::{HostName, HostOutcome, StepId, TimeSpan};
+use crate::model::{HostName, HostOutcome, StepId, Strategy, TimeSpan};
 use crate::plan::{Action, HostPlan, Reason, Step, StepKind};
 
 use super::{Effected, GateVerdict, IllegalTransition, StepResult};
@@ -161,8 +161,11 @@ impl HostMachine {
             _ => {}
         }
         let Some(step) = plan.steps.get(self.walked.len()) else {
-            let outcome =
-                if self.reboot_is_pending(plan) { HostOutcome::FixedPendingReboot } else { HostOutcome::Fixed };
+            let outcome = match plan.strategy {
+                Strategy::Drill => HostOutcome::Proven,
+                _ if self.reboot_is_pending(plan) => HostOutcome::FixedPendingReboot,
+                _ => HostOutcome::Fixed,
+            };
             return HostCommand::End(HostEnd { outcome, reason: self.left_out(plan) });
         };
         match stop {

@@ -1,6 +1,6 @@
 //! What makes backups and clones of a host and what moves its traffic, and what each of them can do.
 
-use super::{Become, BtrfsProvider, LvmProvider, ResticProvider, Ssh, TimeSpan};
+use super::{Become, BtrfsProvider, Digest, LvmProvider, ResticProvider, Ssh, TimeSpan};
 
 /// Another machine on which a backend's commands run: a balancer, a hypervisor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -248,6 +248,20 @@ pub struct Capabilities {
 }
 
 impl ProviderSettings {
+    /// What names these settings: a proof of what a provider can do holds for those that it was made with.
+    pub fn digest(&self) -> Digest {
+        // Strings and lists of them: this cannot fail.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Whether what it has made can be found again and deleted, also when nobody heard of it.
+    pub fn tidies(&self) -> bool {
+        match self {
+            Self::Exec(exec) => exec.list.is_some() && exec.delete.is_some(),
+            _ => true,
+        }
+    }
+
     /// What this provider can do.
     pub fn capabilities(&self) -> Capabilities {
         match self {

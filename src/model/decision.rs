@@ -147,6 +147,8 @@ pub enum HostOutcome {
     SwitchedBack,
     /// An undo failed: a person must look.
     Stuck,
+    /// Its backup was restored to a clone, which was well: its way back is proven, and nothing was changed.
+    Proven,
 }
 
 impl HostOutcome {
@@ -160,12 +162,13 @@ impl HostOutcome {
             Self::Restored => "restored",
             Self::SwitchedBack => "switched_back",
             Self::Stuck => "stuck",
+            Self::Proven => "proven",
         }
     }
 
     /// Whether the host reached what the plan wanted.
     pub const fn is_success(self) -> bool {
-        matches!(self, Self::Fixed | Self::FixedPendingReboot | Self::NothingToDo)
+        matches!(self, Self::Fixed | Self::FixedPendingReboot | Self::NothingToDo | Self::Proven)
     }
 }
 
@@ -179,6 +182,8 @@ pub enum Strategy {
     InPlace,
     /// Fix a clone, switch traffic over to it, switch back on failure, and let it take the host's place.
     CloneAndSwitch,
+    /// Nothing is fixed: a backup is restored to a clone, to see that it can be.
+    Drill,
 }
 
 impl Strategy {
@@ -187,6 +192,7 @@ impl Strategy {
         match self {
             Self::InPlace => "in_place",
             Self::CloneAndSwitch => "clone_and_switch",
+            Self::Drill => "drill",
         }
     }
 }

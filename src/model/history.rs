@@ -1,10 +1,10 @@
 //! What earlier campaigns have shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{CampaignId, Host, HostName, PackageName, PackageVersion, RuleName};
+use super::{CampaignId, Digest, Host, HostName, PackageName, PackageVersion, RuleName};
 
 /// The release of an operating system, as history compares it: `debian 12`.
 pub fn os_release(host: &Host) -> Option<String> {
@@ -51,6 +51,21 @@ pub struct RolledBack {
     pub why: String,
 }
 
+/// What the last drill of a host has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drill {
+    /// In which campaign.
+    pub campaign: CampaignId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What the settings of the host's provider were.
+    pub provider: Digest,
+    /// The probes that were asked of the clone.
+    pub probes: BTreeSet<RuleName>,
+    /// What was wrong with the backup or its clone; none: the way back is proven.
+    pub failed: Option<String>,
+}
+
 /// What earlier campaigns have shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
@@ -58,6 +73,7 @@ pub struct History {
     proofs: BTreeMap<RuleName, BTreeMap<HostName, Timestamp>>,
     quarantined: BTreeMap<(PackageName, String), Vec<Quarantined>>,
     rolled_back: BTreeMap<RuleName, RolledBack>,
+    drills: BTreeMap<HostName, Drill>,
 }
 
 impl History {
@@ -71,6 +87,18 @@ impl History {
     pub fn successes(&self, cohort: &RuleName, since: Timestamp) -> u32 {
         let hosts = self.proofs.get(cohort).map_or(0, |hosts| hosts.values().filter(|&&at| at >= since).count());
         u32::try_from(hosts).unwrap_or(u32::MAX)
+    }
+
+    /// A drill has shown something of a host's way back; what was shown last counts.
+    pub fn drill(&mut self, host: HostName, drill: Drill) {
+        if self.drills.get(&host).is_none_or(|known| known.at <= drill.at) {
+            self.drills.insert(host, drill);
+        }
+    }
+
+    /// What the last drill of a host has shown.
+    pub fn drilled(&self, host: &HostName) -> Option<&Drill> {
+        self.drills.get(host)
     }
 
     /// A package version had to be rolled back.

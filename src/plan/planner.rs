@@ -22,7 +22,7 @@ const PASSES: [Pass; 15] = [
     passes::merge::run,      // findings become one transaction a host
     passes::quarantine::run, // without what had to be rolled back before
     passes::render::run,     // the playbook's commands and the policy's probes
-    passes::care::run,       // what cannot be given blocks
+    passes::care::run,       // what cannot be given is told
     passes::backup::run,     // a way back, or the policy's word that none is needed
     passes::budgets::run,    // how many of a service at once
     passes::order::run,      // in which order
@@ -122,23 +122,6 @@ fn finish(draft: Draft<'_>) -> Plan {
         report.notes.push(Reason::new("empty-plan", why));
     }
 
-    // Only what a planned host refers to stays: a blocked host must not leave scripts or groups behind.
-    let (mut scripts, mut windows, mut groups, mut pools) = (draft.scripts, draft.windows, draft.groups, draft.pools);
-    let used: BTreeSet<Digest> = hosts
-        .values()
-        .flat_map(|h| &h.steps)
-        .flat_map(|s| std::iter::once(s).chain(&s.undo))
-        .flat_map(|s| s.action.commands())
-        .filter_map(|c| script_of(&c.program))
-        .collect();
-    scripts.retain(|digest, _| used.contains(digest));
-    let used: BTreeSet<_> = hosts.values().filter_map(|h| h.windows.clone()).collect();
-    windows.retain(|name, _| used.contains(name));
-    let used: BTreeSet<_> = hosts.values().filter_map(|h| h.group.clone()).collect();
-    groups.retain(|name, _| used.contains(name));
-    let used: BTreeSet<_> = hosts.values().flat_map(|h| &h.pools).collect();
-    pools.retain(|name, _| used.contains(name));
-
     let mut inputs = input.inputs.clone();
     inputs.values_mut().for_each(|i| i.paths.sort());
     let mut plan = Plan {
@@ -150,21 +133,43 @@ fn finish(draft: Draft<'_>) -> Plan {
         inputs,
         rollout: Rollout {
             waves: draft.waves,
-            groups,
+            groups: draft.groups,
             failure_budget: draft.failure_budget,
             concurrency: input.policy.rollout.concurrency.max(1),
-            pools,
+            pools: draft.pools,
             margin: draft.margin,
             domain: input.policy.rollout.domain.clone(),
         },
-        windows,
+        windows: draft.windows,
         approvals: draft.approvals,
         hosts,
-        scripts,
+        scripts: draft.scripts,
         report,
     };
+    plan.keep_used();
     plan.report.forecast = Some(forecast(&plan));
     plan
+}
+
+impl Plan {
+    /// Only what a planned host refers to stays: a blocked host must not leave scripts or groups behind.
+    pub(super) fn keep_used(&mut self) {
+        let used: BTreeSet<Digest> = self
+            .hosts
+            .values()
+            .flat_map(|h| &h.steps)
+            .flat_map(|s| std::iter::once(s).chain(&s.undo))
+            .flat_map(|s| s.action.commands())
+            .filter_map(|c| script_of(&c.program))
+            .collect();
+        self.scripts.retain(|digest, _| used.contains(digest));
+        let used: BTreeSet<_> = self.hosts.values().filter_map(|h| h.windows.as_ref()).collect();
+        self.windows.retain(|name, _| used.contains(name));
+        let used: BTreeSet<_> = self.hosts.values().filter_map(|h| h.group.as_ref()).collect();
+        self.rollout.groups.retain(|name, _| used.contains(name));
+        let used: BTreeSet<_> = self.hosts.values().flat_map(|h| &h.pools).collect();
+        self.rollout.pools.retain(|name, _| used.contains(name));
+    }
 }
 
 fn script_of(program: &Program) -> Option<Digest> {

@@ -48,6 +48,7 @@ pub(super) struct VersionMatch {
 #[derive(Clone, Debug)]
 pub(super) struct Steps {
     pub preflight: Vec<CommandTemplate>,
+    pub state: Vec<CommandTemplate>,
     pub fix: Vec<CommandTemplate>,
     pub restart: Vec<CommandTemplate>,
     pub reboot: Option<RebootTemplate>,
@@ -163,7 +164,7 @@ impl Playbook {
 impl Steps {
     pub(super) fn commands(&self) -> impl Iterator<Item = &CommandTemplate> {
         let reboot = self.reboot.iter().flat_map(|r| r.required.iter().chain([&r.command]));
-        [&self.preflight, &self.fix, &self.restart, &self.verify, &self.verify_restored]
+        [&self.preflight, &self.state, &self.fix, &self.restart, &self.verify, &self.verify_restored]
             .into_iter()
             .flatten()
             .chain(reboot)
@@ -222,6 +223,8 @@ impl Checker<'_> {
         let reboot = steps.reboot.as_ref().map(|reboot| self.reboot(reboot));
         let steps = Steps {
             preflight: self.commands(&steps.preflight, 0),
+            // It takes the place of the preflight.
+            state: self.commands(&steps.state, 0),
             fix: self.commands(&steps.fix, 1),
             restart: self.commands(&steps.restart, 2),
             reboot: reboot.flatten(),

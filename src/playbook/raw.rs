@@ -74,6 +74,10 @@ pub(super) struct RawSteps {
     /// Checks before anything is touched; they report the facts that later steps name.
     #[serde(default)]
     pub preflight: Vec<Spanned<RawCommand>>,
+    /// How the host is, as the facts of `preflight` that `verify_restored` asks for, whatever is to be fixed: what a drill
+    /// looks at before it restores the host to a clone and asks `verify_restored` there.
+    #[serde(default)]
+    pub state: Vec<Spanned<RawCommand>>,
     /// The fix.
     #[serde(default)]
     pub fix: Vec<Spanned<RawCommand>>,

@@ -9,6 +9,9 @@ use crate::model::{Command, Digest, FactRef, Finding, Fix, Host, Program, StepId
 use super::check::{CommandTemplate, LEFT_OUT, ProgramTemplate};
 use super::{Playbook, RenderError, RenderInput, Rendered, RenderedReboot, ansible, host_context, template};
 
+/// The step whose place the look at a host has in a drill.
+const PREFLIGHT: &str = "preflight";
+
 impl Playbook {
     /// What it can fix on this host among vulnerabilities of this type. A host whose system is unknown is matched by no
     /// playbook that asks for a system, and one that does not say where its folder is by none that asks for a folder.
@@ -87,6 +90,29 @@ impl Playbook {
             scripts: renderer.scripts,
             expected: self.expected,
         })
+    }
+
+    /// Whether it can tell how a host is, so that a clone can be compared with it.
+    pub fn tells_state(&self) -> bool {
+        !self.steps.state.is_empty() && !self.steps.verify_restored.is_empty()
+    }
+
+    /// The commands that show how this host is, in place of the preflight, and whether what was restored is as it was.
+    pub fn render_drill(&self, input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
+        let mut renderer =
+            Renderer { host: input.host, fix: input.fix, context: self.context(input), scripts: BTreeMap::new() };
+        let rendered = Rendered {
+            preflight: renderer.commands(&self.steps.state)?,
+            verify_restored: renderer.commands(&self.steps.verify_restored)?,
+            expected: self.expected,
+            ..Rendered::default()
+        };
+        // Nothing is fixed: no step but the first has facts.
+        let asked = rendered.verify_restored.iter().flat_map(|command| command.env_facts.values());
+        if let Some(fact) = asked.into_iter().find(|fact| fact.otherwise.is_none() && fact.step.step() != PREFLIGHT) {
+            return Err(RenderError::MissingFact { step: fact.step.clone(), key: fact.key.clone() });
+        }
+        Ok(Rendered { scripts: renderer.scripts, ..rendered })
     }
 
     /// What templates see.

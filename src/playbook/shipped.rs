@@ -39,7 +39,7 @@ macro_rules! linux {
         scripts!(
             $name,
             concat!(text!("linux/common.sh"), $manager),
-            "linux": ["preflight", "fix", "restart", "reboot-required", "reboot", "verify", "verify-restored"]
+            "linux": ["preflight", "state", "fix", "restart", "reboot-required", "reboot", "verify", "verify-restored"]
         )
     };
 }

@@ -457,7 +457,7 @@ pub(super) struct BackupRaw {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub keep: Option<Spanned<TimeSpan>>,
-    /// Within this time a restore of the host must have been proven, such as `30d`.
+    /// Within this time a drill must have proven the restore of a host that is to be fixed in place, such as `30d`.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub drill_within: Option<Spanned<TimeSpan>>,

@@ -58,7 +58,7 @@ pub struct BackupPolicy {
     pub max_age: TimeSpan,
     /// How long a backup is kept behind the end of its host.
     pub keep: TimeSpan,
-    /// Within this time a restore of the host must have been proven by a drill.
+    /// Within this time a drill must have proven the restore of a host that is to be fixed in place.
     pub drill_within: Option<TimeSpan>,
 }
 

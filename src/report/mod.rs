@@ -2,6 +2,7 @@
 
 mod campaign;
 mod contract;
+mod drill;
 mod host_windows;
 mod html;
 mod impact;
@@ -24,6 +25,7 @@ mod what_if;
 
 pub use campaign::*;
 pub use contract::*;
+pub use drill::*;
 pub use host_windows::*;
 pub use html::*;
 pub use impact::*;

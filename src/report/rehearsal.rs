@@ -93,6 +93,7 @@ pub(super) const fn ended(outcome: HostOutcome) -> &'static str {
     match outcome {
         HostOutcome::Fixed => "fixed",
         HostOutcome::FixedPendingReboot => "fixed, reboot pending",
+        HostOutcome::Proven => "proven",
         HostOutcome::NothingToDo => "nothing to do",
         HostOutcome::Untouched => "untouched",
         HostOutcome::Restored => "restored",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::engine::StepResult;
-use crate::model::TimeSpan;
+use crate::model::{Strategy, TimeSpan};
 use crate::plan::{Action, HostPlan, Step, StepKind};
 
 use super::act::{REBOOT_FACT, broken, failed, succeeded};
@@ -29,7 +29,11 @@ impl SimWorld {
             return;
         }
         let plan = call.plan.hosts.get(&call.owner);
+        let is_drill = plan.is_some_and(|plan| plan.strategy == Strategy::Drill);
         let result = match call.step.kind {
+            // Nothing is fixed: what is well before must be so on the clone, with the same packages.
+            StepKind::Preflight if is_drill => verify(host, plan, &call.step),
+            StepKind::Verify if is_drill => verify_as_before(host, self.backup_of(&call)),
             StepKind::Preflight => preflight(host, plan),
             StepKind::VerifyRestored | StepKind::VerifyOriginal => verify_as_before(host, self.backup_of(&call)),
             _ => verify(host, plan, &call.step),

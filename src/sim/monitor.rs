@@ -429,7 +429,7 @@ impl Monitor {
                 (host.disk.reboot_required != pending)
                     .then(|| format!("reboot required: {}", host.disk.reboot_required))
             }
-            HostOutcome::Untouched | HostOutcome::SwitchedBack if self.changed.contains(name) => {
+            HostOutcome::Untouched | HostOutcome::SwitchedBack | HostOutcome::Proven if self.changed.contains(name) => {
                 Some("it was changed".to_owned())
             }
             _ => (host.disk.installed != before.installed).then(|| "its packages are not as before".to_owned()),

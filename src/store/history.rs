@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::engine::{Record, RecordBody, StepResult};
 use crate::model::{
-    CampaignId, Fix, History, Host, HostName, HostOutcome, PackageName, Quarantined, RolledBack, RuleName, TimeSpan,
-    os_release,
+    CampaignId, Drill, Fix, History, Host, HostName, HostOutcome, PackageName, Quarantined, RolledBack, RuleName,
+    Strategy, TimeSpan, os_release,
 };
-use crate::plan::{Reason, StepKind};
+use crate::plan::{Action, HostPlan, Plan, Reason, StepKind};
 
 use super::{Journal, StoreError};
 
@@ -32,11 +32,20 @@ struct PlanOf {
     hosts: BTreeMap<HostName, HostOf>,
 }
 
+impl PlanOf {
+    /// Whether it is the plan of a drill, whose steps tell what was asked of the clones.
+    fn is_drill(&self) -> bool {
+        self.hosts.values().any(|host| host.strategy.as_deref() == Some(Strategy::Drill.as_str()))
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct HostOf {
     host: Host,
     cohort: RuleName,
     fix: Fix,
+    #[serde(default)]
+    strategy: Option<String>,
     #[serde(default)]
     quarantine: Option<TimeSpan>,
 }
@@ -47,8 +56,15 @@ pub fn history(journal: &mut dyn Journal) -> Result<History, StoreError> {
     let mut campaigns = journal.campaigns()?;
     campaigns.sort_by_key(|campaign| campaign.started);
     for campaign in campaigns {
-        let Ok(plan) = serde_json::from_slice::<PlanOf>(&journal.plan(&campaign.id)?) else { continue };
+        let text = journal.plan(&campaign.id)?;
+        let Ok(plan) = serde_json::from_slice::<PlanOf>(&text) else { continue };
         let Ok(records) = journal.read(&campaign.id) else { continue };
+        if plan.is_drill() {
+            // One of another program proves nothing: what it asked is not known.
+            let Ok(plan) = serde_json::from_slice::<Plan>(&text) else { continue };
+            records.iter().for_each(|record| learn_of_drill(&mut history, &plan, &campaign.id, record));
+            continue;
+        }
         for record in &records {
             learn(&mut history, &plan, &campaign.id, record, &records);
         }
@@ -88,6 +104,48 @@ fn learn(history: &mut History, plan: &PlanOf, campaign: &CampaignId, record: &R
         }
         _ => {}
     }
+}
+
+/// A drill proves the way back if its host ended so. One that found the backup or its clone broken takes an earlier proof
+/// back; one that could not look at them says nothing.
+fn learn_of_drill(history: &mut History, plan: &Plan, campaign: &CampaignId, record: &Record) {
+    let (planned, failed) = match &record.body {
+        RecordBody::HostEnded { host, outcome: HostOutcome::Proven, .. } => (plan.hosts.get(host), None),
+        RecordBody::Outcome { attempt, result: StepResult::Failed { reason, .. } } => match plan.step(&attempt.step) {
+            Some((planned, step)) if is_of_backup(step.kind, step.on.is_some(), &reason.code) => {
+                (Some(planned), Some(format!("{}: {}", reason.code, reason.text)))
+            }
+            _ => return,
+        },
+        _ => return,
+    };
+    let Some((planned, provider)) = planned.and_then(|planned| Some((planned, planned.host.provider.as_ref()?))) else {
+        return;
+    };
+    let drill = Drill {
+        campaign: campaign.clone(),
+        at: record.at,
+        provider: provider.digest(),
+        probes: asked_of_clone(planned).cloned().collect(),
+        failed,
+    };
+    history.drill(planned.host.name.clone(), drill);
+}
+
+/// Whether a step that failed for this reason shows that what was backed up cannot serve.
+fn is_of_backup(kind: StepKind, on_clone: bool, code: &str) -> bool {
+    match kind {
+        StepKind::Backup => code == "backup-not-verified",
+        StepKind::Clone => code == "clone-not-up",
+        _ => on_clone && !NOT_THE_FIX.contains(&code),
+    }
+}
+
+fn asked_of_clone(planned: &HostPlan) -> impl Iterator<Item = &RuleName> {
+    let on_clone = planned.steps.iter().filter(|step| step.on.is_some());
+    let probes =
+        on_clone.flat_map(|step| if let Action::Check { probes, .. } = &step.action { &probes[..] } else { &[] });
+    probes.map(|probe| &probe.name)
 }
 
 /// The packages that a search found.

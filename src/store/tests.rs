@@ -7,11 +7,13 @@ use std::sync::mpsc::channel;
 
 use jiff::Timestamp;
 
+use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::{Chain, Effected, JOURNAL_FORMAT, Record, RecordBody, StepResult};
-use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, StepId};
-use crate::plan::{Reason, StepKind};
+use crate::model::{AttemptId, CampaignId, Digest, Host, HostName, HostOutcome, ProviderSettings, StepId};
+use crate::plan::{DrillInput, Reason, StepKind, plan_drills};
+use crate::policy::Policy;
 
-use super::{Experience, Journal, JournalWriter, MemoryJournal, SqliteJournal, StoreError, experience};
+use super::{Experience, Journal, JournalWriter, MemoryJournal, SqliteJournal, StoreError, experience, history};
 
 const PLAN: &[u8] = b"{\"plan\":1}";
 
@@ -367,4 +369,84 @@ fn what_steps_took_and_how_they_ended_is_learned_from_journals() {
     wanted.add(StepKind::Fix, None, false);
     wanted.add(StepKind::Restore, None, true);
     assert_eq!(experience(&mut journal).unwrap(), wanted);
+}
+
+/// The plan of a drill of `web-1`, as it is stored.
+fn drill_plan() -> Vec<u8> {
+    let text = "version: 1\nverify: {probes: [{name: answers, match: all, http: {url: \"http://{{ host.address }}/\", status: 200}}]}\n";
+    let policy = Policy::load(vec![Source::new("policy.yaml", text)], &mut Diagnostics::default()).unwrap();
+    let mut web = Host::named(host("web-1"));
+    web.provider = Some(ProviderSettings::Simulated);
+    let input = DrillInput {
+        hosts: &[&web],
+        policy: &policy,
+        playbooks: &[],
+        concurrency: 1,
+        as_of: Timestamp::UNIX_EPOCH,
+        inputs: Default::default(),
+    };
+    serde_json::to_vec(&plan_drills(&input).unwrap().plan).unwrap()
+}
+
+/// A campaign of `web-1` that began at this second: what came of a step, and where the host ended.
+fn drilled(journal: &mut dyn Journal, campaign: &str, second: i64, failed: Option<(&str, &str)>, ended: HostOutcome) {
+    let (campaign, plan) = (id(campaign), drill_plan());
+    journal.create(&campaign, &plan, &[host("web-1")]).unwrap();
+    let fence = journal.claim(&campaign, "ann").unwrap();
+    let mut chain = Chain::new(campaign.clone(), Digest::of(&plan));
+    let at = |n: i64| Timestamp::from_second(second + n).unwrap();
+    let (format, operator) = (JOURNAL_FORMAT, "ann".to_owned());
+    let mut records =
+        vec![chain.push(at(0), RecordBody::CampaignStarted { format, plan: Digest::of(&plan), operator })];
+    if let Some((step, code)) = failed {
+        let step = StepId::new(&format!("web-1/{step}")).unwrap();
+        let attempt = AttemptId { campaign: campaign.clone(), step, generation: 1 };
+        let reason = Reason::new(code, "said so");
+        let result = StepResult::Failed { reason, effect: Effected::No, evidence: String::new() };
+        records.push(chain.push(at(1), RecordBody::Outcome { attempt, result }));
+    }
+    let body = RecordBody::HostEnded { host: host("web-1"), outcome: ended, reason: None };
+    records.push(chain.push(at(2), body));
+    records.push(chain.push(at(3), RecordBody::CampaignEnded { outcomes: [(ended, 1)].into() }));
+    journal.append(&campaign, fence, &records).unwrap();
+}
+
+#[test]
+fn the_last_drill_that_showed_something_of_the_backup_counts() {
+    use HostOutcome::{Proven, Untouched};
+    journals(|journal| {
+        assert_eq!(history(journal).unwrap().drilled(&host("web-1")), None);
+        drilled(journal, "c1", 100, None, Proven);
+        let proven = history(journal).unwrap().drilled(&host("web-1")).cloned().unwrap();
+        assert_eq!((proven.campaign.clone(), proven.at.as_second(), &proven.failed), (id("c1"), 102, &None));
+        assert_eq!(proven.provider, ProviderSettings::Simulated.digest());
+        assert_eq!(proven.probes.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["answers"]);
+        // These say nothing of the backup: the provider, the network, the host itself.
+        for (number, failed) in [
+            ("clone", "clone-failed"),
+            ("verify-clone", "unreachable"),
+            ("preflight", "probe-failed"),
+            ("backup", "backup-failed"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            drilled(journal, &format!("c2-{number}"), 200, Some(failed), Untouched);
+            assert_eq!(history(journal).unwrap().drilled(&host("web-1")), Some(&proven), "{failed:?}");
+        }
+        for (number, (step, code)) in
+            [("backup", "backup-not-verified"), ("clone", "clone-not-up"), ("verify-clone", "probe-failed")]
+                .into_iter()
+                .enumerate()
+        {
+            let second = 300 + 10 * i64::try_from(number).unwrap();
+            drilled(journal, &format!("c3-{number}"), second, Some((step, code)), Untouched);
+            let known = history(journal).unwrap().drilled(&host("web-1")).cloned().unwrap();
+            assert_eq!(known.failed, Some(format!("{code}: said so")));
+            drilled(journal, &format!("c4-{number}"), second + 5, None, Proven);
+            assert_eq!(history(journal).unwrap().drilled(&host("web-1")).unwrap().failed, None, "it was mended");
+        }
+        let shown = history(journal).unwrap();
+        assert_eq!(shown.quarantine_list().0.len() + shown.quarantine_list().1.len(), 0, "nothing was fixed");
+    });
 }

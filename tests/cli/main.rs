@@ -8,6 +8,7 @@ mod conform;
 mod control;
 mod demo;
 mod diff;
+mod drill;
 mod editors;
 mod exceptions;
 mod explain;

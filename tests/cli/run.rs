@@ -125,23 +125,23 @@ fn fleet(ssh: &str) -> World {
     world
 }
 
-fn replace_ssh(world: &World, script: &str) {
+pub(super) fn replace_ssh(world: &World, script: &str) {
     let path = world.write("bin/ssh.new", &format!("#!/bin/sh\n{script}\n"));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::rename(&path, world.path().join("bin/ssh")).unwrap();
 }
 
-fn with_ssh(world: &World, args: &[&str]) -> Command {
+pub(super) fn with_ssh(world: &World, args: &[&str]) -> Command {
     let mut command = world.command(args);
     command.env("PATH", format!("{}:/usr/bin:/bin", world.path().join("bin").display()));
     command
 }
 
 /// Answers nothing, for as long as its controller lives.
-const SILENT: &str = "while kill -0 $PPID 2>/dev/null; do sleep 0.2; done";
+pub(super) const SILENT: &str = "while kill -0 $PPID 2>/dev/null; do sleep 0.2; done";
 
 /// Refuses at once and for good; `ssh` says why in the log that it is given.
-const MISMATCH: &str =
+pub(super) const MISMATCH: &str =
     "while [ $# -gt 1 ]; do [ \"$1\" = -E ] && echo 'Host key verification failed.' >\"$2\"; shift; done; exit 255";
 
 #[test]

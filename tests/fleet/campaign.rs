@@ -84,12 +84,12 @@ impl Work {
     }
 
     /// Starts the controller and leaves it running.
-    fn start(&self, args: &[&str]) -> Child {
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
         let log = std::fs::File::create(self.dir.join("controller.log")).unwrap();
         self.command(args).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("controller.log")).unwrap_or_default()
     }
 

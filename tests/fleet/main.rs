@@ -9,6 +9,7 @@ mod campaign;
 #[path = "../support/contract.rs"]
 #[expect(dead_code, reason = "tests of providers use more of it")]
 mod contract;
+mod drills;
 mod faults;
 mod fleet;
 mod lab;

@@ -7,6 +7,7 @@
 
 mod care;
 mod checker;
+mod drills;
 mod file;
 mod fleet;
 mod forecast;

@@ -7,6 +7,7 @@ mod support;
 
 mod clones;
 mod crashes;
+mod drills;
 mod rehearse;
 mod scenarios;
 mod seeds;

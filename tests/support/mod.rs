@@ -415,6 +415,7 @@ fn steps(shape: &Shape, host: &HostName, role: &Role) -> Vec<Step> {
             let promote = chain.id("promote");
             release(shape, &mut chain, Some(promote));
         }
+        Strategy::Drill => panic!("no shape is a drill"),
     }
     chain.steps
 }

@@ -273,7 +273,7 @@ impl Judge<'_> {
         let undone: Vec<&Step> =
             plan.steps.iter().flat_map(|step| &step.undo).filter(|s| seen.undone.contains(&s.id)).collect();
         match outcome {
-            HostOutcome::Fixed | HostOutcome::FixedPendingReboot => {
+            HostOutcome::Fixed | HostOutcome::FixedPendingReboot | HostOutcome::Proven => {
                 assert!(!seen.undo && plan.steps.iter().all(went_well));
             }
             HostOutcome::NothingToDo => {

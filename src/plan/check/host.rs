@@ -54,6 +54,16 @@ const CLONE_AND_SWITCH: [Part; 17] = [
     (StepKind::Release, false),
 ];
 
+/// The same for a host whose way back is tried; all of it must be there.
+const DRILL: [Part; 6] = [
+    (StepKind::Preflight, false),
+    (StepKind::Backup, false),
+    (StepKind::Clone, false),
+    (StepKind::Verify, true),
+    (StepKind::Destroy, false),
+    (StepKind::Release, false),
+];
+
 fn part(step: &Step) -> Part {
     (step.kind, step.on.is_some())
 }
@@ -157,6 +167,7 @@ fn chain(name: &HostName, host: &HostPlan, order: &Order<'_>, found: &mut Found)
     let parts: &[Part] = match host.strategy {
         Strategy::InPlace => &IN_PLACE,
         Strategy::CloneAndSwitch => &CLONE_AND_SWITCH,
+        Strategy::Drill => &DRILL,
     };
     let mut by_part: BTreeMap<Part, &Step> = BTreeMap::new();
     let mut place = 0;
@@ -181,30 +192,7 @@ fn chain(name: &HostName, host: &HostPlan, order: &Order<'_>, found: &mut Found)
         );
     }
 
-    let on_host = |kind: StepKind| (kind, false);
-    let mut must = [StepKind::Preflight, StepKind::Verify, StepKind::Soak].map(on_host).to_vec();
-    let trial = [(StepKind::Clone, false), (StepKind::Fix, true), (StepKind::Verify, true)];
-    match host.strategy {
-        Strategy::InPlace => must.push(on_host(StepKind::Fix)),
-        Strategy::CloneAndSwitch => {
-            must.extend([StepKind::Switchover, StepKind::Promote].map(on_host));
-            must.push((StepKind::Observe, true));
-            must.extend(trial);
-        }
-    }
-    if by_part.keys().any(|part| trial.contains(part) || part.1) {
-        must.extend(trial);
-        if host.strategy == Strategy::InPlace {
-            must.push(on_host(StepKind::Destroy));
-        }
-    }
-    if !host.without_backup {
-        must.push(on_host(StepKind::Backup));
-    }
-    if host.host.switch.is_some() {
-        must.extend([StepKind::Drain, StepKind::Undrain].map(on_host));
-    }
-    for part in must {
+    for part in musts(host, &by_part) {
         found.expect(by_part.contains_key(&part), name, "step-missing", format!("it has no {} step", part.0));
     }
     let has = |kind: StepKind| by_part.contains_key(&(kind, false));
@@ -227,7 +215,7 @@ fn chain(name: &HostName, host: &HostPlan, order: &Order<'_>, found: &mut Found)
         "it is said to go without a backup and has one",
     );
 
-    let keeps = by_part.get(&on_host(StepKind::Backup)).map(|step| match step.action {
+    let keeps = by_part.get(&(StepKind::Backup, false)).map(|step| match step.action {
         Action::Backup { keep } => keep > TimeSpan::ZERO,
         _ => true,
     });
@@ -257,11 +245,41 @@ fn chain(name: &HostName, host: &HostPlan, order: &Order<'_>, found: &mut Found)
     }
     let last = host.steps.iter().rev().find(|step| step.kind != StepKind::Release);
     found.expect(
-        last.is_some_and(|s| s.kind == StepKind::Soak),
+        host.strategy == Strategy::Drill || last.is_some_and(|s| s.kind == StepKind::Soak),
         name,
         "soak-not-last",
         "it does not end with being watched",
     );
+}
+
+/// The steps that the host must have.
+fn musts(host: &HostPlan, by_part: &BTreeMap<Part, &Step>) -> Vec<Part> {
+    if host.strategy == Strategy::Drill {
+        return DRILL.to_vec();
+    }
+    let on_host = |kind: StepKind| (kind, false);
+    let mut must = [StepKind::Preflight, StepKind::Verify, StepKind::Soak].map(on_host).to_vec();
+    let trial = [(StepKind::Clone, false), (StepKind::Fix, true), (StepKind::Verify, true)];
+    if host.strategy == Strategy::CloneAndSwitch {
+        must.extend([StepKind::Switchover, StepKind::Promote].map(on_host));
+        must.push((StepKind::Observe, true));
+        must.extend(trial);
+    } else {
+        must.push(on_host(StepKind::Fix));
+    }
+    if by_part.keys().any(|part| trial.contains(part) || part.1) {
+        must.extend(trial);
+        if host.strategy == Strategy::InPlace {
+            must.push(on_host(StepKind::Destroy));
+        }
+    }
+    if !host.without_backup {
+        must.push(on_host(StepKind::Backup));
+    }
+    if host.host.switch.is_some() {
+        must.extend([StepKind::Drain, StepKind::Undrain].map(on_host));
+    }
+    must
 }
 
 fn way_back(host: &HostPlan, found: &mut Found) {
@@ -270,6 +288,9 @@ fn way_back(host: &HostPlan, found: &mut Found) {
         match step.kind {
             StepKind::Clone => {
                 found.expect(kinds == [StepKind::Destroy], &step.id, "undo-missing", "its undo is not destroy");
+            }
+            StepKind::Backup if host.strategy == Strategy::Drill => {
+                found.expect(kinds == [StepKind::Release], &step.id, "undo-missing", "its undo is not release");
             }
             StepKind::Switchover => {
                 found.expect(
@@ -346,6 +367,11 @@ fn facts(host: &HostPlan, step: &Step, order: &Order<'_>, found: &mut Found) {
 
 fn fix(plan: &Plan, name: &HostName, host: &HostPlan, found: &mut Found) {
     let fix = &host.fix;
+    if host.strategy == Strategy::Drill {
+        let is_empty = fix.packages.is_empty() && fix.findings.is_empty();
+        found.expect(is_empty, name, "drill-fixes", "it is a drill and has something to fix");
+        return;
+    }
     found.expect(!fix.packages.is_empty(), name, "fix-empty", "its fix has no package");
     found.expect(
         fix.packages.is_sorted_by(|a, b| a.name < b.name),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{HostName, StepId};
+use crate::model::{HostName, StepId, Strategy};
 use crate::plan::{Action, HostPlan, Plan, Step, StepKind};
 
 /// A host with more steps than this is refused: more than three times as many as the longest chain has, and a set of
@@ -156,6 +156,8 @@ pub(super) struct Undo {
 pub(super) struct Shape {
     pub has_switch: bool,
     pub without_backup: bool,
+    /// It fixes nothing: it proves that a backup of the host can be restored.
+    pub is_drill: bool,
     pub steps: Vec<Node>,
 }
 
@@ -184,7 +186,12 @@ impl Shape {
                 step.needs = step.needs.map(|needs| if needs.meets(of) { needs.with(stand) } else { needs });
             }
         }
-        Self { has_switch: host.host.switch.is_some(), without_backup: host.without_backup, steps }
+        Self {
+            has_switch: host.host.switch.is_some(),
+            without_backup: host.without_backup,
+            is_drill: host.strategy == Strategy::Drill,
+            steps,
+        }
     }
 
     /// The steps that are done when this one has succeeded: with it, one that stands for it and the others that have.

@@ -57,6 +57,8 @@ pub(super) struct World {
     fixed: [bool; 2],
     /// The fix went well on the clone.
     tried: bool,
+    /// A clone was looked at as its backup made it.
+    shown: bool,
     /// The clone was watched while it had the traffic.
     watched: bool,
     /// The host was watched in service since it was changed.
@@ -94,6 +96,7 @@ impl World {
         looked: [false; 2],
         fixed: [false; 2],
         tried: false,
+        shown: false,
         watched: false,
         settled: false,
         has_permit: false,
@@ -117,6 +120,7 @@ impl World {
             let takes_back: &[Deed] = match act.deed {
                 Deed::Restore => &[Deed::Fix, Deed::Change, Deed::Reboot, Deed::Promote],
                 Deed::Destroy => &[Deed::Clone],
+                Deed::Release => &[Deed::Backup],
                 Deed::SwitchBack => &[Deed::Switchover],
                 Deed::Undrain => &[Deed::Drain],
                 Deed::Drain => &[Deed::Undrain, Deed::SwitchBack],
@@ -217,6 +221,7 @@ impl World {
                 (StepKind::Verify, Place::Clone) if self.clone == Clone::Changed => {
                     (self.clone, self.tried) = (Clone::Verified, self.fixed[machine(Place::Clone)]);
                 }
+                (StepKind::Verify, Place::Clone) => self.shown |= self.clone == Clone::Fresh,
                 (StepKind::Verify, Place::Host) if self.system == System::Changed => self.system = System::Verified,
                 (StepKind::VerifyRestored, _) if self.system == System::Restored => self.system = System::Back,
                 (StepKind::VerifyOriginal, _) if self.system == System::Idle => self.system = System::Original,
@@ -293,8 +298,10 @@ impl World {
 
     /// What should be deleted is not: nobody may count on it any more either.
     pub(super) fn leave(&mut self, act: Act) {
-        if act.deed == Deed::Destroy {
-            self.clone = Clone::Left;
+        match act.deed {
+            Deed::Destroy => self.clone = Clone::Left,
+            Deed::Release => self.backed_up = false,
+            _ => {}
         }
     }
 
@@ -310,6 +317,9 @@ impl World {
             || (end == End::TakenBack && self.clone == Clone::Promoted);
         if leaves {
             return hazard("clone-left", "with a clone that nobody destroys");
+        }
+        if shape.is_drill {
+            return self.hazard_of_drill(end);
         }
         match (end, self.system) {
             (End::Fixed, _) if !self.fixed[machine(Place::Host)] => {
@@ -328,6 +338,20 @@ impl World {
             }
             (End::TakenBack, _) => hazard("left-changed", "changed"),
         }
+    }
+
+    /// Why a drill must not end like this: it leaves the host as it was and nothing behind.
+    fn hazard_of_drill(&self, end: End) -> Option<Hazard> {
+        if self.system != System::Original {
+            return hazard("left-changed", "changed");
+        }
+        if self.backed_up {
+            return hazard("backup-left", "with a backup that nobody deletes");
+        }
+        if end == End::Fixed && !self.shown {
+            return hazard("proves-nothing", "as proven, and nothing has looked at a clone");
+        }
+        None
     }
 }
 

@@ -11,7 +11,7 @@ use crate::plan::draft::{Draft, HostDraft};
 use crate::plan::{AFTER_PILOT, AFTER_TRIAL, PlanError, Reason, StepKind};
 use crate::policy::{Policy, StrategyChoice, StrategyKind, TestFix};
 
-use super::{pools, steps, windows};
+use super::{drilled, pools, steps, windows};
 
 /// How a host is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,9 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
         };
         role.told_by = role.waits_for.iter().find_map(search);
         let Some(host) = draft.hosts.get_mut(&name) else { continue };
+        if role.strategy == Strategy::InPlace && !role.trial {
+            drilled::ask(host, policy, draft.input.history, draft.input.as_of);
+        }
         steps::build(&name, host, &role, policy);
         windows::fit(draft, &name);
         pools::join(draft, &name);
@@ -174,7 +177,7 @@ fn may_switch(host: &Host, can: Option<Capabilities>, policy: &Policy) -> Result
     Ok(())
 }
 
-fn cannot_clone(host: &Host, can: Option<Capabilities>) -> String {
+pub(in crate::plan) fn cannot_clone(host: &Host, can: Option<Capabilities>) -> String {
     match can {
         None => "it has no provider that could make one".to_owned(),
         Some(can) if can.kind == "podman" => {

@@ -6,6 +6,7 @@ pub(super) mod budgets;
 pub(super) mod care;
 pub(super) mod cohorts;
 pub(super) mod decide;
+pub(super) mod drilled;
 pub(super) mod emergency;
 pub(super) mod limits;
 pub(super) mod machines;

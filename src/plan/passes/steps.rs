@@ -22,11 +22,11 @@ const DRAIN_TAKES: TimeSpan = TimeSpan::minutes(1);
 /// One call to the switch.
 const UNDRAIN_TAKES: TimeSpan = TimeSpan::seconds(10);
 /// When a restored host must answer, where the playbook does not say what a boot takes.
-const BACK_WITHIN: TimeSpan = TimeSpan::minutes(10);
+pub(in crate::plan) const BACK_WITHIN: TimeSpan = TimeSpan::minutes(10);
 /// How often a host is looked at while it is watched: soon enough to go back early, seldom enough not to be a load.
 const SOAK_EVERY: TimeSpan = TimeSpan::seconds(30);
 /// Deleting what a provider holds.
-const DESTROY_TAKES: TimeSpan = TimeSpan::seconds(30);
+pub(in crate::plan) const DESTROY_TAKES: TimeSpan = TimeSpan::seconds(30);
 /// A clone that is not destroyed by then was forgotten: longer than any night's work on it.
 const TIME_TO_LIVE: TimeSpan = TimeSpan::hours(24);
 /// How long a promoted clone is watched again.
@@ -63,9 +63,10 @@ pub(super) fn build(name: &HostName, host: &mut HostDraft<'_>, role: &Role, poli
     if role.trial {
         chain.trial();
     }
-    match role.strategy {
-        Strategy::InPlace => chain.in_place(role.trial),
-        Strategy::CloneAndSwitch => chain.clone_and_switch(),
+    if role.strategy == Strategy::CloneAndSwitch {
+        chain.clone_and_switch();
+    } else {
+        chain.in_place(role.trial);
     }
     let mut steps = chain.steps;
     tell_what_is_left_out(&mut steps, role.told_by.as_ref());
@@ -378,12 +379,19 @@ fn for_clone(commands: &[Command]) -> Vec<Command> {
     commands
 }
 
-fn step(id: StepId, kind: StepKind, needs: Vec<StepId>, action: Action, expected: TimeSpan, undo: Vec<Step>) -> Step {
+pub(in crate::plan) fn step(
+    id: StepId,
+    kind: StepKind,
+    needs: Vec<StepId>,
+    action: Action,
+    expected: TimeSpan,
+    undo: Vec<Step>,
+) -> Step {
     let timeout = limit(&action).max(expected);
     Step { id, kind, needs, on: None, stands_for: Vec::new(), action, undo, expected, timeout }
 }
 
-fn check(commands: Vec<Command>, probes: &[Probe]) -> Action {
+pub(in crate::plan) fn check(commands: Vec<Command>, probes: &[Probe]) -> Action {
     Action::Check { commands, probes: probes.to_vec() }
 }
 

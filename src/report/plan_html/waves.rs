@@ -83,6 +83,7 @@ fn row(plan: &Plan, procedures: &Procedures<'_>, name: &HostName, host: &HostPla
         (true, _) => "⚠ no way back",
         (false, Strategy::InPlace) => "restored from its backup",
         (false, Strategy::CloneAndSwitch) => "traffic goes back to the original",
+        (false, Strategy::Drill) => "nothing is changed",
     };
     vec![
         text(name),
@@ -120,6 +121,7 @@ const fn how(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::InPlace => "fixed in place",
         Strategy::CloneAndSwitch => "fixed on a clone, then switched to it",
+        Strategy::Drill => "restored to a clone, which is looked at",
     }
 }
 

@@ -110,16 +110,25 @@ impl Work<'_> {
 
     /// Every clone that this campaign made of the host, also where nobody heard of it.
     pub(super) async fn clones(&self, provider: &dyn Provider) -> Result<Vec<CloneRef>, StepResult> {
+        let clone = |held| if let Held::Clone(reference) = held { Some(reference) } else { None };
+        Ok(self.held(provider, "clone-not-found").await?.filter_map(clone).collect())
+    }
+
+    /// Every backup that this campaign made of the host: the one that it knows, or those that nobody heard of.
+    async fn backups(&self, provider: &dyn Provider, step: &StepId) -> Result<Vec<BackupRef>, StepResult> {
+        if let Some(known) = self.fact(step, BACKUP) {
+            return Ok(vec![BackupRef(known.clone())]);
+        }
+        let backup = |held| if let Held::Backup(reference) = held { Some(reference) } else { None };
+        Ok(self.held(provider, "backup-not-found").await?.filter_map(backup).collect())
+    }
+
+    /// What this campaign made of the host, by its keys; `code` tells that nobody can say.
+    async fn held(&self, provider: &dyn Provider, code: &str) -> Result<impl Iterator<Item = Held>, StepResult> {
         let ours = format!("{}/{}/", self.request.attempt.campaign, self.request.host);
         match self.in_time(provider.list(self.host)).await? {
-            Ok(held) => Ok(held
-                .into_iter()
-                .filter_map(|(key, held)| match held {
-                    Held::Clone(reference) if key.0.starts_with(&ours) => Some(reference),
-                    _ => None,
-                })
-                .collect()),
-            Err(error) => Err(provider_failed("clone-not-found", error)),
+            Ok(held) => Ok(held.into_iter().filter(move |(key, _)| key.0.starts_with(&ours)).map(|(_, held)| held)),
+            Err(error) => Err(provider_failed(code, error)),
         }
     }
 
@@ -200,14 +209,17 @@ impl Work<'_> {
                 Err(error) => return Err(provider_failed("release-failed", error)),
             }
         }
-        if let Some(backup) = self.fact(backup, BACKUP) {
-            let backup = BackupRef(backup.clone());
+        for backup in self.backups(&*provider, backup).await? {
             match self.in_time(provider.delete_backup(self.host, &backup)).await? {
                 Ok(()) => released.push(backup.0),
                 Err(error) => return Err(provider_failed("release-failed", error)),
             }
         }
-        let note = Some(format!("deleted {}", released.join(" and ")));
+        let note = match released.as_slice() {
+            [] => "there is nothing to delete".to_owned(),
+            released => format!("deleted {}", released.join(" and ")),
+        };
+        let note = Some(note);
         Ok(StepResult::Succeeded { facts: Default::default(), note })
     }
 }

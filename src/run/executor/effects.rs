@@ -68,7 +68,8 @@ impl Work<'_> {
             }),
             Err(error) => {
                 let reason = Reason::new("backup-not-verified", format!("{}: {error}", backup.0));
-                Err(failed(reason, Effected::No, String::new()))
+                // It is there, whatever it is worth: who would delete it must know.
+                Err(failed(reason, Effected::Possibly, String::new()))
             }
         }
     }

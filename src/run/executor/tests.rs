@@ -421,6 +421,36 @@ fn exec_provider(scene: &Scene) -> ExecProvider {
 }
 
 #[tokio::test]
+async fn a_backup_that_nobody_heard_of_is_found_by_its_key_and_deleted() {
+    let mut scene = Scene::new();
+    let of = exec_provider(&scene);
+    let argv = |script: &str| {
+        let mut argv = of.backup.clone();
+        script.clone_into(&mut argv[2]);
+        *argv.last_mut().unwrap() = "{ref}".to_owned();
+        argv
+    };
+    let list = "cd $1; for b in saved other; do [ ! -e $b ] || echo backup $([ $b = other ] && echo c2 || echo c1)/web-1/backup/1 $b; done";
+    let mut list = argv(list);
+    list.pop();
+    let provider = ExecProvider { list: Some(list), delete: Some(argv("rm $1/$2")), ..of };
+    scene.host.provider = Some(ProviderSettings::Exec(provider));
+    for file in ["data", "other"] {
+        std::fs::write(scene.file(file), "").unwrap();
+    }
+    // It was made and is not whole: the step leaves no word of it.
+    let backup = scene.run(StepKind::Backup, Action::Backup { keep: TimeSpan::ZERO }, Mode::Start).await;
+    assert_eq!(failure(backup).0, "backup-not-verified");
+    assert!(scene.file("saved").exists());
+    let release = Action::Release { backup: StepId::new("web-1/backup").unwrap(), promote: None };
+    for mode in [Mode::Start, Mode::Attach] {
+        facts(scene.run(StepKind::Release, release.clone(), mode).await);
+        assert!(!scene.file("saved").exists());
+        assert!(scene.file("other").exists(), "another campaign's");
+    }
+}
+
+#[tokio::test]
 async fn a_host_is_backed_up_and_restored() {
     let mut scene = Scene::new();
     let backup = Action::Backup { keep: TimeSpan::days(7) };
@@ -430,7 +460,7 @@ async fn a_host_is_backed_up_and_restored() {
     scene.host.provider = Some(ProviderSettings::Exec(exec_provider(&scene)));
     std::fs::write(scene.file("data"), "").unwrap();
     let (code, effect, _) = failure(scene.run(StepKind::Backup, backup.clone(), Mode::Start).await);
-    assert_eq!((code.as_str(), effect), ("backup-not-verified", Effected::No), "an empty backup");
+    assert_eq!((code.as_str(), effect), ("backup-not-verified", Effected::Possibly), "an empty backup");
 
     std::fs::write(scene.file("data"), "before").unwrap();
     let made = facts(scene.run(StepKind::Backup, backup, Mode::Start).await);
