@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::{
-    Become, BtrfsProvider, DnsSwitch, ExecProvider, Freeze, LvmProvider, ProviderSettings, ResticProvider,
-    SecretSource, Ssh, SwitchSettings, TimeSpan, TsigAlgorithm, Via, is_unprintable, printable,
+    Become, BtrfsProvider, DnsSwitch, ExecProvider, Freeze, LibvirtProvider, LvmProvider, ProviderSettings,
+    ResticProvider, SecretSource, Ssh, SwitchSettings, TimeSpan, TsigAlgorithm, Via, is_unprintable, printable,
 };
 
 use super::settings::{
@@ -26,14 +26,16 @@ const MAX_TTL: TimeSpan = TimeSpan::days(7);
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProvider {
-    /// `podman`, `btrfs`, `lvm`, `restic`, `exec` or `simulated`.
-    #[schemars(extend("enum" = ["podman", "btrfs", "lvm", "restic", "exec", "simulated"]))]
+    /// `podman`, `docker`, `btrfs`, `lvm`, `libvirt`, `restic`, `exec` or `simulated`.
+    #[schemars(extend("enum" = ["podman", "docker", "btrfs", "lvm", "libvirt", "restic", "exec", "simulated"]))]
     kind: String,
-    /// podman: the container's name.
+    /// podman, docker: the container's name.
     name: Option<String>,
     /// podman: a `CONTAINERS_CONF` to call it with.
     containers_conf: Option<String>,
-    /// podman: the network for clones, which the service's clients must not reach; without it none are made.
+    /// docker: the daemon's socket, where it is not `/var/run/docker.sock`.
+    socket: Option<String>,
+    /// podman, docker: the network for clones, which the service's clients must not reach; without it none are made.
     clone_network: Option<String>,
     /// exec: a command that prints the reference of the backup it made as its last line.
     backup: Option<Vec<String>>,
@@ -65,16 +67,22 @@ pub(super) struct RawProvider {
     start_clone: Option<Vec<String>>,
     /// btrfs: a command that stops the clone `{clone}`.
     stop_clone: Option<Vec<String>>,
-    /// btrfs, lvm: a command on the host that makes its services hold still for a snapshot.
+    /// btrfs, lvm, libvirt: a command on the host that makes its services hold still for a snapshot.
     freeze: Option<Vec<String>>,
-    /// btrfs, lvm: a command on the host that lets them go on.
+    /// btrfs, lvm, libvirt: a command on the host that lets them go on.
     thaw: Option<Vec<String>>,
-    /// btrfs, lvm: the machine that holds the host's disk, where it is not this one.
+    /// btrfs, lvm, libvirt: the machine that holds the host's disk, where it is not this one.
     via: Option<RawVia>,
     /// lvm: the volume group.
     group: Option<String>,
     /// lvm: the thin volume that is the host's disk.
     volume: Option<String>,
+    /// libvirt: the domain.
+    domain: Option<String>,
+    /// libvirt: where it is, as virsh takes it; `qemu:///system` if nothing is said.
+    uri: Option<String>,
+    /// libvirt: a folder on its machine for what is kept.
+    backups: Option<String>,
     /// restic: the repository, without a password in it.
     repository: Option<String>,
     /// restic: a file on the host with the password of the repository.
@@ -87,7 +95,8 @@ pub(super) struct RawProvider {
     exclude: Option<Vec<String>>,
     /// restic: a command on the host that runs when files have been put back.
     after_restore: Option<Vec<String>>,
-    /// exec, btrfs, lvm, restic: how long each command may take, such as `10m`.
+    /// exec, btrfs, lvm, restic: how long each command may take, such as `10m`. libvirt: how long the host may take to shut
+    /// down.
     timeout: Option<TimeSpan>,
 }
 
@@ -181,8 +190,9 @@ pub(super) struct RawSwitch {
 }
 
 /// The keys of each kind of provider, beside `kind`.
-const PROVIDERS: [(&str, &[&str]); 6] = [
+const PROVIDERS: [(&str, &[&str]); 8] = [
     ("podman", &["name", "containers_conf", "clone_network"]),
+    ("docker", &["name", "socket", "clone_network"]),
     (
         "exec",
         &[
@@ -203,6 +213,7 @@ const PROVIDERS: [(&str, &[&str]); 6] = [
         &["subvolume", "snapshots", "stop", "start", "start_clone", "stop_clone", "freeze", "thaw", "via", "timeout"],
     ),
     ("lvm", &["group", "volume", "stop", "start", "freeze", "thaw", "via", "timeout"]),
+    ("libvirt", &["domain", "uri", "backups", "freeze", "thaw", "via", "timeout"]),
     ("restic", &["repository", "password_file", "environment_file", "paths", "exclude", "after_restore", "timeout"]),
     ("simulated", &[]),
 ];
@@ -213,12 +224,16 @@ impl RawProvider {
         let present = [
             ("name", self.name.is_some()),
             ("containers_conf", self.containers_conf.is_some()),
+            ("socket", self.socket.is_some()),
             ("clone_network", self.clone_network.is_some()),
             ("shares_data", self.shares_data.is_some()),
             ("subvolume", self.subvolume.is_some()),
             ("snapshots", self.snapshots.is_some()),
             ("group", self.group.is_some()),
             ("volume", self.volume.is_some()),
+            ("domain", self.domain.is_some()),
+            ("uri", self.uri.is_some()),
+            ("backups", self.backups.is_some()),
             ("via", self.via.is_some()),
             ("repository", self.repository.is_some()),
             ("password_file", self.password_file.is_some()),
@@ -268,7 +283,7 @@ impl RawProvider {
         }
         let timeout = check_timeout(self.timeout)?;
         match self.kind.as_str() {
-            "podman" => {
+            "podman" | "docker" => {
                 let name = keys.need("name", self.name)?;
                 plain("the container's `name`", &name, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
                 if let Some(path) = &self.containers_conf {
@@ -277,10 +292,14 @@ impl RawProvider {
                 if let Some(network) = &self.clone_network {
                     plain("`clone_network`", network, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
                 }
-                Ok(ProviderSettings::Podman {
-                    name,
-                    containers_conf: self.containers_conf,
-                    clone_network: self.clone_network,
+                if let Some(socket) = &self.socket {
+                    check_absolute("`socket`", socket)?;
+                }
+                let (containers_conf, socket, clone_network) = (self.containers_conf, self.socket, self.clone_network);
+                Ok(if self.kind == "docker" {
+                    ProviderSettings::Docker { name, socket, clone_network }
+                } else {
+                    ProviderSettings::Podman { name, containers_conf, clone_network }
                 })
             }
             "exec" => Ok(ProviderSettings::Exec(ExecProvider {
@@ -297,6 +316,7 @@ impl RawProvider {
             })),
             "btrfs" => self.btrfs(&keys, timeout),
             "lvm" => self.lvm(&keys, timeout),
+            "libvirt" => self.libvirt(&keys, timeout),
             "restic" => self.restic(&keys, timeout),
             _ => Ok(ProviderSettings::Simulated),
         }
@@ -341,6 +361,31 @@ impl RawProvider {
             volume,
             stop: keys.need("stop", self.stop)?,
             start: keys.need("start", self.start)?,
+            freeze: freezing(self.freeze, self.thaw)?,
+            via: self.via.map(RawVia::check).transpose()?,
+            timeout,
+        }))
+    }
+
+    fn libvirt(self, keys: &Keys<'_>, timeout: Option<TimeSpan>) -> Result<ProviderSettings, Wrong> {
+        let (domain, backups) = (keys.need("domain", self.domain)?, keys.need("backups", self.backups)?);
+        plain("`domain`", &domain, |c| c.is_ascii_alphanumeric() || "+_.-".contains(c))?;
+        if domain.bytes().all(|b| b.is_ascii_digit()) {
+            return wrong(format!("`domain` `{domain}` is a number, as those that run have"), "name it by its UUID");
+        }
+        check_absolute("`backups`", &backups)?;
+        // It goes into an order of libvirt's, which is XML.
+        plain("`backups`", &backups, |c| c.is_ascii_alphanumeric() || "/+_.- ".contains(c))?;
+        if let Some(uri) = &self.uri {
+            plain("`uri`", uri, |c| c.is_ascii_alphanumeric() || "/+_.-:?=&@%[]".contains(c))?;
+            if !uri.starts_with("qemu") {
+                return wrong("`uri` is not one of QEMU's", "write one such as `qemu:///system`");
+            }
+        }
+        Ok(ProviderSettings::Libvirt(LibvirtProvider {
+            domain,
+            uri: self.uri,
+            backups,
             freeze: freezing(self.freeze, self.thaw)?,
             via: self.via.map(RawVia::check).transpose()?,
             timeout,

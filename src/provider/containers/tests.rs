@@ -1,4 +1,4 @@
-//! Tests of the podman provider that need no podman; the contract test on real hosts is in `tests/fleet`.
+//! Tests of the containers' provider that need neither podman nor docker; the contract is held on real ones in `tests`.
 
 use super::*;
 use crate::model::HostName;
@@ -21,7 +21,7 @@ fn container(command: &[&str]) -> Container {
 }
 
 fn args(command: &[&str]) -> Result<Vec<String>, String> {
-    Recreate::of(&container(command)).map(|recreate| recreate.args("backup", "mark"))
+    CommandLine::of(&container(command)).map(|line| line.args_with("backup", RESTORE, "mark"))
 }
 
 #[test]
@@ -80,15 +80,15 @@ fn what_could_not_be_restored_is_not_backed_up() {
     assert!(args(&["podman", "run", "-d", "other:1"]).is_err());
     let mut fleeting = container(&["podman", "run", "--rm", "debian:12"]);
     fleeting.host_config.auto_remove = true;
-    assert!(Recreate::of(&fleeting).is_err());
+    assert!(CommandLine::of(&fleeting).is_err());
 }
 
 #[test]
 fn the_command_survives_its_label() {
-    let recreate = Recreate {
+    let recreate = Recreate::Command(CommandLine {
         before: vec!["run".to_owned(), "--label=a=\"ü\" $x".to_owned()],
         after: vec!["sh".to_owned(), "-c".to_owned(), "a\nb".to_owned()],
-    };
+    });
     let label = recreate.to_label();
     assert!(label.bytes().all(|b| b.is_ascii_hexdigit()));
     assert_eq!(Recreate::from_label(&label), Some(recreate));
@@ -106,12 +106,12 @@ fn keys_become_names_that_differ() {
 }
 
 /// A podman that answers every call with these lines of shell.
-fn fake(dir: &tempfile::TempDir, script: &str) -> std::io::Result<Podman> {
+fn fake(dir: &tempfile::TempDir, script: &str) -> std::io::Result<Containers> {
     use std::os::unix::fs::PermissionsExt as _;
     let path = dir.path().join("podman");
     std::fs::write(&path, format!("#!/bin/sh\necho \"$*\" >> {}/calls\n{script}\n", dir.path().display()))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
-    Ok(Podman::with_program(path))
+    Ok(Containers::with_program(path))
 }
 
 /// Calls for one key exclude each other on the whole machine: every test has a key of its own.
@@ -129,7 +129,7 @@ fn host() -> Result<Host, Box<dyn std::error::Error>> {
 
 #[tokio::test]
 async fn a_podman_that_is_not_there_has_changed_nothing() -> Fallible {
-    let podman = Podman::with_program("/nonexistent/podman");
+    let podman = Containers::with_program("/nonexistent/podman");
     let (host, key) = (host()?, key());
     let backup = BackupRef("localhost/switchback-backup/a:1".to_owned());
     assert!(matches!(podman.backup(&host, &key).await, Err(ProviderError::NoEffect(_))));
@@ -143,7 +143,7 @@ async fn a_backup_of_another_host_is_neither_restored_nor_deleted() -> Fallible 
     let dir = tempfile::tempdir()?;
     let podman = fake(
         &dir,
-        r#"case $2 in inspect) echo '[{"Labels":{"io.switchback.backup.container":"b"}}]' ;; exists) ;; *) exit 9 ;; esac"#,
+        r#"case $2 in inspect) echo '[{"Config":{"Labels":{"io.switchback.backup.container":"b"}}}]' ;; exists) ;; *) exit 9 ;; esac"#,
     )?;
     let (host, key) = (host()?, key());
     let backup = BackupRef("localhost/switchback-backup/b:1".to_owned());
@@ -166,7 +166,7 @@ async fn a_podman_that_cannot_say_is_not_taken_for_a_no() -> Fallible {
 }
 
 /// A podman with one host and no backup, whose commits fail with these words, each once.
-fn failing(dir: &tempfile::TempDir, words: &[&str]) -> std::io::Result<Podman> {
+fn failing(dir: &tempfile::TempDir, words: &[&str]) -> std::io::Result<Containers> {
     let host = serde_json::json!([described(&["podman", "run", "--detach", "debian:12", "init"])]);
     std::fs::write(dir.path().join("host"), host.to_string())?;
     std::fs::write(dir.path().join("words"), words.join("\n"))?;
@@ -215,7 +215,7 @@ async fn a_commit_that_fails_otherwise_is_not_tried_again() -> Fallible {
 
 #[tokio::test]
 async fn hosts_of_other_providers_are_refused() -> Fallible {
-    let podman = Podman::default();
+    let podman = Containers::default();
     let mut host = host()?;
     host.provider = Some(ProviderSettings::Simulated);
     assert!(matches!(podman.list(&host).await, Err(ProviderError::NoEffect(_))));
