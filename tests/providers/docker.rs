@@ -22,7 +22,10 @@ const FRONT: &str = "10.213.1.7";
 
 impl Docker {
     fn start() -> Option<Self> {
-        if !possible(&["dockerd", "containerd", "runc", "busybox", "ssh-keygen", "unshare", "ldd", "tar"], true) {
+        if !possible(
+            &["dockerd", "docker", "containerd", "runc", "busybox", "ssh-keygen", "unshare", "ldd", "tar"],
+            true,
+        ) {
             return None;
         }
         let dir = tempfile::Builder::new().prefix("sb-docker").tempdir_in("/tmp").unwrap();

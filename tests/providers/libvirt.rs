@@ -23,8 +23,8 @@ done
 mount --bind passwd /etc/passwd
 mount --bind group /etc/group
 printf 'unix_sock_dir = "%s"\nauth_unix_rw = "none"\n' "$PWD/run" >/etc/libvirt/libvirtd.conf
-printf '%s\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'stdio_handler = "file"' \
-  'cgroup_controllers = []' 'namespaces = []' 'remember_owner = 0' >/etc/libvirt/qemu.conf
+printf '%s\n' 'security_driver = "none"' 'stdio_handler = "file"' 'cgroup_controllers = []' 'namespaces = []' \
+  >/etc/libvirt/qemu.conf
 ip link set lo up
 libvirtd --pid-file "$PWD/pid" & wait $!
 "#;
@@ -43,6 +43,8 @@ impl Libvirt {
         }
         let dir = tempfile::Builder::new().prefix("sb-libvirt").tempdir_in("/tmp").unwrap();
         std::fs::create_dir(dir.path().join("run")).unwrap();
+        // QEMU runs as a user of its own.
+        std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
         let socket = dir.path().join("run/libvirt-sock");
         let libvirt = Self { _daemon: Daemon::start(dir.path(), LINE, || socket.exists()), dir };
         run("qemu-img", &["create", "-q", "-f", "qcow2", &libvirt.disk(), "64M"]);
@@ -92,7 +94,7 @@ impl Libvirt {
             backups: self.path("kept").display().to_string(),
             freeze: None,
             via: None,
-            timeout: Some(TimeSpan::seconds(2)),
+            timeout: Some(TimeSpan::seconds(1)),
         }
     }
 
@@ -270,6 +272,16 @@ async fn what_was_cut_off_is_completed_and_what_is_half_is_no_backup() {
     let error = provider.verify_backup(&host, &off).await.unwrap_err();
     assert!(matches!(&error, ProviderError::NoEffect(why) if why.contains("vda")), "{error:?}");
 
+    // Where libvirt does not answer, nothing is moved.
+    let deaf = libvirt.path("run/libvirt-sock");
+    std::fs::rename(&deaf, libvirt.path("run/away")).unwrap();
+    let error = provider.restore(&host, &backup, &key("deaf")).await.unwrap_err();
+    assert!(matches!(&error, ProviderError::Unclear(why) if why.contains("connect")), "{error:?}");
+    std::fs::rename(libvirt.path("run/away"), &deaf).unwrap();
+    assert_eq!(libvirt.read(), "after");
+    provider.restore(&host, &backup, &key("deaf")).await.unwrap();
+    assert_eq!((libvirt.read().as_str(), libvirt.beside().as_str()), ("before", ""));
+
     // What a restore would break, and what is not there.
     let diskspec = ["--disk-only", "--diskspec", "vdb,snapshot=no"];
     libvirt.virsh(&[&["snapshot-create-as", "web-1", "own"], &diskspec[..]].concat());
@@ -302,6 +314,14 @@ async fn services_hold_still_until_the_copy_has_begun() {
     assert_eq!(provider.backup(&host, &key("still")).await.unwrap(), backup);
     provider.restore(&host, &backup, &key("still-restore")).await.unwrap();
     assert_eq!(libvirt.read(), "before");
+
+    // What holds only half of the disks when the hypervisor stops is no backup.
+    let stops = sh("virsh -q -c \"$1\" destroy web-1 >/dev/null 2>&1; true", &[&libvirt.uri()]);
+    let freeze = Some(Freeze { freeze: sh("true", &[]), thaw: stops });
+    let (host, provider) = libvirt.host(LibvirtProvider { freeze, ..libvirt.settings() });
+    let error = provider.backup(&host, &key("half")).await.unwrap_err();
+    assert!(matches!(&error, ProviderError::NoEffect(why) if why.contains("its end")), "{error:?}");
+    libvirt.virsh(&["start", "web-1"]);
 
     let refuses = Some(Freeze { freeze: sh("exit 1", &[]), thaw: sh("true", &[]) });
     let (host, provider) = libvirt.host(LibvirtProvider { freeze: refuses, ..libvirt.settings() });

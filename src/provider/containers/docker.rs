@@ -125,21 +125,14 @@ impl Body {
 
     /// The order, from this image and with this label.
     pub(super) fn with(&self, image: &str, label: (&str, &str)) -> Value {
-        let mut body = self.body.clone();
-        body.insert("Image".to_owned(), image.into());
-        let labels = body.entry("Labels").or_insert_with(|| json!({}));
-        if !labels.is_object() {
-            *labels = json!({});
-        }
-        labels[label.0] = label.1.into();
-        Value::Object(body)
+        order(self.body.clone(), image, &[label])
     }
 
     /// The order for a clone: in another network, without the ports and the address of its host. What the host's volumes
     /// hold is seen by the clone and not changed by it.
     pub(super) fn clone_of(&self, image: &str, network: &str, labels: &[(&str, &str)]) -> Result<Value, String> {
         let mut body = self.body.clone();
-        let host_config = body.get("HostConfig").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut host_config = body.get("HostConfig").and_then(Value::as_object).cloned().unwrap_or_default();
         for (key, option) in [("Mounts", "--mount"), ("VolumesFrom", "--volumes-from")] {
             if has_any(&host_config, key) {
                 return Err(format!("it was made with {option}: its clone would write to its data"));
@@ -152,7 +145,6 @@ impl Body {
         body.insert("Hostname".to_owned(), format!("{hostname:.57}-clone").into());
         body.remove("MacAddress");
         body.insert("NetworkingConfig".to_owned(), json!({"EndpointsConfig": {network: {}}}));
-        let mut host_config = host_config;
         for (key, value) in [
             ("Binds", json!(binds)),
             ("NetworkMode", json!(network)),
@@ -166,14 +158,16 @@ impl Body {
             host_config.insert(key.to_owned(), value);
         }
         body.insert("HostConfig".to_owned(), host_config.into());
-        let mut made = Self { body };
-        for label in labels {
-            if let Value::Object(body) = made.with(image, *label) {
-                made.body = body;
-            }
-        }
-        Ok(Value::Object(made.body))
+        Ok(order(body, image, labels))
     }
+}
+
+fn order(mut body: Map<String, Value>, image: &str, labels: &[(&str, &str)]) -> Value {
+    body.insert("Image".to_owned(), image.into());
+    let mut all = body.get("Labels").and_then(Value::as_object).cloned().unwrap_or_default();
+    all.extend(labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).into())));
+    body.insert("Labels".to_owned(), all.into());
+    Value::Object(body)
 }
 
 /// `FROM:TO:OPTIONS` that cannot be written to; control groups are the clone's own.

@@ -97,6 +97,81 @@ fn the_command_survives_its_label() {
     }
 }
 
+/// As docker 20.10 tells of it, less what says nothing.
+fn told(change: impl FnOnce(&mut serde_json::Value)) -> Result<docker::Body, String> {
+    let mut told = serde_json::json!({
+        "Id": "7d77f2edc3ab1d5b5b8f0c9d2a1e", "Name": "/web-1", "Mounts": [
+            {"Type": "volume", "Name": "9f0c", "Destination": "/anonymous"},
+            {"Type": "volume", "Name": "data", "Destination": "/data"},
+        ],
+        "Config": {"Hostname": "web-1", "Image": "debian:12", "Cmd": ["init"], "Labels": {
+            "mine": "1", "io.switchback.backup.recreate": "7b7d", "io.switchback.restore": "1", "io.switchback.lab": "2",
+        }},
+        "HostConfig": {
+            "Binds": ["data:/data:rw,z", "/sys/fs/cgroup:/sys/fs/cgroup:rw"], "NetworkMode": "front", "AutoRemove": false,
+            "Links": null, "VolumesFrom": null, "PortBindings": {"80/tcp": [{"HostPort": "80"}]}, "Memory": 7,
+        },
+        "NetworkSettings": {"Networks": {"front": {
+            "IPAMConfig": {"IPv4Address": "10.0.0.7"}, "Aliases": ["7d77f2edc3ab", "shop"], "MacAddress": "02:42:0a:00:00:07",
+            "IPAddress": "10.0.0.7", "NetworkID": "5",
+        }}},
+    });
+    change(&mut told);
+    docker::Body::of(serde_json::from_value(told).expect("as docker writes it"))
+}
+
+#[test]
+fn what_docker_tells_is_the_order_to_make_it_again() {
+    let body = told(|_| ()).expect("it can be made again");
+    let again = body.with("backup", (RESTORE, "mark"));
+    assert_eq!(again["Labels"], serde_json::json!({"mine": "1", "io.switchback.lab": "2", RESTORE: "mark"}));
+    assert_eq!(
+        (&again["Image"], &again["Hostname"], &again["Cmd"][0]),
+        (&"backup".into(), &"web-1".into(), &"init".into())
+    );
+    assert_eq!(
+        (&again["HostConfig"]["Memory"], &again["HostConfig"]["Binds"][2]),
+        (&7.into(), &"9f0c:/anonymous".into())
+    );
+    let front = &again["NetworkingConfig"]["EndpointsConfig"]["front"];
+    assert_eq!(front["Aliases"], serde_json::json!(["shop"]));
+    assert_eq!((&front["IPAMConfig"]["IPv4Address"], &front["MacAddress"]), (&"10.0.0.7".into(), &again["MacAddress"]));
+    assert_eq!(Recreate::from_label(&Recreate::Body(body.clone()).to_label()), Some(Recreate::Body(body.clone())));
+
+    let clone = body.clone_of("backup", "lab", &[("a", "b"), ("c", "d")]).expect("it can be cloned");
+    assert_eq!((&clone["Hostname"], clone.get("MacAddress")), (&"web-1-clone".into(), None));
+    let binds = ["data:/data:z,ro", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "9f0c:/anonymous:ro"];
+    assert_eq!(clone["HostConfig"]["Binds"], serde_json::json!(binds));
+    assert_eq!(
+        (&clone["HostConfig"]["PortBindings"], &clone["HostConfig"]["NetworkMode"]),
+        (&serde_json::json!({}), &"lab".into())
+    );
+    assert_eq!(clone["NetworkingConfig"], serde_json::json!({"EndpointsConfig": {"lab": {}}}));
+    assert_eq!(clone["Labels"], serde_json::json!({"mine": "1", "io.switchback.lab": "2", "a": "b", "c": "d"}));
+}
+
+#[test]
+fn what_docker_could_make_otherwise_is_refused() {
+    let set = |pointer: &str, value: serde_json::Value| {
+        told(|told| *told.pointer_mut(pointer).expect("it is there") = value).err().unwrap_or_default()
+    };
+    let network = "/NetworkSettings/Networks";
+    for (why, words) in [
+        (set("/HostConfig/AutoRemove", true.into()), "--rm"),
+        (set("/HostConfig/Links", serde_json::json!(["/db:/web-1/db"])), "--link"),
+        (set("/HostConfig/NetworkMode", "container:7".into()), "another container"),
+        (set(&format!("{network}/front/IPAMConfig"), serde_json::Value::Null), "--ip"),
+        (set(network, serde_json::json!({"a": {}, "b": {}})), "several networks"),
+    ] {
+        assert!(why.contains(words), "{words}: {why}");
+    }
+    let host = told(|told| told["NetworkSettings"]["Networks"] = serde_json::json!({"host": {}}));
+    assert!(host.is_ok(), "{host:?}");
+    let mounted =
+        told(|told| told["HostConfig"]["Mounts"] = serde_json::json!([{"Target": "/x"}])).expect("it comes back");
+    assert!(mounted.clone_of("backup", "lab", &[]).is_err());
+}
+
 #[test]
 fn keys_become_names_that_differ() {
     let (one, two) = (EffectKey("c/web-1/backup/1".to_owned()), EffectKey("c/web-1/backup/2".to_owned()));

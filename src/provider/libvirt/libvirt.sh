@@ -9,13 +9,14 @@ v() {
   virsh -q -c "$URI" "$@"
 }
 
-state() {
-  v domstate "$DOMAIN" 2>/dev/null
-}
-
-# Whether a process holds the disks.
+# Whether a process may hold the disks.
 is_up() {
-  case "$(state)" in "shut off" | "") return 1 ;; esac
+  if state=$(v domstate "$DOMAIN" 2>&1); then
+    [ "$state" != "shut off" ]
+  else
+    # Where libvirt does not answer, nobody knows.
+    case $state in *"no domain with matching"*) return 1 ;; *) fail "$state" ;; esac
+  fi
 }
 
 is_whole() {
@@ -55,7 +56,7 @@ drop() {
 
 # The job goes on in the hypervisor, whoever waits for it.
 wait_for_job() {
-  while v backup-dumpxml "$DOMAIN" >/dev/null 2>&1; do sleep 1; done
+  while v backup-dumpxml "$DOMAIN" 2>/dev/null | grep -qF "$backup/"; do sleep 1; done
   # Told once, and only of a job that came to its end.
   v domjobinfo --completed "$DOMAIN" 2>/dev/null | grep -q '^Job type: *Completed'
 }
@@ -63,7 +64,8 @@ wait_for_job() {
 case $OP in
 look | verify | list) ;;
 *)
-  mkdir -p "$BASE" && chmod 700 "$BASE" || refuse "cannot make $BASE"
+  # QEMU writes there as a user of its own: it may go in, and nobody may look around.
+  (umask 066 && mkdir -p "$BASE") && chmod 711 "$BASE" || refuse "cannot make $BASE"
   alone "$BASE/lock"
   ;;
 esac
@@ -71,6 +73,9 @@ esac
 case $OP in
 look)
   v domuuid "$DOMAIN" >/dev/null || refuse "there is no domain $DOMAIN"
+  v dominfo "$DOMAIN" | grep -q '^Persistent: *yes' || refuse "$DOMAIN is not defined: stopped, it would be gone"
+  [ "$(v domblklist "$DOMAIN")" = "$(v domblklist --inactive "$DOMAIN")" ] ||
+    refuse "the disks with which $DOMAIN runs are not those with which it is defined"
   [ -z "$(v snapshot-list --name "$DOMAIN")" ] ||
     refuse "$DOMAIN has snapshots of its own, which a restore would break: delete them first"
   v dumpxml --inactive "$DOMAIN" || refuse "$DOMAIN cannot be read"
@@ -82,7 +87,7 @@ backup)
   backup=$BASE/backup-$MARK
   if ! is_whole "$MARK"; then
     drop "$backup"
-    mkdir "$backup" || refuse "cannot make $backup"
+    mkdir -m 711 "$backup" || refuse "cannot make $backup"
     printf '%s\n' "$KEY" >"$backup/key"
     cat /proc/sys/kernel/random/uuid >"$backup/uuid"
     printf '%s\n' "$DISKS" | tr '|' '\n' >"$backup/disks"
@@ -167,7 +172,8 @@ restore)
     each put_in_place <"$backup/disks" || fail "a disk could not be put in its place"
     v define "$backup/domain.xml" >&2 || fail "$DOMAIN could not be defined as it was"
   fi
-  if ! is_up; then v start "$DOMAIN" >&2 || fail "$DOMAIN does not start"; fi
+  # Memory that was saved before is not of these disks.
+  if ! is_up; then v start --force-boot "$DOMAIN" >&2 || fail "$DOMAIN does not start"; fi
   : >"$here/done"
   forget() {
     rm -f "$3.switchback-old-$BY"
