@@ -11,12 +11,11 @@ v() {
 
 # Whether a process may hold the disks.
 is_up() {
-  if state=$(v domstate "$DOMAIN" 2>&1); then
-    [ "$state" != "shut off" ]
-  else
-    # Where libvirt does not answer, nobody knows.
-    case $state in *"no domain with matching"*) return 1 ;; *) fail "$state" ;; esac
-  fi
+  # Where libvirt does not answer, nobody knows.
+  known=$(v list --all --name --uuid) || fail "libvirt does not answer"
+  printf '%s\n' "$known" | tr -s ' ' '\n' | grep -qxF -- "$DOMAIN" || return 1
+  state=$(v domstate "$DOMAIN") || fail "the state of $DOMAIN is not known"
+  [ "$state" != "shut off" ]
 }
 
 is_whole() {
