@@ -82,7 +82,7 @@ impl Body {
             (Some((name, _)), None) if ["host", "none"].contains(&name.as_str()) => json!({}),
             (Some((name, endpoint)), None) => {
                 let fixed = endpoint.get("IPAMConfig").and_then(Value::as_object);
-                if !fixed.is_some_and(|fixed| !text(fixed, "IPv4Address").is_empty()) {
+                if fixed.is_none_or(|fixed| text(fixed, "IPv4Address").is_empty()) {
                     let why = "docker chose its address in network";
                     return Err(format!("{why} {name} and may choose another: make it with --network and --ip"));
                 }
