@@ -1,6 +1,6 @@
 //! What makes backups and clones of a host and what moves its traffic, and what each of them can do.
 
-use super::{Become, BtrfsProvider, Digest, LvmProvider, ResticProvider, Ssh, TimeSpan};
+use super::{Become, BtrfsProvider, Digest, LibvirtProvider, LvmProvider, ResticProvider, Ssh, TimeSpan};
 
 /// Another machine on which a backend's commands run: a balancer, a hypervisor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -30,12 +30,25 @@ pub enum ProviderSettings {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clone_network: Option<String>,
     },
+    /// A docker container on this machine.
+    Docker {
+        /// The container's name.
+        name: String,
+        /// The daemon's socket, where it is not `/var/run/docker.sock`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        socket: Option<String>,
+        /// The network for its clones, which the service's clients must not reach; without it none are made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clone_network: Option<String>,
+    },
     /// The user's own commands.
     Exec(ExecProvider),
     /// A host whose root is a btrfs subvolume on a machine.
     Btrfs(BtrfsProvider),
     /// A host whose disk is a thin volume of LVM.
     Lvm(LvmProvider),
+    /// A host that is a domain of libvirt.
+    Libvirt(LibvirtProvider),
     /// Files of a host in a restic repository.
     Restic(ResticProvider),
     /// A host of the simulator.
@@ -247,6 +260,30 @@ pub struct Capabilities {
     pub concurrent_clones: Option<u32>,
 }
 
+fn container(kind: &'static str, clones: bool) -> Capabilities {
+    Capabilities {
+        kind,
+        consistency: Consistency::Crash,
+        verifies: true,
+        clones,
+        promotes: clones,
+        shares_data: false,
+        restores_on_host: false,
+        cost: Cost::Changes,
+        // Measured: committing and running a container takes seconds; an image of some size and a boot take more.
+        takes: Takes {
+            backup: TimeSpan::minutes(1),
+            restore: TimeSpan::minutes(1),
+            clone: TimeSpan::minutes(1),
+            promote: TimeSpan::minutes(1),
+            limit: TimeSpan::minutes(30),
+        },
+        // Each holds a host still and writes its changes to the same disk.
+        concurrent_backups: Some(2),
+        concurrent_clones: None,
+    }
+}
+
 impl ProviderSettings {
     /// What names these settings: a proof of what a provider can do holds for those that it was made with.
     pub fn digest(&self) -> Digest {
@@ -265,28 +302,8 @@ impl ProviderSettings {
     /// What this provider can do.
     pub fn capabilities(&self) -> Capabilities {
         match self {
-            Self::Podman { clone_network, .. } => Capabilities {
-                kind: "podman",
-                consistency: Consistency::Crash,
-                verifies: true,
-                clones: clone_network.is_some(),
-                promotes: clone_network.is_some(),
-                shares_data: false,
-                restores_on_host: false,
-                cost: Cost::Changes,
-                // Measured: committing and running a container takes seconds; an image of some size and a boot take
-                // more.
-                takes: Takes {
-                    backup: TimeSpan::minutes(1),
-                    restore: TimeSpan::minutes(1),
-                    clone: TimeSpan::minutes(1),
-                    promote: TimeSpan::minutes(1),
-                    limit: TimeSpan::minutes(30),
-                },
-                // Each holds a host still and writes its changes to the same disk.
-                concurrent_backups: Some(2),
-                concurrent_clones: None,
-            },
+            Self::Podman { clone_network, .. } => container("podman", clone_network.is_some()),
+            Self::Docker { clone_network, .. } => container("docker", clone_network.is_some()),
             Self::Exec(exec) => Capabilities {
                 kind: "exec",
                 consistency: Consistency::Unknown,
@@ -310,6 +327,7 @@ impl ProviderSettings {
             },
             Self::Btrfs(btrfs) => btrfs.capabilities(),
             Self::Lvm(lvm) => lvm.capabilities(),
+            Self::Libvirt(libvirt) => libvirt.capabilities(),
             Self::Restic(restic) => restic.capabilities(),
             Self::Simulated => Capabilities {
                 kind: "simulated",

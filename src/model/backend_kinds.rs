@@ -133,6 +133,69 @@ impl LvmProvider {
     }
 }
 
+/// A host that is a domain of libvirt on QEMU, whose disks are files.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct LibvirtProvider {
+    /// The domain.
+    pub domain: String,
+    /// Where libvirt is, as virsh takes it; `qemu:///system` unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// A folder for what is kept.
+    pub backups: String,
+    /// Holds services still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
+    /// The machine, where it is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+    /// How long the host may take to shut down before it is ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+}
+
+impl LibvirtProvider {
+    /// Where libvirt is.
+    pub fn uri(&self) -> &str {
+        self.uri.as_deref().unwrap_or("qemu:///system")
+    }
+
+    /// How long the host may take to shut down: it is about to be replaced.
+    pub fn stop_limit(&self) -> TimeSpan {
+        self.timeout.unwrap_or(TimeSpan::minutes(1))
+    }
+
+    /// How long a call may take: some hundred gigabytes are copied in it.
+    pub fn limit(&self) -> TimeSpan {
+        TimeSpan::hours(2).plus(self.stop_limit())
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            kind: "libvirt",
+            consistency: if self.freeze.is_some() { Consistency::Application } else { Consistency::Crash },
+            verifies: true,
+            clones: false,
+            promotes: false,
+            shares_data: false,
+            restores_on_host: false,
+            cost: Cost::Copy,
+            // A disk of some ten gigabytes is read and written in minutes.
+            takes: Takes {
+                backup: TimeSpan::minutes(5),
+                restore: TimeSpan::minutes(7),
+                clone: TimeSpan::ZERO,
+                promote: TimeSpan::ZERO,
+                // With time to hold services still.
+                limit: self.limit().plus(TimeSpan::minutes(15)),
+            },
+            // Each reads and writes whole disks of the same hypervisor.
+            concurrent_backups: Some(2),
+            concurrent_clones: None,
+        }
+    }
+}
+
 /// Files of a host in a restic repository, by the restic on the host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct ResticProvider {

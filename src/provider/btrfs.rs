@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::answer::{address, host_key, reference};
-use super::freeze::Freezer;
 use super::machine::{Call, Machine, command, is_mark, mark, value};
+use super::snapshot::{self, Scripted, Values, is_plain_uuid, no_effect};
 use super::{BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, Provider, ProviderError};
 use crate::engine::BoxFuture;
-use crate::model::{BtrfsProvider, Host, TimeSpan, printable};
+use crate::model::{BtrfsProvider, Freeze, Host, TimeSpan, printable};
 use crate::transport::Transport;
 
 const SCRIPT: &str = include_str!("btrfs/btrfs.sh");
@@ -27,23 +27,6 @@ pub(super) struct Btrfs {
     transport: Arc<dyn Transport>,
 }
 
-type Values = Vec<(&'static str, String)>;
-
-fn no_effect(why: impl Into<String>) -> ProviderError {
-    ProviderError::NoEffect(why.into())
-}
-
-/// Digest of the key and UUID of the subvolume: nothing else can stand in its place unnoticed.
-fn parts(backup: &BackupRef) -> Result<Values, ProviderError> {
-    let fine = |uuid: &str| uuid.len() == 36 && uuid.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    match backup.0.split_once(':') {
-        Some((mark, uuid)) if is_mark(mark) && fine(uuid) => {
-            Ok(vec![("MARK", mark.to_owned()), ("UUID", uuid.to_owned())])
-        }
-        _ => Err(no_effect(format!("{:?} is not the reference of a backup", printable(&backup.0, 80)))),
-    }
-}
-
 fn checked(text: &str) -> Result<&str, ProviderError> {
     if is_mark(text) { Ok(text) } else { Err(no_effect(format!("{:?} is not a reference", printable(text, 80)))) }
 }
@@ -55,22 +38,6 @@ impl Btrfs {
 
     fn base(&self, host: &Host) -> String {
         format!("{}/{}", self.settings.snapshots.trim_end_matches('/'), host.name)
-    }
-
-    async fn run(&self, host: &Host, op: &str, values: Values, call: Call) -> Result<Vec<String>, ProviderError> {
-        let each = self.settings.command_limit();
-        let mut all = BTreeMap::from([
-            ("OP".to_owned(), op.to_owned()),
-            ("BASE".to_owned(), self.base(host)),
-            ("SUBVOLUME".to_owned(), self.settings.subvolume.trim_end_matches('/').to_owned()),
-            ("LIMIT".to_owned(), each.as_seconds().to_string()),
-        ]);
-        all.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        let limit = match call {
-            Call::Look => LOOK,
-            Call::Change => each.plus(each).plus(each).plus(OWN_WORK),
-        };
-        Machine::behind(host, self.settings.via.as_ref(), &self.transport).run(SCRIPT, all, limit, call).await
     }
 
     fn start(&self, host: &Host) -> Result<Values, ProviderError> {
@@ -93,38 +60,8 @@ impl Btrfs {
         ])
     }
 
-    async fn do_backup(&self, host: &Host, key: &EffectKey) -> Result<BackupRef, ProviderError> {
-        reference(&key.0).ok_or_else(|| no_effect(format!("{:?} is no key", printable(&key.0, 80))))?;
-        let mark = mark(key);
-        let backup = |lines: &[String]| {
-            let backup = BackupRef(format!("{mark}:{}", value(lines, "uuid").unwrap_or_default()));
-            parts(&backup).is_ok().then_some(backup)
-        };
-        let unclear = || ProviderError::Unclear("btrfs does not tell the UUID of the snapshot".to_owned());
-        let values = |frozen: &str| vec![("MARK", mark.clone()), ("KEY", key.0.clone()), ("FROZEN", frozen.to_owned())];
-        let Some(freeze) = &self.settings.freeze else {
-            let made = self.run(host, "backup", values("no"), Call::Change).await?;
-            return backup(&made).ok_or_else(unclear);
-        };
-        let freezer = Freezer::new(Machine::itself(host, &self.transport), host, freeze, key)?;
-        freezer.settle().await?;
-        let found = self.run(host, "find", vec![("MARK", mark.clone())], Call::Look).await?;
-        if let Some(found) = backup(&found) {
-            return Ok(found);
-        }
-        let made = freezer.around(self.run(host, "backup", values("yes"), Call::Change)).await;
-        if let Err(ProviderError::NoEffect(_)) = made {
-            // Made while services went on: of no use. The first error says why.
-            let _ = self.run(host, "discard", vec![("MARK", mark.clone())], Call::Change).await;
-        }
-        let made = made?;
-        let made = backup(&made).ok_or_else(unclear)?;
-        self.run(host, "confirm", vec![("MARK", mark.clone())], Call::Change).await?;
-        Ok(made)
-    }
-
     async fn do_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<(), ProviderError> {
-        let values = [parts(backup)?, vec![("BY", mark(key))], self.start(host)?].concat();
+        let values = [Self::parts(backup)?, vec![("BY", mark(key))], self.start(host)?].concat();
         self.run(host, "restore", values, Call::Change).await.map(|_| ())
     }
 
@@ -132,7 +69,7 @@ impl Btrfs {
         reference(&key.0).ok_or_else(|| no_effect(format!("{:?} is no key", printable(&key.0, 80))))?;
         let by = mark(key);
         let commands = self.clone_commands(host, &by)?;
-        let values = [parts(backup)?, vec![("BY", by.clone()), ("KEY", key.0.clone())], commands].concat();
+        let values = [Self::parts(backup)?, vec![("BY", by.clone()), ("KEY", key.0.clone())], commands].concat();
         let made = self.run(host, "clone", values, Call::Change).await?;
         let said = value(&made, "address").unwrap_or_default();
         let address = address(said).ok_or_else(|| {
@@ -176,7 +113,7 @@ fn listed(line: &str) -> Option<(EffectKey, Held)> {
     let held = match kind {
         "backup" => {
             let backup = BackupRef(of.to_owned());
-            parts(&backup).ok()?;
+            Btrfs::parts(&backup).ok()?;
             Held::Backup(backup)
         }
         "clone" => Held::Clone(CloneRef(found.to_owned())),
@@ -186,13 +123,47 @@ fn listed(line: &str) -> Option<(EffectKey, Held)> {
     Some((key, held))
 }
 
+impl Scripted for Btrfs {
+    fn run<'a>(
+        &'a self,
+        host: &'a Host,
+        op: &'static str,
+        values: Values,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Vec<String>, ProviderError>> {
+        Box::pin(async move {
+            let each = self.settings.command_limit();
+            let mut all = BTreeMap::from([
+                ("OP".to_owned(), op.to_owned()),
+                ("BASE".to_owned(), self.base(host)),
+                ("SUBVOLUME".to_owned(), self.settings.subvolume.trim_end_matches('/').to_owned()),
+                ("LIMIT".to_owned(), each.as_seconds().to_string()),
+            ]);
+            all.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
+            let limit = match call {
+                Call::Look => LOOK,
+                Call::Change => each.plus(each).plus(each).plus(OWN_WORK),
+            };
+            Machine::behind(host, self.settings.via.as_ref(), &self.transport).run(SCRIPT, all, limit, call).await
+        })
+    }
+
+    fn freeze(&self) -> (Option<&Freeze>, &Arc<dyn Transport>) {
+        (self.settings.freeze.as_ref(), &self.transport)
+    }
+
+    fn is_uuid(text: &str) -> bool {
+        is_plain_uuid(text)
+    }
+}
+
 impl Provider for Btrfs {
     fn backup<'a>(&'a self, host: &'a Host, key: &'a EffectKey) -> BoxFuture<'a, Result<BackupRef, ProviderError>> {
-        Box::pin(self.do_backup(host, key))
+        Box::pin(snapshot::backup(self, host, key, vec![]))
     }
 
     fn verify_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move { self.run(host, "verify", parts(backup)?, Call::Look).await.map(|_| ()) })
+        Box::pin(async move { self.run(host, "verify", Self::parts(backup)?, Call::Look).await.map(|_| ()) })
     }
 
     fn restore<'a>(
@@ -205,7 +176,7 @@ impl Provider for Btrfs {
     }
 
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move { self.run(host, "delete", parts(backup)?, Call::Change).await.map(|_| ()) })
+        Box::pin(async move { self.run(host, "delete", Self::parts(backup)?, Call::Change).await.map(|_| ()) })
     }
 
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::answer::reference;
-use super::freeze::Freezer;
-use super::machine::{Call, Machine, command, is_mark, mark, value};
+use super::machine::{Call, Machine, command, mark};
+use super::snapshot::{self, Scripted, Values, no_effect};
 use super::{BackupRef, EffectKey, Held, Provider, ProviderError};
 use crate::engine::BoxFuture;
-use crate::model::{Host, LvmProvider, TimeSpan, printable};
+use crate::model::{Freeze, Host, LvmProvider, TimeSpan, printable};
 use crate::transport::Transport;
 
 const SCRIPT: &str = include_str!("lvm/lvm.sh");
@@ -27,83 +27,24 @@ pub(super) struct Lvm {
     transport: Arc<dyn Transport>,
 }
 
-type Values = Vec<(&'static str, String)>;
-
-fn no_effect(why: impl Into<String>) -> ProviderError {
-    ProviderError::NoEffect(why.into())
-}
-
-/// Digest of the key and UUID of the volume: nothing else can stand in its place unnoticed.
-fn parts(backup: &BackupRef) -> Result<Values, ProviderError> {
-    let fine = |uuid: &str| uuid.len() == 38 && uuid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    match backup.0.split_once(':') {
-        Some((mark, uuid)) if is_mark(mark) && fine(uuid) => {
-            Ok(vec![("MARK", mark.to_owned()), ("UUID", uuid.to_owned())])
-        }
-        _ => Err(no_effect(format!("{:?} is not the reference of a backup", printable(&backup.0, 80)))),
-    }
-}
-
 impl Lvm {
     pub(super) fn new(settings: LvmProvider, transport: &Arc<dyn Transport>) -> Self {
         Self { settings, transport: Arc::clone(transport) }
     }
 
-    async fn run(&self, host: &Host, op: &str, values: Values, call: Call) -> Result<Vec<String>, ProviderError> {
-        let each = self.settings.command_limit();
-        let own = [
-            ("OP", op.to_owned()),
-            ("NAME", host.name.to_string()),
-            ("GROUP", self.settings.group.clone()),
-            ("VOLUME", self.settings.volume.clone()),
-            ("LIMIT", each.as_seconds().to_string()),
-        ];
-        let all: BTreeMap<_, _> = own.into_iter().chain(values).map(|(name, value)| (name.to_owned(), value)).collect();
-        let limit = match call {
-            Call::Look => LOOK,
-            Call::Change => each.plus(each).plus(OWN_WORK),
-        };
-        Machine::behind(host, self.settings.via.as_ref(), &self.transport).run(SCRIPT, all, limit, call).await
-    }
-
     async fn do_backup(&self, host: &Host, key: &EffectKey) -> Result<BackupRef, ProviderError> {
         // A tag of LVM takes all that a key may hold but this.
-        if reference(&key.0).is_none() || key.0.contains('@') {
+        if key.0.contains('@') {
             return Err(no_effect(format!("key {:?} cannot be a tag", printable(&key.0, 80))));
         }
-        let mark = mark(key);
-        let backup = |lines: &[String]| {
-            let backup = BackupRef(format!("{mark}:{}", value(lines, "uuid").unwrap_or_default()));
-            parts(&backup).is_ok().then_some(backup)
-        };
-        let unclear = || ProviderError::Unclear("LVM does not tell the UUID of the snapshot".to_owned());
-        let values = |frozen: &str| vec![("MARK", mark.clone()), ("KEY", key.0.clone()), ("FROZEN", frozen.to_owned())];
-        let Some(freeze) = &self.settings.freeze else {
-            let made = self.run(host, "backup", values("no"), Call::Change).await?;
-            return backup(&made).ok_or_else(unclear);
-        };
-        let freezer = Freezer::new(Machine::itself(host, &self.transport), host, freeze, key)?;
-        freezer.settle().await?;
-        let found = self.run(host, "find", vec![("MARK", mark.clone())], Call::Look).await?;
-        if let Some(found) = backup(&found) {
-            return Ok(found);
-        }
-        let made = freezer.around(self.run(host, "backup", values("yes"), Call::Change)).await;
-        if let Err(ProviderError::NoEffect(_)) = made {
-            // Made while services went on: of no use. The first error says why.
-            let _ = self.run(host, "discard", vec![("MARK", mark.clone())], Call::Change).await;
-        }
-        let made = made?;
-        let made = backup(&made).ok_or_else(unclear)?;
-        self.run(host, "confirm", vec![("MARK", mark.clone())], Call::Change).await?;
-        Ok(made)
+        snapshot::backup(self, host, key, vec![]).await
     }
 
     async fn do_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<(), ProviderError> {
         let settings = &self.settings;
         let commands =
             vec![("STOP", command(&settings.stop, host, &[])?), ("START", command(&settings.start, host, &[])?)];
-        let values = [parts(backup)?, vec![("BY", mark(key))], commands].concat();
+        let values = [Self::parts(backup)?, vec![("BY", mark(key))], commands].concat();
         self.run(host, "restore", values, Call::Change).await.map(|_| ())
     }
 
@@ -131,7 +72,43 @@ fn listed(line: &str, name: &str) -> Option<Option<(EffectKey, Held)>> {
     let key = EffectKey(reference(tag("switchback.key")?)?.to_owned());
     let backup = BackupRef(format!("{of}:{uuid}"));
     // A key that is not the one whose digest names the volume was not written by us.
-    (of == mark(&key) && parts(&backup).is_ok()).then_some(Some((key, Held::Backup(backup))))
+    (of == mark(&key) && Lvm::parts(&backup).is_ok()).then_some(Some((key, Held::Backup(backup))))
+}
+
+impl Scripted for Lvm {
+    fn run<'a>(
+        &'a self,
+        host: &'a Host,
+        op: &'static str,
+        values: Values,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Vec<String>, ProviderError>> {
+        Box::pin(async move {
+            let each = self.settings.command_limit();
+            let own = [
+                ("OP", op.to_owned()),
+                ("NAME", host.name.to_string()),
+                ("GROUP", self.settings.group.clone()),
+                ("VOLUME", self.settings.volume.clone()),
+                ("LIMIT", each.as_seconds().to_string()),
+            ];
+            let all: BTreeMap<_, _> =
+                own.into_iter().chain(values).map(|(name, value)| (name.to_owned(), value)).collect();
+            let limit = match call {
+                Call::Look => LOOK,
+                Call::Change => each.plus(each).plus(OWN_WORK),
+            };
+            Machine::behind(host, self.settings.via.as_ref(), &self.transport).run(SCRIPT, all, limit, call).await
+        })
+    }
+
+    fn freeze(&self) -> (Option<&Freeze>, &Arc<dyn Transport>) {
+        (self.settings.freeze.as_ref(), &self.transport)
+    }
+
+    fn is_uuid(text: &str) -> bool {
+        text.len() == 38 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    }
 }
 
 impl Provider for Lvm {
@@ -140,7 +117,7 @@ impl Provider for Lvm {
     }
 
     fn verify_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move { self.run(host, "verify", parts(backup)?, Call::Look).await.map(|_| ()) })
+        Box::pin(async move { self.run(host, "verify", Self::parts(backup)?, Call::Look).await.map(|_| ()) })
     }
 
     fn restore<'a>(
@@ -153,7 +130,7 @@ impl Provider for Lvm {
     }
 
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move { self.run(host, "delete", parts(backup)?, Call::Change).await.map(|_| ()) })
+        Box::pin(async move { self.run(host, "delete", Self::parts(backup)?, Call::Change).await.map(|_| ()) })
     }
 
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {

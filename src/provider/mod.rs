@@ -2,16 +2,18 @@
 
 mod answer;
 mod btrfs;
+mod containers;
 mod exec;
 mod freeze;
+mod libvirt;
 mod lvm;
 mod machine;
-mod podman;
 mod registry;
 mod restic;
+mod snapshot;
 mod types;
 
+pub use containers::Containers;
 pub use exec::ExecCommands;
-pub use podman::Podman;
 pub use registry::for_host;
 pub use types::*;

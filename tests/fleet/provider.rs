@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use switchback::lab::{Fault, Trigger};
-use switchback::provider::{BackupRef, CloneHost, CloneRef, EffectKey, Held, Podman, Provider as _, ProviderError};
+use switchback::provider::{BackupRef, CloneHost, CloneRef, Containers, EffectKey, Held, Provider as _, ProviderError};
 
 use crate::contract::{Identity, Subject, hold};
 use crate::fleet::{Fleet, eventually};
@@ -30,7 +30,7 @@ fn pending(fleet: &Fleet) -> String {
 }
 
 /// A podman that dies at its n-th call that changes something, before or after doing it.
-fn dying(dir: &Path, at: u32, does_it: bool) -> Podman {
+fn dying(dir: &Path, at: u32, does_it: bool) -> Containers {
     let (path, count) = (dir.join("podman"), dir.join("count"));
     std::fs::write(&count, "0").unwrap();
     let script = format!(
@@ -48,7 +48,7 @@ fn dying(dir: &Path, at: u32, does_it: bool) -> Podman {
     );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    Podman::with_program(path)
+    Containers::with_program(path)
 }
 
 fn scratch(fleet: &Fleet) -> PathBuf {
@@ -67,7 +67,7 @@ fn containers(fleet: &Fleet) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_comes_back_as_it_was() {
     let Some(fleet) = Fleet::up("restore", 1) else { return };
-    let (podman, host) = (Podman::default(), fleet.host("web-1"));
+    let (podman, host) = (Containers::default(), fleet.host("web-1"));
     let was = identity(&fleet);
     let package = pending(&fleet);
     let version = fleet.version("web-1", &package);
@@ -131,7 +131,7 @@ async fn a_host_comes_back_as_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_restore_is_completed_by_its_repetition() {
     let Some(fleet) = Fleet::up("broken", 1) else { return };
-    let (podman, host, dir) = (Podman::default(), fleet.host("web-1"), scratch(&fleet));
+    let (podman, host, dir) = (Containers::default(), fleet.host("web-1"), scratch(&fleet));
     let was = identity(&fleet);
     fleet.say("web-1", "sudo sh -c 'echo before > /var/lib/marker'");
     let backup = podman.backup(&host, &key("backup")).await.unwrap();
@@ -157,7 +157,7 @@ async fn an_interrupted_restore_is_completed_by_its_repetition() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_backup_is_found_or_made_and_leaves_the_host_running() {
     let Some(fleet) = Fleet::up("backup", 1) else { return };
-    let (podman, host, dir) = (Podman::default(), fleet.host("web-1"), scratch(&fleet));
+    let (podman, host, dir) = (Containers::default(), fleet.host("web-1"), scratch(&fleet));
     for does_it in [false, true] {
         let key = key(&format!("backup-{does_it}"));
         assert!(dying(&dir, 1, does_it).backup(&host, &key).await.is_err());
@@ -197,7 +197,7 @@ fn on_clone(fleet: &Fleet, clone: &CloneHost, command: &str) -> (bool, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clone_is_somebody_else_until_it_takes_its_hosts_place() {
     let Some(fleet) = Fleet::up("clone", 2) else { return };
-    let (podman, host) = (Podman::default(), fleet.host("web-1"));
+    let (podman, host) = (Containers::default(), fleet.host("web-1"));
     let was = identity(&fleet);
     fleet.say("web-1", "sudo sh -c 'echo data > /var/lib/switchback-lab/volume; echo original > /var/lib/marker'");
     let backup = podman.backup(&host, &key("backup")).await.unwrap();
@@ -283,7 +283,7 @@ async fn a_container_keeps_the_contract() {
         kind: "podman",
         tried_as: "podman, a real host",
         on: "Debian 12 with systemd in a container of podman 4.3, every answer over OpenSSH".to_owned(),
-        provider: Arc::new(Podman::default()),
+        provider: Arc::new(Containers::default()),
         host: fleet.host("web-1"),
         write: Box::new(|text| drop(said(&format!("sudo sh -c 'echo {text} >/etc/data'")))),
         read: Box::new(|| said("cat /etc/data")),
@@ -302,7 +302,7 @@ async fn a_container_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promotion_that_was_interrupted_is_completed_by_its_repeat() {
     let Some(fleet) = Fleet::up("promote", 1) else { return };
-    let (podman, host) = (Podman::default(), fleet.host("web-1"));
+    let (podman, host) = (Containers::default(), fleet.host("web-1"));
     let was = identity(&fleet);
     let dir = scratch(&fleet);
     let backup = podman.backup(&host, &key("backup")).await.unwrap();

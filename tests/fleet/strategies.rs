@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use switchback::lab::{Fault, Trigger};
-use switchback::provider::{Held, Podman, Provider as _};
+use switchback::provider::{Containers, Held, Provider as _};
 
 use crate::balancer::{self, Balancer, Load};
 use crate::campaign::{ONLY_CANARY, Work, health, packages};
@@ -64,7 +64,7 @@ impl Scene {
     async fn held(&self, fleet: &Fleet) -> Vec<Held> {
         let mut all = Vec::new();
         for host in ["web-1", "web-2", "web-3"] {
-            let listed = Podman::default().list(&fleet.host(host)).await.unwrap();
+            let listed = Containers::default().list(&fleet.host(host)).await.unwrap();
             all.extend(listed.into_iter().map(|(_, held)| held));
         }
         all

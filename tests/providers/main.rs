@@ -1,4 +1,4 @@
-//! Providers against what they stand on: a real btrfs, a real restic, commands of a user.
+//! Providers against what they stand on: a real btrfs, dockerd, libvirtd and restic, commands of a user.
 //!
 //! Where something is missing a test says so on stderr and passes, unless `SWITCHBACK_FLEET=required` makes that a
 //! failure.
@@ -7,7 +7,10 @@
 mod btrfs;
 #[path = "../support/contract.rs"]
 mod contract;
+mod daemon;
+mod docker;
 mod exec;
+mod libvirt;
 mod lvm;
 mod restic;
 #[path = "../../src/transport/testing.rs"]

@@ -34,6 +34,14 @@ fn lvm() -> Value {
     json!({"kind": "lvm", "group": "vg0", "volume": "web-1", "stop": ["s"], "start": ["s"]})
 }
 
+fn libvirt() -> Value {
+    json!({"kind": "libvirt", "domain": "web-1", "uri": "qemu:///system", "backups": "/srv/backups", "timeout": "2m"})
+}
+
+fn docker() -> Value {
+    json!({"kind": "docker", "name": "web-1", "socket": "/run/docker.sock", "clone_network": "lab"})
+}
+
 fn restic() -> Value {
     json!({
         "kind": "restic", "repository": "s3:https://s3.example.com/backups", "password_file": "/etc/restic/password",
@@ -52,9 +60,12 @@ fn settings_tell_what_a_provider_can_do() {
     assert!(!can(&bare).clones && !can(&bare).promotes);
     assert_eq!(can(&bare).consistency, crate::model::Consistency::Crash);
     assert!(can(&lvm()).kind == "lvm" && !can(&lvm()).clones);
+    assert!(can(&libvirt()).kind == "libvirt" && !can(&libvirt()).clones);
+    assert!(can(&docker()).kind == "docker" && can(&docker()).clones && can(&docker()).promotes);
+    assert!(!can(&without(&docker(), "clone_network")).clones);
     assert!(can(&restic()).kind == "restic" && !can(&restic()).clones && can(&restic()).restores_on_host);
     // What is read comes back from a plan as it was.
-    for value in [btrfs(), lvm(), restic()] {
+    for value in [btrfs(), lvm(), libvirt(), docker(), restic()] {
         let settings = check(&value).unwrap();
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<ProviderSettings>(&text).unwrap(), settings);
@@ -82,6 +93,15 @@ fn what_is_missing_or_wrong_is_named() {
         (with(&lvm(), "volume", json!("vg0/web-1")), "`volume`"),
         (with(&lvm(), "group", json!("--all")), "`group`"),
         (with(&lvm(), "start_clone", json!(["x"])), "says nothing in a provider of kind `lvm`"),
+        (with(&libvirt(), "domain", json!("7")), "is a number"),
+        (with(&libvirt(), "domain", json!("--all")), "`domain`"),
+        (with(&libvirt(), "uri", json!("xen:///")), "not one of QEMU's"),
+        (with(&libvirt(), "backups", json!("backups")), "not an absolute path"),
+        (with(&libvirt(), "backups", json!("/a'b")), "`backups`"),
+        (with(&libvirt(), "freeze", json!(["x"])), "add `thaw:`"),
+        (with(&libvirt(), "stop", json!(["x"])), "says nothing in a provider of kind `libvirt`"),
+        (with(&docker(), "socket", json!("docker.sock")), "not an absolute path"),
+        (with(&docker(), "containers_conf", json!("/x")), "says nothing in a provider of kind `docker`"),
         (without(&restic(), "password_file"), "needs `password_file`"),
         (with(&restic(), "repository", json!("rest:https://me:hunter2@h/")), "has a password in it"),
         (with(&restic(), "repository", json!("--password-command=x")), "is no path"),

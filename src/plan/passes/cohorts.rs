@@ -180,7 +180,7 @@ fn may_switch(host: &Host, can: Option<Capabilities>, policy: &Policy) -> Result
 pub(in crate::plan) fn cannot_clone(host: &Host, can: Option<Capabilities>) -> String {
     match can {
         None => "it has no provider that could make one".to_owned(),
-        Some(can) if can.kind == "podman" => {
+        Some(can) if ["podman", "docker"].contains(&can.kind) => {
             format!("the provider of {host} makes none: give it a `clone_network` that its clients do not reach")
         }
         Some(can) => format!("a provider of kind `{}` as that of {host} is set up makes none", can.kind),

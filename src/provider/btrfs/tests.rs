@@ -27,7 +27,7 @@ fn only_what_our_key_names_is_listed() {
 #[test]
 fn references_cannot_lead_elsewhere() {
     for bad in ["", "../../etc", "x:y", &format!("{}:{UUID}", "g".repeat(32)), &format!("{}:{UUID}x", "a".repeat(32))] {
-        assert!(parts(&BackupRef(bad.to_owned())).is_err(), "{bad}");
+        assert!(Btrfs::parts(&BackupRef(bad.to_owned())).is_err(), "{bad}");
         assert!(checked(bad).is_err(), "{bad}");
     }
 }

@@ -24,6 +24,6 @@ fn only_what_our_key_names_is_listed() {
 #[test]
 fn references_cannot_lead_elsewhere() {
     for bad in ["", "root", "../x:y", &format!("{}:{UUID}", "g".repeat(32)), &format!("{}:a b", "a".repeat(32))] {
-        assert!(parts(&BackupRef(bad.to_owned())).is_err(), "{bad}");
+        assert!(Lvm::parts(&BackupRef(bad.to_owned())).is_err(), "{bad}");
     }
 }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::RESTORE;
 use super::clones::PROMOTED;
+use super::{RESTORE, docker};
 
-/// What podman tells of a container.
+/// What podman and docker tell of a container.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Container {
-    pub(super) image: String,
-    pub(super) image_name: String,
+    #[serde(default)]
+    pub(super) name: String,
+    image: String,
+    #[serde(default)]
+    image_name: String,
     pub(super) state: ContainerState,
     pub(super) config: ContainerConfig,
     pub(super) host_config: HostConfig,
@@ -28,7 +31,7 @@ pub(super) struct ContainerState {
 }
 
 impl ContainerState {
-    /// Whether it ran at any time; podman calls it created until then.
+    /// Whether it ran at any time; it is called created until then.
     pub(super) fn was_started(&self) -> bool {
         !matches!(self.status.as_str(), "created" | "configured" | "initialized" | "")
     }
@@ -40,8 +43,9 @@ pub(super) struct ContainerConfig {
     pub(super) hostname: String,
     #[serde(default)]
     pub(super) labels: Option<BTreeMap<String, String>>,
+    /// Podman only.
     #[serde(default)]
-    pub(super) create_command: Option<Vec<String>>,
+    create_command: Option<Vec<String>>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -66,14 +70,40 @@ pub(super) struct Network {
     mac_address: String,
 }
 
-/// How a container is made again: everything in front of the image and everything behind it.
+/// How a container is made again.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub(super) enum Recreate {
+    /// By podman.
+    Command(CommandLine),
+    /// By docker.
+    Body(docker::Body),
+}
+
+impl Recreate {
+    pub(super) fn to_label(&self) -> String {
+        // Strings and lists and maps of them: this cannot fail.
+        let json = serde_json::to_string(self).unwrap_or_default();
+        json.bytes().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(super) fn from_label(text: &str) -> Option<Self> {
+        let bytes: Option<Vec<u8>> = (0..text.len())
+            .step_by(2)
+            .map(|at| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()))
+            .collect();
+        serde_json::from_slice(&bytes?).ok()
+    }
+}
+
+/// The command that made a container: everything in front of the image and everything behind it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Recreate {
+pub(super) struct CommandLine {
     pub(super) before: Vec<String>,
     pub(super) after: Vec<String>,
 }
 
-impl Recreate {
+impl CommandLine {
     /// From the command that made the container. What podman chose for itself then (address, host name) is written
     /// down now, or the host would come back as somebody else.
     pub(super) fn of(container: &Container) -> Result<Self, String> {
@@ -143,21 +173,6 @@ impl Recreate {
         Ok(Self { before, after: command[image + 1..].to_vec() })
     }
 
-    pub(super) fn to_label(&self) -> String {
-        let json = serde_json::Value::from_iter(
-            [("before", &self.before), ("after", &self.after)].map(|(k, v)| (k, v.clone())),
-        );
-        json.to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    pub(super) fn from_label(text: &str) -> Option<Self> {
-        let bytes: Option<Vec<u8>> = (0..text.len())
-            .step_by(2)
-            .map(|at| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()))
-            .collect();
-        serde_json::from_slice(&bytes?).ok()
-    }
-
     /// The arguments that make a clone from this image, not started: under another name, in another network, without the
     /// ports and the address of its host. What the host's volumes hold is seen by the clone and not changed by it.
     pub(super) fn clone_args(
@@ -224,12 +239,7 @@ impl Recreate {
         Ok(args)
     }
 
-    /// The arguments that make the container from this image.
-    pub(super) fn args(&self, image: &str, restore: &str) -> Vec<String> {
-        self.args_with(image, RESTORE, restore)
-    }
-
-    /// The same, with another label.
+    /// The arguments that make the container from this image, with this label.
     pub(super) fn args_with(&self, image: &str, label: &str, value: &str) -> Vec<String> {
         let label = format!("--label={label}={value}");
         self.before.iter().cloned().chain([label, image.to_owned()]).chain(self.after.iter().cloned()).collect()

@@ -1,12 +1,12 @@
-//! Clones of podman containers: made from a backup with an identity of their own, promoted by making the host again from
+//! Clones of containers: made from a backup with an identity of their own, promoted by making the host again from
 //! what the clone has become.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::recreate::{Container, Recreate};
-use super::{Podman, Target, no_effect, short, target};
-use crate::model::{Host, ProviderSettings, TimeSpan};
+use super::{Containers, Image, Target, no_effect, short, target};
+use crate::model::{Host, TimeSpan};
 use crate::provider::types::alone;
 use crate::provider::{BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, ProviderError};
 use crate::transport::{PrivateDir, run_argv};
@@ -44,17 +44,12 @@ fn promotion(name: &str, key: &EffectKey) -> String {
     format!("{PROMOTIONS}/{}:{}", name.to_ascii_lowercase(), short(key))
 }
 
-/// What podman lists of a container.
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Listed {
-    #[serde(default)]
-    names: Vec<String>,
-    #[serde(default)]
-    labels: Option<BTreeMap<String, String>>,
-}
-
 impl Container {
+    /// Docker writes it as a path.
+    pub(super) fn name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+
     fn label(&self, name: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
     }
@@ -65,7 +60,7 @@ impl Container {
     }
 }
 
-impl Podman {
+impl Containers {
     pub(super) async fn do_clone(
         &self,
         host: &Host,
@@ -73,7 +68,7 @@ impl Podman {
         key: &EffectKey,
     ) -> Result<CloneHost, ProviderError> {
         let target = target(host)?;
-        let Some(ProviderSettings::Podman { clone_network: Some(network), .. }) = &host.provider else {
+        let Some(network) = target.clone_network else {
             return Err(no_effect(format!("{host} has no `clone_network`, and its clone must not be in its own")));
         };
         let name = clone_name(target.name, key);
@@ -99,7 +94,7 @@ impl Podman {
                     if container.label(CLONE_KEY) != Some(&key.0) {
                         return Err(no_effect(format!("container {name} is there and is not our clone")));
                     }
-                    self.demand(target, &["rm", "--force", &name], "removed").await?;
+                    self.remove(target, &name, &[], "removed").await?;
                 }
                 self.make_clone(target, &recreate, backup, network, &name, key).await?
             }
@@ -120,7 +115,6 @@ impl Podman {
         name: &str,
         key: &EffectKey,
     ) -> Result<String, ProviderError> {
-        let unclear = ProviderError::Unclear;
         // The same kinds as its host: promotion replaces each by the host's own.
         let mut kinds = Vec::new();
         for kind in KEY_KINDS {
@@ -131,13 +125,7 @@ impl Podman {
         }
         let identity = Identity::new(&kinds).await.map_err(no_effect)?;
         let labels = [(CLONE_OF, target.name), (CLONE_KEY, key.0.as_str()), (HOST_KEY, identity.public.as_str())];
-        let args = recreate
-            .clone_args(&backup.0, name, network, &labels)
-            .map_err(|why| no_effect(format!("container {} could not be cloned: {why}", target.name)))?;
-        let made = self.ask(target, args).await.map_err(unclear)?;
-        if !made.ok {
-            return Err(unclear(format!("clone {name} could not be made: {}", made.said())));
-        }
+        self.make_apart(target, recreate, &backup.0, name, network, &labels).await?;
         for (from, to) in identity.files() {
             let to = format!("{name}:{to}");
             self.demand(target, &["cp", &from, &to], "given an identity of its own").await?;
@@ -169,23 +157,21 @@ impl Podman {
                 self.image_of_clone(target, current.as_ref(), clone, &image, key).await?;
                 // Where an earlier try had set the original aside, that is the one to be made again.
                 let aside: Option<Container> = self.inspect(target, "container", &original).await.map_err(unclear)?;
-                let recreate = match (&aside, &current) {
-                    (Some(container), _) | (None, Some(container)) => Recreate::of(container),
-                    (None, None) => Err(format!("there is no container {name}")),
+                let recreate = match aside.as_ref().or(current.as_ref()) {
+                    Some(container) => self.recreate(target, container).await,
+                    None => Err(format!("there is no container {name}")),
                 }
                 .map_err(|why| unclear(format!("container {name} could not be replaced: {why}")))?;
                 match (aside.is_some(), current.is_some()) {
-                    (true, true) => self.demand(target, &["rm", "--force", STOP_SECONDS, name], "removed").await?,
+                    (true, true) => self.remove(target, name, &[STOP_SECONDS], "removed").await?,
                     (false, true) => {
                         self.stop(target, name).await?;
                         self.demand(target, &["rename", name, &original], "set aside").await?;
                     }
                     (_, false) => {}
                 }
-                let made = self.ask(target, recreate.args_with(&image, PROMOTED, &key.0)).await.map_err(unclear)?;
-                if !made.ok {
-                    return Err(unclear(format!("container {name} could not be made again: {}", made.said())));
-                }
+                let made = self.make(target, &recreate, &image, (PROMOTED, &key.0)).await;
+                made.map_err(|why| unclear(format!("container {name} could not be made again: {why}")))?;
             }
         }
         let now: Option<Container> = self.inspect(target, "container", name).await.map_err(unclear)?;
@@ -207,7 +193,7 @@ impl Podman {
         key: &EffectKey,
     ) -> Result<(), ProviderError> {
         let unclear = ProviderError::Unclear;
-        let made: Option<super::Image> = self.inspect(target, "image", image).await.map_err(no_effect)?;
+        let made: Option<Image> = self.inspect(target, "image", image).await.map_err(no_effect)?;
         if made.is_some() {
             return Ok(());
         }
@@ -231,7 +217,7 @@ impl Podman {
         }
         let labels =
             [format!("LABEL {PROMOTED}={}", key.0), format!("LABEL {CLONE_OF}="), format!("LABEL {CLONE_KEY}=")];
-        let mut args = ["commit", "--quiet"].map(str::to_owned).to_vec();
+        let mut args = target.engine.commit();
         args.extend(labels.into_iter().flat_map(|label| ["--change".to_owned(), label]));
         args.extend([clone.0.clone(), image.to_owned()]);
         let answer = self.ask(target, args).await.map_err(unclear)?;
@@ -247,7 +233,7 @@ impl Podman {
         match self.inspect::<Container>(target, "container", &clone.0).await.map_err(no_effect)? {
             None => Ok(()),
             Some(container) if container.label(CLONE_OF) == Some(target.name) && clone.0 != target.name => {
-                self.demand(target, &["rm", "--force", "--volumes", "--time=0", &clone.0], "destroyed").await
+                self.remove(target, &clone.0, &["--volumes", "--time=0"], "destroyed").await
             }
             Some(_) => Err(no_effect(format!("{} is not a clone of {}", clone.0, target.name))),
         }
@@ -259,11 +245,11 @@ impl Podman {
             return Err(no_effect(format!("{} is no original of {}", original.0, target.name)));
         };
         if self.inspect::<Container>(target, "container", &original.0).await.map_err(no_effect)?.is_some() {
-            self.demand(target, &["rm", "--force", STOP_SECONDS, &original.0], "released").await?;
+            self.remove(target, &original.0, &[STOP_SECONDS], "released").await?;
         }
         // The host stands on the layers of what was promoted; only the name goes.
         for (_, image) in self.promotions(target).await?.into_iter().filter(|(key, _)| short(key).starts_with(mark)) {
-            self.demand(target, &["untag", &image, &image], "cleared of its name").await?;
+            self.unname(target, &image).await?;
         }
         Ok(())
     }
@@ -271,34 +257,25 @@ impl Podman {
     /// What clones of this container have become, by key.
     async fn promotions(&self, target: Target<'_>) -> Result<Vec<(EffectKey, String)>, ProviderError> {
         let reference = format!("reference={PROMOTIONS}/{}", target.name.to_ascii_lowercase());
-        let listed: Vec<Listed> = self.listing(target, &["images", "--filter", &reference]).await?;
-        let with_key = |image: Listed| {
-            let key = EffectKey(image.labels?.get(PROMOTED)?.clone());
+        let images: Vec<Image> = self.find(target, "image", &["images", "--filter", &reference]).await?;
+        let with_key = |image: Image| {
+            let key = EffectKey(image.label(PROMOTED)?.to_owned());
             let name = promotion(target.name, &key);
-            image.names.contains(&name).then_some((key, name))
+            image.is_called(&name).then_some((key, name))
         };
-        Ok(listed.into_iter().filter_map(with_key).collect())
-    }
-
-    async fn listing(&self, target: Target<'_>, args: &[&str]) -> Result<Vec<Listed>, ProviderError> {
-        let wrong = |why: String| no_effect(format!("what there is of {} could not be listed: {why}", target.name));
-        let answer = self.ask(target, args.iter().copied().chain(["--format", "json"])).await.map_err(no_effect)?;
-        if !answer.ok {
-            return Err(wrong(answer.said()));
-        }
-        serde_json::from_str(&answer.stdout).map_err(|error| wrong(error.to_string()))
+        Ok(images.into_iter().filter_map(with_key).collect())
     }
 
     /// Clones and originals of this container.
     pub(super) async fn list_clones(&self, host: &Host) -> Result<Vec<(EffectKey, Held)>, ProviderError> {
         let target = target(host)?;
         let filter = format!("label={CLONE_OF}={}", target.name);
-        let clones: Vec<Listed> = self.listing(target, &["ps", "--all", "--filter", &filter]).await?;
+        let clones: Vec<Container> = self.find(target, "container", &["ps", "--all", "--filter", &filter]).await?;
         let mut found: Vec<(EffectKey, Held)> = clones
             .into_iter()
             .filter_map(|clone| {
-                let key = EffectKey(clone.labels?.get(CLONE_KEY)?.clone());
-                Some((key, Held::Clone(CloneRef(clone.names.into_iter().next()?))))
+                let key = EffectKey(clone.label(CLONE_KEY)?.to_owned());
+                Some((key, Held::Clone(CloneRef(clone.name().to_owned()))))
             })
             .collect();
         let keys: BTreeMap<String, EffectKey> = self
@@ -309,17 +286,17 @@ impl Podman {
             .collect();
         let prefix = original_prefix(target.name);
         let filter = format!("name=^{prefix}");
-        for name in self.listing(target, &["ps", "--all", "--filter", &filter]).await?.into_iter().flat_map(|c| c.names)
-        {
-            if let Some(key) = keys.get(&name) {
-                found.push((key.clone(), Held::Original(OriginalRef(name))));
+        let aside: Vec<Container> = self.find(target, "container", &["ps", "--all", "--filter", &filter]).await?;
+        for container in aside {
+            if let Some(key) = keys.get(container.name()) {
+                found.push((key.clone(), Held::Original(OriginalRef(container.name().to_owned()))));
             }
         }
         Ok(found)
     }
 
     /// A copy of a container's file, in a folder that goes with it; none if there is no such file.
-    async fn copy_out(&self, target: Target<'_>, from: &str) -> Result<Option<PrivateDir>, String> {
+    pub(super) async fn copy_out(&self, target: Target<'_>, from: &str) -> Result<Option<PrivateDir>, String> {
         let folder = PrivateDir::create().map_err(|error| format!("a temporary folder: {error}"))?;
         let copy = folder.path().join("file");
         let answer = self.ask(target, ["cp", from, &copy.to_string_lossy()]).await?;
@@ -328,12 +305,12 @@ impl Podman {
 
     async fn stop(&self, target: Target<'_>, name: &str) -> Result<(), ProviderError> {
         let stopped = self.demand(target, &["stop", STOP_SECONDS, name], "stopped").await;
-        // podman may complain of a host that ended just then: what counts is that it has.
+        // The engine may complain of a host that ended just then: what counts is that it has.
         let still: Option<Container> = self.inspect(target, "container", name).await.map_err(ProviderError::Unclear)?;
         if still.is_some_and(|container| container.state.running) { stopped } else { Ok(()) }
     }
 
-    /// Podman must do this.
+    /// The engine must do this.
     pub(super) async fn demand(&self, target: Target<'_>, args: &[&str], what: &str) -> Result<(), ProviderError> {
         let unclear = ProviderError::Unclear;
         match self.ask(target, args).await {

@@ -1,10 +1,12 @@
-//! Backups and clones of podman containers that are whole hosts: an image of the stopped clock, and the host made again
-//! from it.
+//! Backups and clones of containers of podman and docker that are whole hosts: an image of the stopped clock, and the host
+//! made again from it.
 //!
-//! A host comes back as it was made: the very command that made it is kept with every backup, and is run again with the
-//! backup for an image. Volumes are mounted again, not put back.
+//! A host comes back as it was made: what made it is kept with every backup, and is done again with the backup for an
+//! image. Volumes are mounted again, not put back.
 
 mod clones;
+mod docker;
+mod engine;
 mod recreate;
 
 use std::collections::BTreeMap;
@@ -12,9 +14,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::process::Stdio;
 
-use tokio::process::Command;
-
-use self::recreate::{Container, Recreate};
+use self::engine::Engine;
+use self::recreate::{CommandLine, Container, Recreate};
 use super::types::alone;
 use super::{BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, Provider, ProviderError};
 use crate::engine::BoxFuture;
@@ -26,39 +27,36 @@ const REPOSITORY: &str = "localhost/switchback-backup";
 const KEY: &str = "io.switchback.backup.key";
 /// The label with the name of the container a backup was made of.
 const CONTAINER: &str = "io.switchback.backup.container";
-/// The label with the command that made the container, as hexadecimal JSON: labels have quoting rules of their own.
+/// The label with what made the container, as hexadecimal JSON: labels have quoting rules of their own.
 const RECREATE: &str = "io.switchback.backup.recreate";
 /// The label on a container that a restore has made; its value tells which.
 const RESTORE: &str = "io.switchback.restore";
+/// How our labels begin, but for those of the lab.
+const OWN_LABELS: [&str; 4] = ["io.switchback.backup.", RESTORE, "io.switchback.clone.", clones::PROMOTED];
+/// The repository of docker images that have lost their names and on which containers stand.
+const KEPT: &str = "localhost/switchback-kept";
 /// How long the old host may take to shut down before it is ended: it is about to be replaced.
 const STOP_SECONDS: &str = "--time=10";
 /// Committing or mounting a large host takes minutes, not hours.
 const LIMIT: TimeSpan = TimeSpan::minutes(30);
 
-/// What podman says of a host that it could not freeze, and so did not commit.
-const NOT_FROZEN: &str = "pausing container";
 /// A busy host may not be caught with all of its processes at rest at once: the OCI runtime thaws it, gives up, and leaves
 /// the next try to its caller. So long each time.
 const FREEZE_AGAIN: [TimeSpan; 4] =
     [TimeSpan::seconds(1), TimeSpan::seconds(2), TimeSpan::seconds(4), TimeSpan::seconds(8)];
 
-/// Makes backups of podman containers on this machine.
-#[derive(Clone, Debug)]
-pub struct Podman {
-    program: OsString,
-}
-
-impl Default for Podman {
-    fn default() -> Self {
-        Self::with_program("podman")
-    }
+/// Makes backups of containers on this machine.
+#[derive(Clone, Debug, Default)]
+pub struct Containers {
+    program: Option<OsString>,
 }
 
 /// A container as its host's settings name it.
 #[derive(Clone, Copy)]
 struct Target<'a> {
     name: &'a str,
-    containers_conf: Option<&'a str>,
+    engine: Engine<'a>,
+    clone_network: Option<&'a str>,
 }
 
 struct Answer {
@@ -74,17 +72,29 @@ impl Answer {
     }
 }
 
-/// What podman tells of an image.
+/// What podman and docker tell of an image.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Image {
+    config: ImageConfig,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageConfig {
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
 }
 
 impl Image {
     fn label(&self, name: &str) -> Option<&str> {
-        self.labels.as_ref()?.get(name).map(String::as_str)
+        self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.repo_tags.iter().flatten().any(|tag| tag == name)
     }
 }
 
@@ -108,22 +118,32 @@ fn no_effect(why: impl Into<String>) -> ProviderError {
 }
 
 fn target(host: &Host) -> Result<Target<'_>, ProviderError> {
-    match &host.provider {
-        Some(ProviderSettings::Podman { name, containers_conf, .. }) if !name.is_empty() && !name.starts_with('-') => {
-            Ok(Target { name, containers_conf: containers_conf.as_deref() })
-        }
-        Some(ProviderSettings::Podman { .. }) => Err(no_effect(format!("{host} names no podman container"))),
-        _ => Err(no_effect(format!("{host} is not a podman container"))),
+    let target = match &host.provider {
+        Some(ProviderSettings::Podman { name, containers_conf, clone_network }) => Target {
+            name,
+            engine: Engine::Podman { containers_conf: containers_conf.as_deref() },
+            clone_network: clone_network.as_deref(),
+        },
+        Some(ProviderSettings::Docker { name, socket, clone_network }) => Target {
+            name,
+            engine: Engine::Docker { socket: socket.as_deref().unwrap_or("/var/run/docker.sock") },
+            clone_network: clone_network.as_deref(),
+        },
+        _ => return Err(no_effect(format!("{host} is not a container"))),
+    };
+    if target.name.is_empty() || target.name.starts_with('-') {
+        return Err(no_effect(format!("{host} names no container")));
     }
+    Ok(target)
 }
 
-impl Podman {
-    /// With another program than `podman`.
+impl Containers {
+    /// With another program than `podman` or `docker`.
     pub fn with_program(program: impl Into<OsString>) -> Self {
-        Self { program: program.into() }
+        Self { program: Some(program.into()) }
     }
 
-    /// Calls podman; an error means that it is not known what it did.
+    /// Calls the engine; an error means that it is not known what it did.
     async fn ask<S: AsRef<std::ffi::OsStr>>(
         &self,
         target: Target<'_>,
@@ -132,50 +152,27 @@ impl Podman {
         self.ask_holding(target, args, None).await
     }
 
-    /// The same, with a lock that podman holds until it ends, also when this program ends before.
+    /// The same, with a lock that the engine's program holds until it ends, also when this program ends before.
     async fn ask_holding<S: AsRef<std::ffi::OsStr>>(
         &self,
         target: Target<'_>,
         args: impl IntoIterator<Item = S>,
         lock: Option<File>,
     ) -> Result<Answer, String> {
-        let mut command = Command::new(&self.program);
+        let mut command = target.engine.command(self.program.as_deref());
+        let name = target.engine.name();
         // A group of its own: Ctrl-C asks this program to pause, and must not cut a commit or a restore off.
         command.args(args).process_group(0).stdin(lock.map_or_else(Stdio::null, Stdio::from));
-        if let Some(conf) = target.containers_conf {
-            command.env("CONTAINERS_CONF", conf);
-        }
         // Not killed when dropped: half of a commit is worse than a whole one that nobody waits for.
         let output = tokio::time::timeout(LIMIT.to_std(), command.output())
             .await
-            .map_err(|_| format!("podman did not answer within {LIMIT}"))?
-            .map_err(|error| format!("podman could not be started: {error}"))?;
+            .map_err(|_| format!("{name} did not answer within {LIMIT}"))?
+            .map_err(|error| format!("{name} could not be started: {error}"))?;
         Ok(Answer {
             ok: output.status.success(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
-    }
-
-    /// Looks at something; absent where podman does not know it.
-    async fn inspect<T: serde::de::DeserializeOwned>(
-        &self,
-        target: Target<'_>,
-        kind: &str,
-        name: &str,
-    ) -> Result<Option<T>, String> {
-        let exists = self.ask(target, [kind, "exists", name]).await?;
-        if !exists.ok {
-            // 1 says no; anything else comes with words.
-            return if exists.stderr.trim().is_empty() { Ok(None) } else { Err(exists.said()) };
-        }
-        let answer = self.ask(target, [kind, "inspect", name]).await?;
-        let wrong = |why: String| format!("podman's answer about {kind} {name} is not understood: {why}");
-        if !answer.ok {
-            return Err(wrong(answer.said()));
-        }
-        let found: Vec<T> = serde_json::from_str(&answer.stdout).map_err(|error| wrong(error.to_string()))?;
-        Ok(found.into_iter().next())
     }
 
     /// The container, unfrozen: a commit that was killed leaves it as it stood.
@@ -205,16 +202,17 @@ impl Podman {
             return Err(no_effect(format!("key {:?} cannot be a label", printable(&key.0, 80))));
         }
         let container = container.ok_or_else(|| no_effect(format!("there is no container {}", target.name)))?;
-        let recreate = Recreate::of(&container)
-            .map_err(|why| no_effect(format!("container {} could not be restored: {why}", target.name)))?;
+        let recreate = self.recreate(target, &container).await;
+        let recreate =
+            recreate.map_err(|why| no_effect(format!("container {} could not be restored: {why}", target.name)))?;
         let change = |name: &str, value: &str| ["--change".to_owned(), format!("LABEL {name}={value}")];
-        let mut args = ["commit", "--quiet", "--pause=true"].map(str::to_owned).to_vec();
+        let mut args = target.engine.commit();
         args.extend(change(KEY, &key.0));
         args.extend(change(CONTAINER, target.name));
         args.extend(change(RECREATE, &recreate.to_label()));
         args.extend([target.name.to_owned(), reference.clone()]);
         for again in FREEZE_AGAIN.map(Some).into_iter().chain([None]) {
-            // Each podman holds the lock as well, and this program between one and the next.
+            // Each call holds the lock as well, and this program between one and the next.
             let held = lock.try_clone().map_err(|error| no_effect(format!("lock of the backup: {error}")))?;
             let answer = self.ask_holding(target, &args, Some(held)).await.map_err(ProviderError::Unclear)?;
             if answer.ok {
@@ -222,7 +220,9 @@ impl Podman {
             }
             self.awake(target).await.map_err(ProviderError::Unclear)?;
             match again {
-                Some(later) if answer.stderr.contains(NOT_FROZEN) => tokio::time::sleep(later.to_std()).await,
+                Some(later) if answer.stderr.contains(target.engine.not_frozen()) => {
+                    tokio::time::sleep(later.to_std()).await
+                }
                 // Of the host nothing was changed; a backup that is there all the same is found by the next try.
                 _ => {
                     let why = format!("container {} could not be committed: {}", target.name, answer.said());
@@ -231,6 +231,15 @@ impl Podman {
             }
         }
         Ok(BackupRef(reference))
+    }
+
+    /// How the container is made again.
+    async fn recreate(&self, target: Target<'_>, container: &Container) -> Result<Recreate, String> {
+        if let Engine::Podman { .. } = target.engine {
+            return CommandLine::of(container).map(Recreate::Command);
+        }
+        let described: Option<docker::Described> = self.inspect(target, "container", container.name()).await?;
+        docker::Body::of(described.ok_or("it is gone")?).map(Recreate::Body)
     }
 
     /// The backup, if it is one of this host.
@@ -249,17 +258,7 @@ impl Podman {
         let target = target(host)?;
         let found = self.own(host, backup).await.map_err(no_effect)?;
         found.ok_or_else(|| no_effect(format!("backup {} does not exist", backup.0)))?;
-        // Mounting needs every layer; what is in it must look like a system.
-        let mounted = self.ask(target, ["image", "mount", &backup.0]).await.map_err(no_effect)?;
-        let root = mounted.stdout.trim().to_owned();
-        let whole = mounted.ok && tokio::fs::metadata(format!("{root}/etc")).await.is_ok_and(|etc| etc.is_dir());
-        let unmounted = self.ask(target, ["image", "unmount", &backup.0]).await.map_err(no_effect)?;
-        match (mounted.ok, whole, unmounted.ok) {
-            (false, ..) => Err(no_effect(format!("backup {} cannot be mounted: {}", backup.0, mounted.said()))),
-            (_, false, _) => Err(no_effect(format!("backup {} holds no system", backup.0))),
-            (.., false) => Err(no_effect(format!("backup {} cannot be unmounted: {}", backup.0, unmounted.said()))),
-            _ => Ok(()),
-        }
+        self.look_into(target, backup).await
     }
 
     async fn do_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<(), ProviderError> {
@@ -286,22 +285,20 @@ impl Podman {
             other => {
                 if other.is_some() {
                     let stopped = demand(&["stop", STOP_SECONDS, name], "stopped").await;
-                    // podman may complain of a host that ended just then: what counts is that it has.
+                    // The engine may complain of a host that ended just then: what counts is that it has.
                     let still: Option<Container> = self.inspect(target, "container", name).await.map_err(unclear)?;
                     if still.is_some_and(|container| container.state.running) {
                         stopped?;
                     }
                     if self.inspect::<Container>(target, "container", &old).await.map_err(unclear)?.is_some() {
                         // An earlier try had set the old host aside, and somebody made another in its place.
-                        demand(&["rm", "--force", STOP_SECONDS, name], "removed").await?;
+                        self.remove(target, name, &[STOP_SECONDS], "removed").await?;
                     } else {
                         demand(&["rename", name, &old], "renamed").await?;
                     }
                 }
-                let made = self.ask(target, recreate.args(&backup.0, &mark)).await.map_err(unclear)?;
-                if !made.ok {
-                    return Err(unclear(format!("container {name} could not be made again: {}", made.said())));
-                }
+                let made = self.make(target, &recreate, &backup.0, (RESTORE, &mark)).await;
+                made.map_err(|why| unclear(format!("container {name} could not be made again: {why}")))?;
             }
         }
         let now: Option<Container> = self.inspect(target, "container", name).await.map_err(unclear)?;
@@ -309,14 +306,13 @@ impl Podman {
             return Err(unclear(format!("container {name} does not run after its restore")));
         }
         if self.inspect::<Container>(target, "container", &old).await.map_err(unclear)?.is_some() {
-            demand(&["rm", "--force", STOP_SECONDS, &old], "cleared of what it replaced").await?;
+            self.remove(target, &old, &[STOP_SECONDS], "cleared of what it replaced").await?;
         }
         Ok(())
     }
 
     async fn do_delete(&self, host: &Host, backup: &BackupRef) -> Result<(), ProviderError> {
         let target = target(host)?;
-        let unclear = ProviderError::Unclear;
         let Some(image) = self.inspect::<Image>(target, "image", &backup.0).await.map_err(no_effect)? else {
             return Ok(());
         };
@@ -324,43 +320,20 @@ impl Podman {
             return Err(no_effect(format!("{} is not a backup of container {}", backup.0, target.name)));
         }
         // A host restored from it still stands on its layers: the name goes now, the rest with the host.
-        let untagged = self.ask(target, ["untag", &backup.0, &backup.0]).await.map_err(unclear)?;
-        if !untagged.ok {
-            return Err(unclear(format!("backup {} could not be deleted: {}", backup.0, untagged.said())));
-        }
-        let filter = format!("label={CONTAINER}={}", target.name);
-        let nameless = ["images", "--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", &filter];
-        let nameless = self.ask(target, nameless).await.map_err(unclear)?;
-        for id in nameless.stdout.split_whitespace() {
-            // Refused while a host stands on it; the deletion of the next backup tries again.
-            self.ask(target, ["rmi", id]).await.map_err(unclear)?;
-        }
-        Ok(())
+        self.unname(target, &backup.0).await?;
+        self.sweep(target, &format!("label={CONTAINER}={}", target.name)).await
     }
 
     async fn do_list(&self, host: &Host) -> Result<Vec<(EffectKey, Held)>, ProviderError> {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Listed {
-            #[serde(default)]
-            names: Option<Vec<String>>,
-            #[serde(default)]
-            labels: Option<BTreeMap<String, String>>,
-        }
         let target = target(host)?;
         let filter = format!("label={CONTAINER}={}", target.name);
-        let answer = self.ask(target, ["images", "--format", "json", "--filter", &filter]).await.map_err(no_effect)?;
-        let wrong = |why: String| no_effect(format!("backups of {} could not be listed: {why}", target.name));
-        if !answer.ok {
-            return Err(wrong(answer.said()));
-        }
-        let listed: Vec<Listed> = serde_json::from_str(&answer.stdout).map_err(|error| wrong(error.to_string()))?;
-        let mut found: Vec<(EffectKey, Held)> = listed
+        let images: Vec<Image> = self.find(target, "image", &["images", "--filter", &filter]).await?;
+        let mut found: Vec<(EffectKey, Held)> = images
             .into_iter()
             .filter_map(|image| {
-                let key = EffectKey(image.labels?.get(KEY)?.clone());
+                let key = EffectKey(image.label(KEY)?.to_owned());
                 let reference = reference(target.name, &key);
-                image.names?.contains(&reference).then_some((key, Held::Backup(BackupRef(reference))))
+                image.is_called(&reference).then_some((key, Held::Backup(BackupRef(reference))))
             })
             .collect();
         found.extend(self.list_clones(host).await?);
@@ -369,7 +342,7 @@ impl Podman {
     }
 }
 
-impl Provider for Podman {
+impl Provider for Containers {
     fn backup<'a>(&'a self, host: &'a Host, key: &'a EffectKey) -> BoxFuture<'a, Result<BackupRef, ProviderError>> {
         Box::pin(self.do_backup(host, key))
     }
