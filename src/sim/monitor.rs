@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::{Mode, Record, RecordBody, StepResult};
-use crate::model::{AttemptId, HostName, HostOutcome, PackageName, StepId, TimeSpan, union};
+use crate::model::{AttemptId, HostName, HostOutcome, PackageFix, PackageName, StepId, TimeSpan, union};
 use crate::plan::{HostPlan, Plan, Reason, Step, StepKind};
 
 use super::{Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic};
@@ -60,6 +60,8 @@ pub enum Invariant {
     Fold,
     /// At most one reboot of a host.
     OneReboot,
+    /// What a search found to break a host is fixed on none for which it speaks, and is found in few trials.
+    Blame,
     /// A campaign comes to its end, or says that it is paused.
     Progress,
 }
@@ -67,9 +69,15 @@ pub enum Invariant {
 /// Watches one campaign.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    plan: Arc<Plan>,
-    before: BTreeMap<HostName, Disk>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) before: BTreeMap<HostName, Disk>,
     pub violations: Vec<Violation>,
+    /// How far the controller's clock is from the world's: windows are judged by what it could know.
+    pub skew: SignedDuration,
+    /// What each search found.
+    pub(super) blamed: BTreeMap<StepId, BTreeSet<PackageName>>,
+    /// The trials of each search since it last began.
+    pub(super) trials: BTreeMap<StepId, u32>,
     intents: BTreeSet<AttemptId>,
     /// Attempts that somebody looked at again, or that are known to have failed.
     asked: BTreeSet<AttemptId>,
@@ -105,6 +113,9 @@ impl Monitor {
             plan,
             before: world.hosts().map(|host| (host.host.name.clone(), host.disk.clone())).collect(),
             violations: Vec::new(),
+            skew: SignedDuration::ZERO,
+            blamed: BTreeMap::new(),
+            trials: BTreeMap::new(),
             intents: BTreeSet::new(),
             asked: BTreeSet::new(),
             started: BTreeSet::new(),
@@ -168,8 +179,10 @@ impl Monitor {
     pub fn saw(&mut self, at: Timestamp, world: &SimWorld, observation: &Observation) {
         match observation {
             Observation::Begun { attempt, mode, .. } => self.begun(at, world, attempt, *mode),
+            Observation::Trial { attempt } => *self.trials.entry(attempt.step.clone()).or_insert(0) += 1,
             Observation::Answered { attempt, result, .. } => match result {
-                StepResult::Succeeded { .. } => {
+                StepResult::Succeeded { facts, .. } => {
+                    self.found(at, &attempt.step, facts);
                     self.succeeded.insert(attempt.step.clone());
                     if self.shows_the_fix(world, &attempt.step) {
                         self.proven.insert(attempt.step.clone());
@@ -188,6 +201,9 @@ impl Monitor {
             Observation::EffectStarted { attempt, kind } => self.effect(at, world, attempt, *kind),
             Observation::EffectEnded { attempt, kind, well } => {
                 self.running.remove(attempt);
+                if matches!(kind, StepKind::Fix | StepKind::Promote) {
+                    self.leaves_out(at, world, &attempt.step);
+                }
                 if let Some((plan, _)) = self.plan.step(&attempt.step).filter(|_| *well) {
                     let name = &plan.host.name;
                     let given_up =
@@ -268,10 +284,11 @@ impl Monitor {
         self.order(at, host, step);
         if mode == Mode::Start && step.is_disruptive() && step.kind != StepKind::Restore {
             let first = !host.steps.iter().any(|s| s.is_disruptive() && self.begun.contains(&s.id));
-            if first && let Some(what) = outside_window(&plan, host, step, at) {
+            if first && let Some(what) = outside_window(&plan, host, step, at.checked_add(self.skew).unwrap_or(at)) {
                 self.complain(at, Invariant::Window, what);
             }
         }
+        self.trials.remove(&step.id);
         self.begun.insert(step.id.clone());
     }
 
@@ -281,7 +298,7 @@ impl Monitor {
             let step = self.plan.step(need).map(|(_, step)| step);
             step.is_some_and(|step| step.kind.is_tidying()) && self.begun.contains(need)
         };
-        let missing = step.needs.iter().find(|need| !self.succeeded.contains(*need) && !tidied(need));
+        let missing = step.needs.iter().find(|need| !self.is_met(&self.succeeded, need) && !tidied(need));
         if let Some(missing) = missing {
             self.complain(at, Invariant::Order, format!("{} began before {missing} had succeeded", step.id));
         }
@@ -301,6 +318,13 @@ impl Monitor {
         }
     }
 
+    /// Whether a step is among these, or one that was done instead of it.
+    fn is_met(&self, among: &BTreeSet<StepId>, need: &StepId) -> bool {
+        let host = self.plan.step(need).map(|(host, _)| host);
+        let mut instead = host.into_iter().flat_map(|host| &host.steps).filter(|step| step.stands_for.contains(need));
+        among.contains(need) || instead.any(|step| among.contains(&step.id))
+    }
+
     fn effect(&mut self, at: Timestamp, world: &SimWorld, attempt: &AttemptId, kind: StepKind) {
         let plan = Arc::clone(&self.plan);
         let Some((host, step)) = plan.step(&attempt.step) else { return };
@@ -315,7 +339,7 @@ impl Monitor {
             self.changed.insert(name.clone());
         }
         if step.is_disruptive() && !back {
-            let unproven = host.steps.iter().flat_map(Step::foreign_needs).find(|need| !self.proven.contains(*need));
+            let unproven = host.steps.iter().flat_map(Step::foreign_needs).find(|need| !self.is_met(&self.proven, need));
             if let Some(unproven) = unproven {
                 let what = format!("{attempt} took effect on {name} though {unproven} has not proven the fix");
                 self.complain(at, Invariant::PilotFirst, what);
@@ -360,11 +384,11 @@ impl Monitor {
     fn shows_the_fix(&self, world: &SimWorld, step: &StepId) -> bool {
         let Some((plan, step)) = self.plan.step(step) else { return false };
         let there = match (step.kind, &step.on) {
-            (StepKind::Verify, Some(_)) => world.clones(&plan.host.name).map(|(clone, _)| clone).next(),
+            (StepKind::Verify, Some(_)) | (StepKind::Bisect, None) => world.clones(&plan.host.name).map(|(clone, _)| clone).next(),
             (StepKind::Soak, None) => world.host(&plan.host.name),
             _ => None,
         };
-        there.is_some_and(|there| there.serves() && unfixed(plan, there).is_none())
+        there.is_some_and(|there| there.serves() && self.unfixed(plan, there).is_none())
     }
 
     /// The campaign says that it has ended.
@@ -419,7 +443,7 @@ impl Monitor {
         }
         match outcome {
             HostOutcome::Fixed | HostOutcome::FixedPendingReboot | HostOutcome::NothingToDo => {
-                if let Some(missing) = unfixed(plan, host) {
+                if let Some(missing) = self.unfixed(plan, host) {
                     return Some(format!("{missing} is not fixed"));
                 }
                 if outcome == HostOutcome::NothingToDo {
@@ -434,6 +458,14 @@ impl Monitor {
             }
             _ => (host.disk.installed != before.installed).then(|| "its packages are not as before".to_owned()),
         }
+    }
+
+    /// A package of the fix that is not there and that no search blames.
+    fn unfixed<'p>(&self, plan: &'p HostPlan, there: &SimHost) -> Option<&'p PackageName> {
+        let missing = |p: &&PackageFix| {
+            !there.has(&p.name, p.to.as_ref()) && !self.blamed_for(plan).any(|blamed| *blamed == p.name)
+        };
+        plan.fix.packages.iter().find(missing).map(|p| &p.name)
     }
 
     /// What is left behind of a host that has ended and nobody knows of, or is gone too soon. A stuck host is left as it
@@ -465,11 +497,6 @@ impl Monitor {
 
 fn all_steps(plan: &HostPlan) -> impl Iterator<Item = &Step> {
     plan.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo))
-}
-
-/// A package of the fix that is not there.
-fn unfixed<'p>(plan: &'p HostPlan, there: &SimHost) -> Option<&'p PackageName> {
-    plan.fix.packages.iter().find(|p| !there.has(&p.name, p.to.as_ref())).map(|p| &p.name)
 }
 
 /// Why this step may not start now, were it the first disruptive one of its host.

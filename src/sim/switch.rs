@@ -82,7 +82,7 @@ impl SimWorld {
 
     /// What a step noted in the journal: a controller that forgot it cannot go on.
     pub(super) fn noted(&self, call: &Call, step: &StepId, key: &str) -> Result<String, StepResult> {
-        let fact = call.facts.get(&(step.clone(), key.to_owned()));
+        let fact = super::provider::of_clone(&call.facts, step, key);
         fact.cloned().ok_or_else(|| failed("no-fact", format!("{step} left no {key}")))
     }
 }

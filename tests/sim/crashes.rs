@@ -25,14 +25,14 @@ fn crash_everywhere(shape: &Shape, seed: u64, faults: &[(&str, Fault)]) -> usize
     let mut runs = 0;
     for behind in 1..last {
         let mut disturbances: Vec<Vec<Disturbance>> =
-            DOWN.iter().map(|&down_for| vec![Disturbance::Kill { behind, down_for }]).collect();
-        disturbances.push(vec![Disturbance::TakeOver { behind }]);
+            DOWN.iter().map(|&down_for| vec![Disturbance::kill(behind, down_for)]).collect();
+        disturbances.push(vec![Disturbance::take_over(behind)]);
         // The next controller dies as well, right behind the record by which it takes over, or a little later.
         for later in [1, 2, 5] {
             let down_for = TimeSpan::seconds(20);
             disturbances.push(vec![
-                Disturbance::Kill { behind, down_for },
-                Disturbance::Kill { behind: behind + later, down_for },
+                Disturbance::kill(behind, down_for),
+                Disturbance::kill(behind + later, down_for),
             ]);
         }
         for disturbances in disturbances {
