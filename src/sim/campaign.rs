@@ -577,7 +577,6 @@ impl Driver {
     fn set_clock(&mut self, now: Timestamp, seconds: i64) {
         let by = SignedDuration::from_secs(seconds);
         self.skew = self.skew.saturating_add(by);
-        self.monitor.skew = self.skew;
         let moved = |(at, due): (Timestamp, Due)| match due {
             Due::Tick => (at.checked_sub(by).unwrap_or(at).max(now), due),
             _ => (at, due),

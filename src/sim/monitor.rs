@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::engine::{Mode, Record, RecordBody, StepResult};
 use crate::model::{AttemptId, HostName, HostOutcome, PackageFix, PackageName, StepId, TimeSpan, union};
@@ -72,13 +72,12 @@ pub(super) struct Monitor {
     pub(super) plan: Arc<Plan>,
     pub(super) before: BTreeMap<HostName, Disk>,
     pub violations: Vec<Violation>,
-    /// How far the controller's clock is from the world's: windows are judged by what it could know.
-    pub skew: SignedDuration,
     /// What each search found.
     pub(super) blamed: BTreeMap<StepId, BTreeSet<PackageName>>,
     /// The trials of each search since it last began.
     pub(super) trials: BTreeMap<StepId, u32>,
-    intents: BTreeSet<AttemptId>,
+    /// When each was decided on, by the clock of the controller: it cannot know a better time.
+    intents: BTreeMap<AttemptId, Timestamp>,
     /// Attempts that somebody looked at again, or that are known to have failed.
     asked: BTreeSet<AttemptId>,
     started: BTreeSet<AttemptId>,
@@ -113,10 +112,9 @@ impl Monitor {
             plan,
             before: world.hosts().map(|host| (host.host.name.clone(), host.disk.clone())).collect(),
             violations: Vec::new(),
-            skew: SignedDuration::ZERO,
             blamed: BTreeMap::new(),
             trials: BTreeMap::new(),
-            intents: BTreeSet::new(),
+            intents: BTreeMap::new(),
             asked: BTreeSet::new(),
             started: BTreeSet::new(),
             effects: BTreeMap::new(),
@@ -151,7 +149,7 @@ impl Monitor {
     pub fn recorded(&mut self, world: &SimWorld, record: &Record) {
         match &record.body {
             RecordBody::Intent { attempt, .. } => {
-                let new = self.intents.insert(attempt.clone());
+                let new = self.intents.insert(attempt.clone(), record.at).is_none();
                 self.expect(new, record.at, Invariant::RunOnce, || format!("{attempt} has two intents"));
             }
             RecordBody::HostEnded { host, outcome, .. } => {
@@ -259,7 +257,8 @@ impl Monitor {
         let plan = Arc::clone(&self.plan);
         let Some((host, step)) = plan.step(&attempt.step) else { return };
         let name = &host.host.name;
-        if !self.intents.contains(attempt) {
+        let decided = self.intents.get(attempt).copied();
+        if decided.is_none() {
             self.complain(at, Invariant::RunOnce, format!("{attempt} began without a durable intent"));
         }
         if mode == Mode::Start && !self.started.insert(attempt.clone()) {
@@ -284,7 +283,7 @@ impl Monitor {
         self.order(at, host, step);
         if mode == Mode::Start && step.is_disruptive() && step.kind != StepKind::Restore {
             let first = !host.steps.iter().any(|s| s.is_disruptive() && self.begun.contains(&s.id));
-            if first && let Some(what) = outside_window(&plan, host, step, at.checked_add(self.skew).unwrap_or(at)) {
+            if first && let Some(what) = outside_window(&plan, host, step, decided.unwrap_or(at)) {
                 self.complain(at, Invariant::Window, what);
             }
         }
