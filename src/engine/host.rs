@@ -379,7 +379,8 @@ impl HostMachine {
         #[cfg(test)]
         let back = if planted(Defect::UndoesForwards) { back.into_iter().rev().collect() } else { back };
         #[cfg(test)]
-        let back = if planted(Defect::SkipsTheLastUndo) && back.len() > 1 { back[..back.len() - 1].to_vec() } else { back };
+        let back =
+            if planted(Defect::SkipsTheLastUndo) && back.len() > 1 { back[..back.len() - 1].to_vec() } else { back };
         let has = |kind: StepKind| back.iter().any(|step| step.kind == kind);
         let (restores, switches_back) = (has(StepKind::Restore), has(StepKind::SwitchBack));
         let touched = |which: fn(StepKind) -> bool| self.done(plan).any(|step| step.on.is_none() && which(step.kind));

@@ -144,12 +144,7 @@ fn preflight(host: &SimHost, plan: Option<&HostPlan>, left_out: &BTreeSet<Packag
     succeeded(&format!("{missing} packages to upgrade"))
 }
 
-fn verify(
-    host: &SimHost,
-    plan: Option<&HostPlan>,
-    step: &Step,
-    left_out: &BTreeSet<PackageName>,
-) -> StepResult {
+fn verify(host: &SimHost, plan: Option<&HostPlan>, step: &Step, left_out: &BTreeSet<PackageName>) -> StepResult {
     let name = &host.host.name;
     let has_step = |kind| plan.is_some_and(|plan| plan.steps.iter().any(|s| s.kind == kind && s.on == step.on));
     let due = |p: &&PackageFix| !left_out.contains(&p.name) && !host.has(&p.name, p.to.as_ref());

@@ -5,6 +5,7 @@ mod aim;
 mod blame;
 mod campaign;
 mod coverage;
+mod driver;
 mod effect;
 mod executor;
 mod fault;

@@ -338,7 +338,8 @@ impl Monitor {
             self.changed.insert(name.clone());
         }
         if step.is_disruptive() && !back {
-            let unproven = host.steps.iter().flat_map(Step::foreign_needs).find(|need| !self.is_met(&self.proven, need));
+            let unproven =
+                host.steps.iter().flat_map(Step::foreign_needs).find(|need| !self.is_met(&self.proven, need));
             if let Some(unproven) = unproven {
                 let what = format!("{attempt} took effect on {name} though {unproven} has not proven the fix");
                 self.complain(at, Invariant::PilotFirst, what);
@@ -383,7 +384,9 @@ impl Monitor {
     fn shows_the_fix(&self, world: &SimWorld, step: &StepId) -> bool {
         let Some((plan, step)) = self.plan.step(step) else { return false };
         let there = match (step.kind, &step.on) {
-            (StepKind::Verify, Some(_)) | (StepKind::Bisect, None) => world.clones(&plan.host.name).map(|(clone, _)| clone).next(),
+            (StepKind::Verify, Some(_)) | (StepKind::Bisect, None) => {
+                world.clones(&plan.host.name).map(|(clone, _)| clone).next()
+            }
             (StepKind::Soak, None) => world.host(&plan.host.name),
             _ => None,
         };

@@ -66,12 +66,23 @@ impl SimWorld {
             }
             Some(_) => {}
             None => match self.at_once(now, call) {
-                Some(result) => self.answer(now, id, result),
+                Some(result) => {
+                    self.remember(call, &result);
+                    self.answer(now, id, result);
+                }
                 None => self.start_provider(now, call),
             },
         }
         if self.spring(&call.host, lost(LostWhen::During)).is_some() {
             self.connection_lost(now, id);
+        }
+    }
+
+    /// The same request will get the same answer.
+    pub(super) fn remember(&mut self, call: &Call, result: &StepResult) {
+        if let Some(host) = self.hosts.get_mut(&call.host) {
+            let job = Job { kind: call.step.kind, state: JobState::Done(result.clone()) };
+            host.jobs.insert(call.attempt.clone(), job);
         }
     }
 

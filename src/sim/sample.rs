@@ -36,11 +36,7 @@ pub fn sample(shape: &Shape, seed: u64) -> (SimFleet, Arc<Plan>, Digest) {
 }
 
 /// The same without some of its hosts.
-pub(super) fn sample_without(
-    shape: &Shape,
-    seed: u64,
-    without: &BTreeSet<HostName>,
-) -> (SimFleet, Arc<Plan>, Digest) {
+pub(super) fn sample_without(shape: &Shape, seed: u64, without: &BTreeSet<HostName>) -> (SimFleet, Arc<Plan>, Digest) {
     let mut fleet = fleet(shape.hosts, seed);
     fleet.hosts.retain(|host| !without.contains(&host.host.name));
     for host in fleet.hosts.iter_mut().filter(|_| !shape.switch) {
@@ -284,11 +280,8 @@ impl Steps<'_> {
         let search = self.steps.iter().position(|step| step.kind == StepKind::Bisect);
         let own = search.map(|at| self.steps[at].id.clone());
         for (index, step) in self.steps.iter_mut().enumerate() {
-            let told_by = if search.is_some_and(|at| index > at) {
-                own.as_ref()
-            } else {
-                told_by.filter(|_| own.is_none())
-            };
+            let told_by =
+                if search.is_some_and(|at| index > at) { own.as_ref() } else { told_by.filter(|_| own.is_none()) };
             let (Action::Check { commands, .. } | Action::Change { commands } | Action::Soak { commands, .. }) =
                 &mut step.action
             else {

@@ -179,7 +179,11 @@ impl SimWorld {
     /// A clone has come up, with what was planted for it.
     pub(super) fn add_clone(&mut self, mut clone: SimHost) {
         let name = clone.host.name.clone();
-        self.armed.get(&(name.clone(), WaitsFor::Anything)).into_iter().flatten().for_each(|fault| clone.suffer(*fault));
+        self.armed
+            .get(&(name.clone(), WaitsFor::Anything))
+            .into_iter()
+            .flatten()
+            .for_each(|fault| clone.suffer(*fault));
         self.hosts.insert(name, clone);
     }
 

@@ -81,10 +81,7 @@ fn crash_everywhere(shape: &Shape, seed: u64, faults: &[(&str, Fault)], swept: &
         disturbances.push(vec![with(full.clone()), again(full)]);
         // The next controller dies as well, right behind the record by which it takes over, or a little later.
         for later in [1, 2, 5] {
-            disturbances.push(vec![
-                Disturbance::kill(behind, down_for),
-                Disturbance::kill(behind + later, down_for),
-            ]);
+            disturbances.push(vec![Disturbance::kill(behind, down_for), Disturbance::kill(behind + later, down_for)]);
         }
         for disturbances in disturbances {
             let shown = format!("{disturbances:?}");
