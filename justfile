@@ -24,6 +24,10 @@ test-fleet:
 deny:
     cargo deny check bans licenses sources
 
+# Random campaigns on simulated hosts, on all cores.
+sim runs="20000":
+    cargo xtask sim --runs {{runs}}
+
 bench:
     cargo bench
 

@@ -27,6 +27,10 @@ impl GroupMachine {
 
     /// Whether another host may become unavailable now.
     pub fn has_permit(&self) -> bool {
+        #[cfg(test)]
+        if super::planted::planted(super::planted::Defect::OverspendsPermits) {
+            return true;
+        }
         count(&self.holders) < self.max
     }
 

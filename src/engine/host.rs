@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use crate::model::{HostName, HostOutcome, StepId, Strategy, TimeSpan};
 use crate::plan::{Action, HostPlan, Reason, Step, StepKind};
 
+#[cfg(test)]
+use super::planted::{Defect, planted};
 use super::{Effected, GateVerdict, IllegalTransition, StepResult};
 
 /// Added to a step's own time limit before an attempt whose result is unknown counts as failed: the limit must have
@@ -186,6 +188,10 @@ impl HostMachine {
 
     /// Whether something that was done must be taken back if the host does not go on.
     pub(super) fn owes(&self, plan: &HostPlan) -> bool {
+        #[cfg(test)]
+        if planted(Defect::GivesUpTheHost) {
+            return false;
+        }
         self.chain.is_some() || self.way_back(plan).next().is_some()
     }
 
@@ -217,6 +223,8 @@ impl HostMachine {
             .collect();
         let due =
             move |step: &&Step| !matches!(&step.action, Action::Destroy { clone, .. } if destroyed.contains(&clone));
+        #[cfg(test)]
+        let due = move |step: &&Step| due(step) && !(step.kind == StepKind::Destroy && planted(Defect::LeavesTheClone));
         self.done(plan).rev().flat_map(|step| &step.undo).filter(due)
     }
 
@@ -268,6 +276,14 @@ impl HostMachine {
         let Some(running) = self.running.as_mut().filter(|running| running.step == *step) else {
             return illegal(format!("step {step} has a result but is not running"));
         };
+        #[cfg(test)]
+        let wrong = match result {
+            StepResult::Unknown { .. } if planted(Defect::SkipsTheProbe) => Some(()),
+            StepResult::Failed { .. } if planted(Defect::FixesWithoutBackup) && step.step() == "backup" => Some(()),
+            _ => None,
+        };
+        #[cfg(test)]
+        let result = &wrong.map_or(result.clone(), |()| StepResult::Succeeded { facts: BTreeMap::new(), note: None });
         if let StepResult::Unknown { reason } = result {
             if running.unknown.replace(reason.clone()).is_some() {
                 return illegal(format!("step {step} is unknown twice without a look in between"));
@@ -363,6 +379,11 @@ impl HostMachine {
             return illegal(format!("host {} goes back but cannot", plan.host.name));
         }
         let back: Vec<&Step> = self.way_back(plan).collect();
+        #[cfg(test)]
+        let back = if planted(Defect::UndoesForwards) { back.into_iter().rev().collect() } else { back };
+        #[cfg(test)]
+        let back =
+            if planted(Defect::SkipsTheLastUndo) && back.len() > 1 { back[..back.len() - 1].to_vec() } else { back };
         let has = |kind: StepKind| back.iter().any(|step| step.kind == kind);
         let (restores, switches_back) = (has(StepKind::Restore), has(StepKind::SwitchBack));
         let touched = |which: fn(StepKind) -> bool| self.done(plan).any(|step| step.on.is_none() && which(step.kind));

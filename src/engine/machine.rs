@@ -178,6 +178,10 @@ impl Campaign {
 
     /// Whom a host waits for before its step of this index, and whether that host may still succeed; none if nobody.
     pub(super) fn awaited(&self, member: &Member, index: Option<usize>) -> Option<(&HostName, bool)> {
+        #[cfg(test)]
+        if super::planted::planted(super::planted::Defect::IgnoresThePilot) {
+            return None;
+        }
         member.awaits.iter().filter(|(at, ..)| Some(*at) == index).find_map(|&(_, pilot, there)| {
             let name = &self.roster.hosts.get(pilot)?.name;
             let machine = self.state.hosts.get(pilot).zip(self.plan.hosts.get(name));
@@ -266,6 +270,8 @@ impl Campaign {
         let number = self.roster.number(host.as_str());
         let member = number.and_then(|number| self.roster.hosts.get(number));
         let pilots = member.into_iter().flat_map(|member| member.awaits.iter().map(|&(_, pilot, _)| pilot));
+        #[cfg(test)]
+        let pilots = pilots.filter(|_| !super::planted::planted(super::planted::Defect::ForgetsWhatIsToBlame));
         let machines = number.into_iter().chain(pilots).filter_map(|number| self.state.hosts.get(number));
         let facts = machines.flat_map(HostMachine::facts).flat_map(|(step, facts)| {
             facts.iter().map(move |(key, value)| ((step.clone(), key.clone()), value.clone()))

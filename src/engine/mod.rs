@@ -14,6 +14,8 @@ mod settle;
 mod status;
 
 #[cfg(test)]
+pub(crate) mod planted;
+#[cfg(test)]
 mod tests;
 
 pub use campaign::{CANARY_FAILED, CampaignMachine, FAILURE_BUDGET};

@@ -10,6 +10,8 @@ use crate::plan::Reason;
 use super::agenda::{Park, Room};
 use super::gate::{Lengths, MAX_BACKUP_AGE, WindowAnswer, chain_may_start, preparation_may_start};
 use super::machine::illegal;
+#[cfg(test)]
+use super::planted::{Defect, planted};
 use super::roster::Member;
 use super::{
     Campaign, Effect, Gate, GateVerdict, HostCommand, HostEnd, HostMachine, IllegalTransition, Input, JOURNAL_FORMAT,
@@ -52,8 +54,13 @@ impl Campaign {
             Input::Recover { operator } => {
                 self.take_over(&mut out, now, operator)?;
                 let running: Vec<StepId> = self.state.hosts.iter().filter_map(HostMachine::looked_at).collect();
+                #[cfg(test)]
+                let running = if planted(Defect::ForgetsWhatRuns) { Vec::new() } else { running };
+                let mode = Mode::Attach;
+                #[cfg(test)]
+                let mode = if planted(Defect::RepeatsBlindly) { Mode::Start } else { mode };
                 for step in running {
-                    out.push(Effect::Begin { attempt: self.attempt(step), mode: Mode::Attach, not_before: None });
+                    out.push(Effect::Begin { attempt: self.attempt(step), mode, not_before: None });
                 }
                 if phase == Phase::Aborting {
                     out.push(Effect::Cancel);

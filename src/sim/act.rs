@@ -60,6 +60,7 @@ impl SimWorld {
             Happening::ForeignReboot { host } => self.foreign_reboot(now, &host),
             Happening::ComesUp { host, boot, rebooted_by } => self.comes_up(now, &host, boot, rebooted_by),
             Happening::Breaks { host, restores } => self.breaks(&host, restores),
+            Happening::TrialEnds(id) => self.trial_ends(now, id),
         }
         None
     }
@@ -77,10 +78,7 @@ impl SimWorld {
             return;
         }
         match call.step.action {
-            Action::Bisect { .. } => {
-                let text = format!("what breaks the clone of {} is not simulated", call.host);
-                self.answer(now, id, failed("cannot-search", text));
-            }
+            Action::Bisect { .. } => self.search(now, id, &call),
             Action::Backup { .. }
             | Action::Restore { .. }
             | Action::Clone { .. }
@@ -178,6 +176,10 @@ impl SimWorld {
 
     /// The run-once protocol: a job is started if it never was, else it is attached to.
     fn job_call(&mut self, now: Timestamp, id: CallId, call: &Call, duration: TimeSpan) {
+        #[cfg(test)]
+        if call.mode == Mode::Attach && self.forgets(call) {
+            return self.start_job(now, call, duration);
+        }
         match self.job(&call.host, &call.attempt) {
             Some(JobState::Done(result)) => {
                 let result = result.clone();
@@ -189,6 +191,17 @@ impl SimWorld {
                 self.answer(now, id, unknown("job-lost", text));
             }
             None => self.start_job(now, call, duration),
+        }
+    }
+
+    /// A mistake: what has begun before is begun again.
+    #[cfg(test)]
+    fn forgets(&self, call: &Call) -> bool {
+        use crate::engine::planted::{Defect, planted};
+        match self.job(&call.host, &call.attempt) {
+            Some(JobState::Lost) => planted(Defect::RepeatsWhatLeftNoResult),
+            Some(JobState::Done(_)) => planted(Defect::RebootsTwice) && call.step.kind == StepKind::Reboot,
+            _ => false,
         }
     }
 

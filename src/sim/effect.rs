@@ -1,15 +1,17 @@
 //! What steps do to simulated hosts, and what checks see on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::engine::StepResult;
-use crate::model::{Strategy, TimeSpan};
+use crate::model::{PackageFix, PackageName, Strategy, TimeSpan};
 use crate::plan::{Action, HostPlan, Step, StepKind};
+use crate::playbook::LEFT_OUT;
 
 use super::act::{REBOOT_FACT, broken, failed, succeeded};
 use super::host::NEEDED_MIB;
+use super::sample::LEAVE_OUT;
 use super::world::{Call, Happening, Phase};
 use super::{CallId, Disk, Fault, Observation, SimHost, SimWorld};
 
@@ -32,11 +34,11 @@ impl SimWorld {
         let is_drill = plan.is_some_and(|plan| plan.strategy == Strategy::Drill);
         let result = match call.step.kind {
             // Nothing is fixed: what is well before must be so on the clone, with the same packages.
-            StepKind::Preflight if is_drill => verify(host, plan, &call.step),
+            StepKind::Preflight if is_drill => verify(host, plan, &call.step, &left_out(&call)),
             StepKind::Verify if is_drill => verify_as_before(host, self.backup_of(&call)),
-            StepKind::Preflight => preflight(host, plan),
+            StepKind::Preflight => preflight(host, plan, &left_out(&call)),
             StepKind::VerifyRestored | StepKind::VerifyOriginal => verify_as_before(host, self.backup_of(&call)),
-            _ => verify(host, plan, &call.step),
+            _ => verify(host, plan, &call.step, &left_out(&call)),
         };
         if call.step.kind == StepKind::Preflight && !matches!(result, StepResult::Succeeded { .. }) {
             self.spring(name, |fault| matches!(fault, Fault::DiskFull | Fault::LockHeld | Fault::MirrorDown));
@@ -85,19 +87,15 @@ impl SimWorld {
         let breaks = !fails && self.spring(name, |fault| *fault == Fault::FixBreaks).is_some();
         let breaks_later =
             if fails { None } else { self.spring(name, |fault| matches!(fault, Fault::FixBreaksLater { .. })) };
-        let Some((host, plan)) = self.hosts.get_mut(name).zip(call.plan.hosts.get(&call.owner)) else {
+        let Some(plan) = call.plan.hosts.get(&call.owner) else {
             return failed("no-such-host", format!("no host {name}"));
         };
-        let packages = &plan.fix.packages;
+        let left_out = left_out(call);
+        let packages: Vec<_> = plan.fix.packages.iter().filter(|package| !left_out.contains(&package.name)).collect();
         let done = if fails { packages.len() / 2 } else { packages.len() };
-        for package in packages.iter().take(done) {
-            let offer = host.offers.get(&package.name);
-            if let Some(version) = offer.map(|offer| &offer.version).or(package.to.as_ref()) {
-                host.disk.installed.insert(package.name.clone(), version.clone());
-                host.disk.stale = true;
-                host.disk.reboot_required |= offer.is_some_and(|offer| offer.needs_reboot);
-            }
-        }
+        let installed: Vec<_> = packages.iter().take(done).map(|p| (&p.name, p.to.as_ref())).collect();
+        self.install(name, &call.owner, &installed);
+        let Some(host) = self.hosts.get_mut(name) else { return failed("no-such-host", format!("no host {name}")) };
         if breaks {
             host.disk.sound = false;
             self.see(Observation::ServiceBroke { host: name.clone() });
@@ -121,7 +119,17 @@ impl SimWorld {
     }
 }
 
-fn preflight(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
+/// The packages that the commands of a call are told to leave out.
+fn left_out(call: &Call) -> BTreeSet<PackageName> {
+    let told = call.step.action.commands().find_map(|command| {
+        let fact = command.env_facts.get(LEAVE_OUT);
+        let known = fact.map(|fact| call.facts.get(&(fact.step.clone(), fact.key.clone())).or(fact.otherwise.as_ref()));
+        known.unwrap_or_else(|| command.env.get(LEAVE_OUT))
+    });
+    told.into_iter().flat_map(|names| names.split(' ')).filter_map(|name| PackageName::new(name).ok()).collect()
+}
+
+fn preflight(host: &SimHost, plan: Option<&HostPlan>, left_out: &BTreeSet<PackageName>) -> StepResult {
     let name = &host.host.name;
     if !host.mirror_up {
         return failed("source-unreachable", format!("the package source of {name} does not answer"));
@@ -132,19 +140,19 @@ fn preflight(host: &SimHost, plan: Option<&HostPlan>) -> StepResult {
     if host.free_mib < NEEDED_MIB {
         return failed("no-space", format!("{name} has {} MiB free, {NEEDED_MIB} are needed", host.free_mib));
     }
-    let missing = plan.map_or(0, |plan| plan.fix.packages.iter().filter(|p| !host.has(&p.name, p.to.as_ref())).count());
+    let due = |p: &&PackageFix| !left_out.contains(&p.name) && !host.has(&p.name, p.to.as_ref());
+    let missing = plan.map_or(0, |plan| plan.fix.packages.iter().filter(due).count());
     if missing == 0 {
         return StepResult::NothingToDo { note: "every package is there already".to_owned() };
     }
     succeeded(&format!("{missing} packages to upgrade"))
 }
 
-fn verify(host: &SimHost, plan: Option<&HostPlan>, step: &Step) -> StepResult {
+fn verify(host: &SimHost, plan: Option<&HostPlan>, step: &Step, left_out: &BTreeSet<PackageName>) -> StepResult {
     let name = &host.host.name;
     let has_step = |kind| plan.is_some_and(|plan| plan.steps.iter().any(|s| s.kind == kind && s.on == step.on));
-    if let Some(missing) =
-        plan.and_then(|plan| plan.fix.packages.iter().find(|package| !host.has(&package.name, package.to.as_ref())))
-    {
+    let due = |p: &&PackageFix| !left_out.contains(&p.name) && !host.has(&p.name, p.to.as_ref());
+    if let Some(missing) = plan.and_then(|plan| plan.fix.packages.iter().find(due)) {
         return failed("not-fixed", format!("{} on {name} is not at the fixed version", missing.name));
     }
     if !host.serves() {
@@ -156,7 +164,12 @@ fn verify(host: &SimHost, plan: Option<&HostPlan>, step: &Step) -> StepResult {
     if host.disk.reboot_required && has_step(StepKind::Reboot) {
         return failed("old-kernel", format!("{name} still runs the old kernel"));
     }
-    let facts = BTreeMap::from([(REBOOT_FACT.to_owned(), host.disk.reboot_required.to_string())]);
+    let planned = plan.into_iter().flat_map(|plan| &plan.fix.packages).map(|package| &package.name);
+    let names: Vec<&str> = planned.filter(|name| left_out.contains(*name)).map(PackageName::as_str).collect();
+    let facts = BTreeMap::from([
+        (REBOOT_FACT.to_owned(), host.disk.reboot_required.to_string()),
+        (LEFT_OUT.1.to_owned(), names.join(" ")),
+    ]);
     StepResult::Succeeded { facts, note: None }
 }
 

@@ -6,7 +6,8 @@ use crate::plan::StepKind;
 use super::Rng;
 
 /// Where in a command the connection is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LostWhen {
     /// What was sent never arrived, and the sender cannot know that.
     Before,
@@ -17,7 +18,8 @@ pub enum LostWhen {
 }
 
 /// Whether what failed had its effect all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Took {
     /// Nothing was changed.
     No,
@@ -25,8 +27,10 @@ pub enum Took {
     Yes,
 }
 
-/// What goes wrong on one host, or on its clone: that is planted under the clone's name. Each happens once, except those that are a state of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What goes wrong on one host, or on its clone: that is planted under the clone's name. Each happens once, except those
+/// that are a state of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// From this step on the host refuses connections for a while.
     Refused {
@@ -70,6 +74,11 @@ pub enum Fault {
         /// How long behind the fix.
         after: TimeSpan,
     },
+    /// This package of the fleet's catalogue breaks the service of every system on which it is installed.
+    PackageBreaks {
+        /// Counts the updates of [`super::fleet()`].
+        nth: u32,
+    },
     /// The provider cannot back the host up.
     BackupFails,
     /// The provider cannot restore it.
@@ -112,6 +121,42 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it is a state, that stays when it has come to pass.
+    pub(super) const fn stays(self) -> bool {
+        matches!(self, Self::DrainFails | Self::Slow { .. } | Self::PackageBreaks { .. })
+    }
+
+    /// Its kind, as tables have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::Lost { .. } => "lost",
+            Self::CutOff { .. } => "cut-off",
+            Self::Isolated { .. } => "isolated",
+            Self::Slow { .. } => "slow",
+            Self::ForeignReboot => "foreign-reboot",
+            Self::RebootNeverReturns => "reboot-never-returns",
+            Self::FixFails => "fix-fails",
+            Self::FixBreaks => "fix-breaks",
+            Self::FixBreaksLater { .. } => "fix-breaks-later",
+            Self::PackageBreaks { .. } => "package-breaks",
+            Self::BackupFails => "backup-fails",
+            Self::RestoreFails => "restore-fails",
+            Self::DiskFull => "disk-full",
+            Self::LockHeld => "lock-held",
+            Self::MirrorDown => "mirror-down",
+            Self::DrainFails => "drain-fails",
+            Self::CloneFails => "clone-fails",
+            Self::CloneNeverAnswers => "clone-never-answers",
+            Self::BreaksUnderTraffic { .. } => "breaks-under-traffic",
+            Self::SwitchFails { .. } => "switch-fails",
+            Self::PromoteFails { .. } => "promote-fails",
+            Self::DestroyFails => "destroy-fails",
+            Self::ReleaseFails => "release-fails",
+            Self::FixedMeanwhile => "fixed-meanwhile",
+        }
+    }
+
     /// A fault drawn from all kinds.
     pub fn draw(rng: &mut Rng) -> Self {
         const STEPS: [StepKind; 10] = [
@@ -153,8 +198,9 @@ impl Fault {
 
     /// A fault drawn from those that only a host with a clone meets, on the host itself.
     pub fn draw_around_clone(rng: &mut Rng) -> Self {
-        const STEPS: [StepKind; 8] = [
+        const STEPS: [StepKind; 9] = [
             StepKind::Clone,
+            StepKind::Bisect,
             StepKind::Destroy,
             StepKind::Switchover,
             StepKind::SwitchBack,
@@ -182,7 +228,10 @@ impl Fault {
 
     /// A fault drawn from those that a clone meets.
     pub fn draw_on_clone(rng: &mut Rng) -> Self {
-        match rng.below(10) {
+        match rng.below(13) {
+            10 => Self::CloneFails,
+            11 => Self::FixFails,
+            12 => Self::Refused { step: StepKind::Bisect, span: TimeSpan::hours(1) },
             0..=2 => Self::BreaksUnderTraffic { after: TimeSpan::seconds(rng.between(0, 400)) },
             3 => Self::CutOff { step: StepKind::Observe },
             4 => Self::Refused { step: StepKind::Observe, span: TimeSpan::seconds(rng.between(5, 900)) },
@@ -192,7 +241,7 @@ impl Fault {
 }
 
 impl LostWhen {
-    fn draw(rng: &mut Rng) -> Self {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
         match rng.below(3) {
             0 => Self::Before,
             1 => Self::During,
@@ -202,7 +251,7 @@ impl LostWhen {
 }
 
 impl Took {
-    fn draw(rng: &mut Rng) -> Self {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
         if rng.percent(50) { Self::Yes } else { Self::No }
     }
 }

@@ -164,6 +164,16 @@ pub fn fleet(size: usize, seed: u64) -> SimFleet {
     SimFleet { hosts, seed }
 }
 
+/// How many updates there are.
+pub(super) const UPDATES: u32 = 11;
+
+/// The packages of one update of the catalogue.
+pub(super) fn update(nth: u32) -> Vec<PackageName> {
+    let all = COMMON.iter().chain(ROLES.iter().map(|(.., update)| update));
+    let update = all.into_iter().nth(usize::try_from(nth).unwrap_or(usize::MAX));
+    update.into_iter().flat_map(|update| update.packages).filter_map(|name| PackageName::new(name).ok()).collect()
+}
+
 fn describe(name: HostName, role: &str, importance: Importance, index: usize) -> Host {
     let mut host = Host::named(name);
     // A network for measurements, large enough for every host to have an address of its own.
@@ -256,6 +266,7 @@ mod tests {
             assert_eq!(advisories.len(), update.advisories.len());
             assert!(advisories.iter().all(|a| a.published.is_some()));
         }
+        assert!(!update(UPDATES - 1).is_empty() && update(UPDATES).is_empty());
     }
 
     #[test]

@@ -164,6 +164,8 @@ pub struct SimHost {
     pub originals: BTreeMap<String, Disk>,
     /// Whose clone it is; none: it is a host of its own.
     pub clone_of: Option<CloneOf>,
+    /// Packages that break its service when they are upgraded, and why.
+    pub breaking: BTreeMap<PackageName, Fault>,
     /// Something that makes it unavailable is going on (fix, restart, reboot, restore).
     pub busy: BTreeSet<AttemptId>,
 }
@@ -201,6 +203,7 @@ impl SimHost {
             backups: BTreeMap::new(),
             originals: BTreeMap::new(),
             clone_of: None,
+            breaking: BTreeMap::new(),
             busy: BTreeSet::new(),
         }
     }
@@ -215,7 +218,8 @@ impl SimHost {
             ..self.host.clone()
         };
         let clone = Self::new(host, self.service.clone(), BTreeMap::new(), self.offers.clone());
-        Self { disk: disk.booted(), traffic: Traffic::Drained, clone_of: Some(of), ..clone }
+        let breaking = self.breaking.clone();
+        Self { disk: disk.booted(), traffic: Traffic::Drained, clone_of: Some(of), breaking, ..clone }
     }
 
     /// It comes up from this disk.
@@ -232,6 +236,10 @@ impl SimHost {
             Fault::DiskFull => self.free_mib = 3,
             Fault::LockHeld => self.lock_held = true,
             Fault::MirrorDown => self.mirror_up = false,
+            Fault::PackageBreaks { nth } => {
+                let packages = super::fleet::update(nth).into_iter().map(|package| (package, fault));
+                self.breaking.extend(packages);
+            }
             _ => {}
         }
     }

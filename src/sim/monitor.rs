@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::{Mode, Record, RecordBody, StepResult};
-use crate::model::{AttemptId, HostName, HostOutcome, PackageName, StepId, TimeSpan, union};
+use crate::model::{AttemptId, HostName, HostOutcome, PackageFix, PackageName, StepId, TimeSpan, union};
 use crate::plan::{HostPlan, Plan, Reason, Step, StepKind};
 
 use super::{Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic};
@@ -41,6 +41,8 @@ pub enum Invariant {
     PilotFirst,
     /// Never more hosts of a group unavailable than its budget.
     DisruptionBudget,
+    /// Never more hosts worked on, of all and of a pool, than may be.
+    Concurrency,
     /// No disruptive start outside a window or without the time to go back.
     Window,
     /// Every host ends in exactly one state, and is what that state says.
@@ -60,6 +62,8 @@ pub enum Invariant {
     Fold,
     /// At most one reboot of a host.
     OneReboot,
+    /// What a search found to break a host is fixed on none for which it speaks, and is found in few trials.
+    Blame,
     /// A campaign comes to its end, or says that it is paused.
     Progress,
 }
@@ -67,10 +71,15 @@ pub enum Invariant {
 /// Watches one campaign.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    plan: Arc<Plan>,
-    before: BTreeMap<HostName, Disk>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) before: BTreeMap<HostName, Disk>,
     pub violations: Vec<Violation>,
-    intents: BTreeSet<AttemptId>,
+    /// What each search found.
+    pub(super) blamed: BTreeMap<StepId, BTreeSet<PackageName>>,
+    /// The trials of each search since it last began.
+    pub(super) trials: BTreeMap<StepId, u32>,
+    /// When each was decided on, by the clock of the controller: it cannot know a better time.
+    intents: BTreeMap<AttemptId, Timestamp>,
     /// Attempts that somebody looked at again, or that are known to have failed.
     asked: BTreeSet<AttemptId>,
     started: BTreeSet<AttemptId>,
@@ -92,6 +101,8 @@ pub(super) struct Monitor {
     ended: BTreeMap<HostName, HostOutcome>,
     /// Hosts whose service broke when nobody watched them any more.
     broke_late: BTreeSet<HostName>,
+    /// Hosts that have begun and not ended.
+    at_work: BTreeSet<HostName>,
     failed: u32,
     excused: u32,
 }
@@ -105,7 +116,9 @@ impl Monitor {
             plan,
             before: world.hosts().map(|host| (host.host.name.clone(), host.disk.clone())).collect(),
             violations: Vec::new(),
-            intents: BTreeSet::new(),
+            blamed: BTreeMap::new(),
+            trials: BTreeMap::new(),
+            intents: BTreeMap::new(),
             asked: BTreeSet::new(),
             started: BTreeSet::new(),
             effects: BTreeMap::new(),
@@ -119,6 +132,7 @@ impl Monitor {
             late: BTreeSet::new(),
             ended: BTreeMap::new(),
             broke_late: BTreeSet::new(),
+            at_work: BTreeSet::new(),
             failed: 0,
             excused: 0,
         }
@@ -140,10 +154,12 @@ impl Monitor {
     pub fn recorded(&mut self, world: &SimWorld, record: &Record) {
         match &record.body {
             RecordBody::Intent { attempt, .. } => {
-                let new = self.intents.insert(attempt.clone());
+                let new = self.intents.insert(attempt.clone(), record.at).is_none();
                 self.expect(new, record.at, Invariant::RunOnce, || format!("{attempt} has two intents"));
+                self.works(record.at, attempt);
             }
             RecordBody::HostEnded { host, outcome, .. } => {
+                self.at_work.remove(host);
                 let first = self.ended.insert(host.clone(), *outcome).is_none();
                 self.expect(first, record.at, Invariant::Outcome, || format!("{host} ended twice"));
                 let plan = Arc::clone(&self.plan);
@@ -164,12 +180,35 @@ impl Monitor {
         }
     }
 
+    /// A host begins, or goes on.
+    fn works(&mut self, at: Timestamp, attempt: &AttemptId) {
+        let plan = Arc::clone(&self.plan);
+        let Some((host, _)) = plan.step(&attempt.step) else { return };
+        if !self.at_work.insert(host.host.name.clone()) {
+            return;
+        }
+        let all = self.at_work.len();
+        let limit = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+        self.expect(all <= limit(plan.rollout.concurrency), at, Invariant::Concurrency, || {
+            format!("{all} hosts at once")
+        });
+        for (name, pool) in plan.rollout.pools.iter().filter(|(name, _)| host.pools.contains(*name)) {
+            let of_pool = |host: &&HostName| plan.hosts.get(*host).is_some_and(|host| host.pools.contains(name));
+            let hosts = self.at_work.iter().filter(of_pool).count();
+            self.expect(hosts <= limit(pool.hosts), at, Invariant::Concurrency, || {
+                format!("{hosts} hosts of {name} at once")
+            });
+        }
+    }
+
     /// Something was seen; `world` is as it is behind it.
     pub fn saw(&mut self, at: Timestamp, world: &SimWorld, observation: &Observation) {
         match observation {
             Observation::Begun { attempt, mode, .. } => self.begun(at, world, attempt, *mode),
+            Observation::Trial { attempt } => *self.trials.entry(attempt.step.clone()).or_insert(0) += 1,
             Observation::Answered { attempt, result, .. } => match result {
-                StepResult::Succeeded { .. } => {
+                StepResult::Succeeded { facts, .. } => {
+                    self.found(at, &attempt.step, facts);
                     self.succeeded.insert(attempt.step.clone());
                     if self.shows_the_fix(world, &attempt.step) {
                         self.proven.insert(attempt.step.clone());
@@ -188,6 +227,9 @@ impl Monitor {
             Observation::EffectStarted { attempt, kind } => self.effect(at, world, attempt, *kind),
             Observation::EffectEnded { attempt, kind, well } => {
                 self.running.remove(attempt);
+                if matches!(kind, StepKind::Fix | StepKind::Promote) {
+                    self.leaves_out(at, world, &attempt.step);
+                }
                 if let Some((plan, _)) = self.plan.step(&attempt.step).filter(|_| *well) {
                     let name = &plan.host.name;
                     let given_up =
@@ -243,7 +285,8 @@ impl Monitor {
         let plan = Arc::clone(&self.plan);
         let Some((host, step)) = plan.step(&attempt.step) else { return };
         let name = &host.host.name;
-        if !self.intents.contains(attempt) {
+        let decided = self.intents.get(attempt).copied();
+        if decided.is_none() {
             self.complain(at, Invariant::RunOnce, format!("{attempt} began without a durable intent"));
         }
         if mode == Mode::Start && !self.started.insert(attempt.clone()) {
@@ -268,10 +311,11 @@ impl Monitor {
         self.order(at, host, step);
         if mode == Mode::Start && step.is_disruptive() && step.kind != StepKind::Restore {
             let first = !host.steps.iter().any(|s| s.is_disruptive() && self.begun.contains(&s.id));
-            if first && let Some(what) = outside_window(&plan, host, step, at) {
+            if first && let Some(what) = outside_window(&plan, host, step, decided.unwrap_or(at)) {
                 self.complain(at, Invariant::Window, what);
             }
         }
+        self.trials.remove(&step.id);
         self.begun.insert(step.id.clone());
     }
 
@@ -281,7 +325,7 @@ impl Monitor {
             let step = self.plan.step(need).map(|(_, step)| step);
             step.is_some_and(|step| step.kind.is_tidying()) && self.begun.contains(need)
         };
-        let missing = step.needs.iter().find(|need| !self.succeeded.contains(*need) && !tidied(need));
+        let missing = step.needs.iter().find(|need| !self.is_met(&self.succeeded, need) && !tidied(need));
         if let Some(missing) = missing {
             self.complain(at, Invariant::Order, format!("{} began before {missing} had succeeded", step.id));
         }
@@ -301,6 +345,13 @@ impl Monitor {
         }
     }
 
+    /// Whether a step is among these, or one that was done instead of it.
+    fn is_met(&self, among: &BTreeSet<StepId>, need: &StepId) -> bool {
+        let host = self.plan.step(need).map(|(host, _)| host);
+        let mut instead = host.into_iter().flat_map(|host| &host.steps).filter(|step| step.stands_for.contains(need));
+        among.contains(need) || instead.any(|step| among.contains(&step.id))
+    }
+
     fn effect(&mut self, at: Timestamp, world: &SimWorld, attempt: &AttemptId, kind: StepKind) {
         let plan = Arc::clone(&self.plan);
         let Some((host, step)) = plan.step(&attempt.step) else { return };
@@ -315,7 +366,8 @@ impl Monitor {
             self.changed.insert(name.clone());
         }
         if step.is_disruptive() && !back {
-            let unproven = host.steps.iter().flat_map(Step::foreign_needs).find(|need| !self.proven.contains(*need));
+            let unproven =
+                host.steps.iter().flat_map(Step::foreign_needs).find(|need| !self.is_met(&self.proven, need));
             if let Some(unproven) = unproven {
                 let what = format!("{attempt} took effect on {name} though {unproven} has not proven the fix");
                 self.complain(at, Invariant::PilotFirst, what);
@@ -360,11 +412,13 @@ impl Monitor {
     fn shows_the_fix(&self, world: &SimWorld, step: &StepId) -> bool {
         let Some((plan, step)) = self.plan.step(step) else { return false };
         let there = match (step.kind, &step.on) {
-            (StepKind::Verify, Some(_)) => world.clones(&plan.host.name).map(|(clone, _)| clone).next(),
+            (StepKind::Verify, Some(_)) | (StepKind::Bisect, None) => {
+                world.clones(&plan.host.name).map(|(clone, _)| clone).next()
+            }
             (StepKind::Soak, None) => world.host(&plan.host.name),
             _ => None,
         };
-        there.is_some_and(|there| there.serves() && unfixed(plan, there).is_none())
+        there.is_some_and(|there| there.serves() && self.unfixed(plan, there).is_none())
     }
 
     /// The campaign says that it has ended.
@@ -419,7 +473,7 @@ impl Monitor {
         }
         match outcome {
             HostOutcome::Fixed | HostOutcome::FixedPendingReboot | HostOutcome::NothingToDo => {
-                if let Some(missing) = unfixed(plan, host) {
+                if let Some(missing) = self.unfixed(plan, host) {
                     return Some(format!("{missing} is not fixed"));
                 }
                 if outcome == HostOutcome::NothingToDo {
@@ -434,6 +488,14 @@ impl Monitor {
             }
             _ => (host.disk.installed != before.installed).then(|| "its packages are not as before".to_owned()),
         }
+    }
+
+    /// A package of the fix that is not there and that no search blames.
+    fn unfixed<'p>(&self, plan: &'p HostPlan, there: &SimHost) -> Option<&'p PackageName> {
+        let missing = |p: &&PackageFix| {
+            !there.has(&p.name, p.to.as_ref()) && !self.blamed_for(plan).any(|blamed| *blamed == p.name)
+        };
+        plan.fix.packages.iter().find(missing).map(|p| &p.name)
     }
 
     /// What is left behind of a host that has ended and nobody knows of, or is gone too soon. A stuck host is left as it
@@ -465,11 +527,6 @@ impl Monitor {
 
 fn all_steps(plan: &HostPlan) -> impl Iterator<Item = &Step> {
     plan.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo))
-}
-
-/// A package of the fix that is not there.
-fn unfixed<'p>(plan: &'p HostPlan, there: &SimHost) -> Option<&'p PackageName> {
-    plan.fix.packages.iter().find(|p| !there.has(&p.name, p.to.as_ref())).map(|p| &p.name)
 }
 
 /// Why this step may not start now, were it the first disruptive one of its host.

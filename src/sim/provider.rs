@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::engine::{StepRequest, StepResult};
-use crate::model::{AttemptId, HostName, StepId, TimeSpan};
+use crate::model::{HostName, StepId, TimeSpan};
 use crate::plan::{Action, Step, StepKind};
 
 use super::act::{broken, failed, succeeded};
-use super::switch::{ADDRESS_FACT, ENDPOINT_FACT};
+pub(super) use super::switch::ADDRESS_FACT;
+use super::switch::ENDPOINT_FACT;
 use super::world::{Call, Happening, Phase};
 use super::{
     CallId, CloneOf, Disk, Fault, Job, JobState, LostWhen, Network, Observation, Power, SimHost, SimWorld, Took,
@@ -18,9 +19,9 @@ use super::{
 
 /// The facts under which a backup step reports its backup, a clone step its clone, and a promotion the original. They
 /// are what later steps know of them.
-const BACKUP_FACT: &str = "backup";
-const CLONE_FACT: &str = "clone";
-const HOST_KEY_FACT: &str = "host_key";
+pub(super) const BACKUP_FACT: &str = "backup";
+pub(super) const CLONE_FACT: &str = "clone";
+pub(super) const HOST_KEY_FACT: &str = "host_key";
 const ORIGINAL_FACT: &str = "original";
 
 impl Call {
@@ -37,7 +38,7 @@ impl SimWorld {
         let Some(clone) = &step.on else { return Ok(request.host.clone()) };
         let fact = |key: &str| {
             let missing = || failed("no-clone", format!("{clone} left no {key} of a clone"));
-            request.facts.get(&(clone.clone(), key.to_owned())).ok_or_else(missing)
+            of_clone(&request.facts, clone, key).ok_or_else(missing)
         };
         let (address, host_key) = (fact(ADDRESS_FACT)?, fact(HOST_KEY_FACT)?);
         match self.clones(&request.host).find(|(there, _)| there.host.address() == address) {
@@ -65,12 +66,23 @@ impl SimWorld {
             }
             Some(_) => {}
             None => match self.at_once(now, call) {
-                Some(result) => self.answer(now, id, result),
+                Some(result) => {
+                    self.remember(call, &result);
+                    self.answer(now, id, result);
+                }
                 None => self.start_provider(now, call),
             },
         }
         if self.spring(&call.host, lost(LostWhen::During)).is_some() {
             self.connection_lost(now, id);
+        }
+    }
+
+    /// The same request will get the same answer.
+    pub(super) fn remember(&mut self, call: &Call, result: &StepResult) {
+        if let Some(host) = self.hosts.get_mut(&call.host) {
+            let job = Job { kind: call.step.kind, state: JobState::Done(result.clone()) };
+            host.jobs.insert(call.attempt.clone(), job);
         }
     }
 
@@ -95,8 +107,8 @@ impl SimWorld {
                     Some(failed("promote-failed", format!("the provider does not touch {name}")))
                 })
             }
-            Action::Destroy { clone, keep_failed } => {
-                let Some(found) = self.find_clone(call, clone) else { return Some(succeeded("there is no clone")) };
+            Action::Destroy { keep_failed, .. } => {
+                let Some(found) = self.find_clone(call) else { return Some(succeeded("there is no clone")) };
                 if *keep_failed == TimeSpan::ZERO {
                     return None;
                 }
@@ -143,7 +155,7 @@ impl SimWorld {
                 self.cloned(call, backup, *back_within, time_to_live.after(now))
             }
             Action::Promote { clone, back_within } => self.promoted(now, call, clone, *back_within),
-            Action::Destroy { clone, .. } => (self.destroyed(now, call, clone), TimeSpan::ZERO),
+            Action::Destroy { .. } => (self.destroyed(now, call), TimeSpan::ZERO),
             Action::Release { backup, promote } => (self.released(call, backup, promote.as_ref()), TimeSpan::ZERO),
             _ => (failed("unexpected", format!("no provider does {}", call.step.kind)), TimeSpan::ZERO),
         }
@@ -225,8 +237,8 @@ impl SimWorld {
     ) -> (StepResult, TimeSpan) {
         let name = &call.host;
         let halfway = self.spring(name, |fault| *fault == Fault::PromoteFails { took: Took::Yes }).is_some();
-        let found = self.find_clone(call, clone);
-        let Some(clone) = found.filter(|clone| self.hosts.contains_key(clone)) else {
+        let named = self.noted(call, clone, CLONE_FACT).ok();
+        let Some(clone) = self.find_clone(call).filter(|found| named.as_deref() == Some(found.as_str())) else {
             return (
                 broken("promote-failed", format!("{name} has no clone that could take its place"), ""),
                 TimeSpan::ZERO,
@@ -257,14 +269,11 @@ impl SimWorld {
         (StepResult::Succeeded { facts, note: None }, TimeSpan::ZERO)
     }
 
-    fn destroyed(&mut self, now: Timestamp, call: &Call, clone: &StepId) -> StepResult {
+    fn destroyed(&mut self, now: Timestamp, call: &Call) -> StepResult {
         if self.spring(&call.host, |fault| *fault == Fault::DestroyFails).is_some() {
             return failed("destroy-failed", format!("the provider does not destroy the clone of {}", call.host));
         }
-        if let Some(clone) = self.find_clone(call, clone) {
-            self.power_off(now, &clone, None);
-            self.hosts.remove(&clone);
-        }
+        self.remove_clone(now, &call.owner);
         succeeded("destroyed")
     }
 
@@ -281,14 +290,19 @@ impl SimWorld {
         succeeded("deleted")
     }
 
-    /// The clone that a step made, also where nobody heard of it: by its reference, else by its key.
-    fn find_clone(&self, call: &Call, step: &StepId) -> Option<HostName> {
-        let reference = self.noted(call, step, CLONE_FACT).ok();
-        let key = AttemptId { step: step.clone(), ..call.attempt.clone() };
-        let ours = |(clone, of): &(&SimHost, &CloneOf)| {
-            of.key == key && reference.as_ref().is_none_or(|reference| clone.host.name.as_str() == reference)
-        };
+    /// The clone that this campaign made of the call's host, also where nobody heard of it.
+    fn find_clone(&self, call: &Call) -> Option<HostName> {
+        let ours = |(_, of): &(&SimHost, &CloneOf)| of.key.campaign == call.attempt.campaign;
         self.clones(&call.owner).find(ours).map(|(clone, _)| clone.host.name.clone())
+    }
+
+    /// Somebody destroys the host's clone, if there is one.
+    pub(super) fn remove_clone(&mut self, now: Timestamp, host: &HostName) {
+        let clone = self.clones(host).next().map(|(clone, _)| clone.host.name.clone());
+        if let Some(clone) = clone {
+            self.power_off(now, &clone, None);
+            self.hosts.remove(&clone);
+        }
     }
 
     /// The backup that this campaign made of the call's host. What is restored comes from the journal, by way of the
@@ -305,6 +319,17 @@ impl SimWorld {
     }
 }
 
-fn host_key_of(clone: &CloneOf) -> String {
+/// A fact of the clone that a step made, or of the one that a search left in its place.
+pub(super) fn of_clone<'f>(
+    facts: &'f BTreeMap<(StepId, String), String>,
+    clone: &StepId,
+    key: &str,
+) -> Option<&'f String> {
+    let search = StepId::new(&format!("{}/{}", clone.host(), StepKind::Bisect)).ok();
+    let by = |step: StepId| facts.get(&(step, key.to_owned()));
+    search.and_then(by).or_else(|| by(clone.clone()))
+}
+
+pub(super) fn host_key_of(clone: &CloneOf) -> String {
     format!("ssh-ed25519 {}", clone.key)
 }

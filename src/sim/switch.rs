@@ -8,7 +8,7 @@ use crate::plan::Action;
 
 use super::act::{broken, failed, later, succeeded};
 use super::world::{Call, Happening};
-use super::{CallId, Fault, LostWhen, Observation, SimWorld, Took, Traffic, clone_name};
+use super::{CallId, Fault, JobState, LostWhen, Observation, SimWorld, Took, Traffic, clone_name};
 
 /// How long a switch takes.
 const SWITCH_MS: i64 = 3_000;
@@ -28,6 +28,11 @@ impl SimWorld {
             Err(result) => return self.answer(now, id, result),
         };
         let kind = call.step.kind;
+        // Who is refused and asks for the same again is refused again.
+        if let Some(JobState::Done(refused)) = self.job(&call.host, &call.attempt) {
+            let refused = refused.clone();
+            return self.answer(later(now, SWITCH_MS), id, refused);
+        }
         let fault = self.spring(
             &call.host,
             |fault| matches!(fault, Fault::SwitchFails { step, .. } | Fault::Lost { step, .. } if *step == kind),
@@ -42,7 +47,9 @@ impl SimWorld {
         match fault {
             Some(Fault::SwitchFails { .. }) => {
                 let text = format!("the switch refuses to do this for {}", call.host);
-                self.answer(later(now, SWITCH_MS), id, broken("switch-failed", text, ""));
+                let refused = broken("switch-failed", text, "");
+                self.remember(call, &refused);
+                self.answer(later(now, SWITCH_MS), id, refused);
             }
             Some(_) => self.connection_lost(now, id),
             None => self.switched(now, id, call),
@@ -82,7 +89,7 @@ impl SimWorld {
 
     /// What a step noted in the journal: a controller that forgot it cannot go on.
     pub(super) fn noted(&self, call: &Call, step: &StepId, key: &str) -> Result<String, StepResult> {
-        let fact = call.facts.get(&(step.clone(), key.to_owned()));
+        let fact = super::provider::of_clone(&call.facts, step, key);
         fact.cloned().ok_or_else(|| failed("no-fact", format!("{step} left no {key}")))
     }
 }

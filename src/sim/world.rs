@@ -13,7 +13,8 @@ use crate::intake::HostScan;
 use crate::model::{AttemptId, Digest, HostName, TimeSpan};
 use crate::plan::{Action, Plan, Step, StepKind};
 
-use super::{CloneOf, Fault, Network, Rng, SimHost};
+use super::search::Search;
+use super::{CloneOf, Coverage, Fault, Network, Place, Rng, SimHost, StepAt, StepState};
 
 /// One call of a controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +64,10 @@ pub enum Observation {
     ServiceBroke {
         host: HostName,
     },
+    /// A search began one more trial.
+    Trial {
+        attempt: AttemptId,
+    },
 }
 
 /// What a call waits for.
@@ -106,6 +111,14 @@ pub(super) enum Happening {
     ForeignReboot { host: HostName },
     ComesUp { host: HostName, boot: u64, rebooted_by: Option<AttemptId> },
     Breaks { host: HostName, restores: u32 },
+    TrialEnds(CallId),
+}
+
+/// When a fault may come to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum WaitsFor {
+    Anything,
+    WayBack,
 }
 
 /// A simulated fleet with everything around it.
@@ -116,8 +129,14 @@ pub struct SimWorld {
     pub(super) restores: BTreeMap<HostName, u32>,
     /// Whose place each clone took that is none any more, and how often that host had been restored before.
     pub(super) promoted: BTreeMap<HostName, (HostName, u32)>,
-    armed: BTreeMap<HostName, BTreeSet<Fault>>,
+    /// What was planted, and whether it waits for the way back.
+    armed: BTreeMap<(HostName, WaitsFor), BTreeSet<Fault>>,
     reached: BTreeSet<(HostName, Fault)>,
+    /// The step for which something happens now.
+    pub(super) acting: Option<(StepAt, StepState)>,
+    /// What came to pass, and at which step.
+    pub(super) hits: Coverage,
+    pub(super) searches: BTreeMap<CallId, Search>,
     pub(super) calls: BTreeMap<CallId, Call>,
     queue: BTreeMap<(Timestamp, u64), Happening>,
     next: u64,
@@ -134,6 +153,9 @@ impl SimWorld {
             promoted: BTreeMap::new(),
             armed: BTreeMap::new(),
             reached: BTreeSet::new(),
+            acting: None,
+            hits: Coverage::default(),
+            searches: BTreeMap::new(),
             calls: BTreeMap::new(),
             queue: BTreeMap::new(),
             next: 0,
@@ -146,13 +168,22 @@ impl SimWorld {
         if let Some(state) = self.hosts.get_mut(host) {
             state.suffer(fault);
         }
-        self.armed.entry(host.clone()).or_default().insert(fault);
+        self.armed.entry((host.clone(), WaitsFor::Anything)).or_default().insert(fault);
+    }
+
+    /// Lets this go wrong when the host goes back, and not before.
+    pub fn plant_on_way_back(&mut self, host: &HostName, fault: Fault) {
+        self.armed.entry((host.clone(), WaitsFor::WayBack)).or_default().insert(fault);
     }
 
     /// A clone has come up, with what was planted for it.
     pub(super) fn add_clone(&mut self, mut clone: SimHost) {
         let name = clone.host.name.clone();
-        self.armed.get(&name).into_iter().flatten().for_each(|fault| clone.suffer(*fault));
+        self.armed
+            .get(&(name.clone(), WaitsFor::Anything))
+            .into_iter()
+            .flatten()
+            .for_each(|fault| clone.suffer(*fault));
         self.hosts.insert(name, clone);
     }
 
@@ -164,6 +195,11 @@ impl SimWorld {
     /// The planted faults that came to pass.
     pub fn faults(&self) -> impl Iterator<Item = Fault> {
         self.reached.iter().map(|(_, fault)| *fault)
+    }
+
+    /// Which faults came to pass, at which steps.
+    pub fn hits(&self) -> &Coverage {
+        &self.hits
     }
 
     /// How many planted faults came to pass.
@@ -251,6 +287,7 @@ impl SimWorld {
     /// The controller that made this call is gone; what it started goes on.
     pub fn forget(&mut self, call: CallId) {
         self.calls.remove(&call);
+        self.searches.remove(&call);
     }
 
     /// The controller that made this call was overtaken by another: the call goes on, its answer changes nothing.
@@ -282,7 +319,19 @@ impl SimWorld {
             return None;
         }
         let ((at, _), happening) = self.queue.pop_first()?;
+        self.acting = self.acted_for(&happening);
         Some(Advanced { at, answer: self.happen(at, happening) })
+    }
+
+    /// The step for which this happens.
+    fn acted_for(&self, happening: &Happening) -> Option<(StepAt, StepState)> {
+        let call = match happening {
+            Happening::Arrives(id) | Happening::CheckEnds(id) | Happening::TrialEnds(id) => self.calls.get(id)?,
+            Happening::JobEnds { call, .. } => call,
+            _ => return None,
+        };
+        let at = StepAt::of(call.plan.hosts.get(&call.owner)?, &call.step);
+        Some((at, if call.mode == Mode::Start { StepState::Running } else { StepState::Unknown }))
     }
 
     /// A digest of what the hosts are like, to compare the ends of two runs: packages, service, power, traffic,
@@ -316,27 +365,41 @@ impl SimWorld {
     }
 
     /// The fault of this host that `which` picks, which thereby comes to pass. It is spent, but for one that is a
-    /// state of the host's users.
+    /// state.
     pub(super) fn spring(&mut self, host: &HostName, which: impl Fn(&Fault) -> bool) -> Option<Fault> {
-        let armed = self.armed.get_mut(host)?;
-        let fault = *armed.iter().find(|fault| which(fault))?;
-        if fault != Fault::DrainFails {
-            armed.remove(&fault);
+        if self.armed.is_empty() {
+            return None;
+        }
+        let goes_back = self.acting.is_some_and(|(at, _)| at.place == Place::Back);
+        let lists = [goes_back.then_some(WaitsFor::WayBack), Some(WaitsFor::Anything)];
+        for waits_for in lists.into_iter().flatten() {
+            let Some(armed) = self.armed.get_mut(&(host.clone(), waits_for)) else { continue };
+            let Some(fault) = armed.iter().copied().find(|fault| which(fault)) else { continue };
+            if !fault.stays() {
+                armed.remove(&fault);
+            }
+            self.comes_to_pass(host, fault);
+            return Some(fault);
+        }
+        None
+    }
+
+    /// A fault shows.
+    pub(super) fn comes_to_pass(&mut self, host: &HostName, fault: Fault) {
+        if let Some((at, state)) = self.acting {
+            self.hits.hit((fault.name(), at, state));
         }
         self.reached.insert((host.clone(), fault));
         self.see(Observation::FaultReached { host: host.clone(), fault });
-        Some(fault)
     }
 
     /// How long this step takes on this host, from half to a little more than its expected time.
     pub(super) fn duration(&mut self, host: &HostName, step: &Step) -> TimeSpan {
         let percent = Rng::keyed(self.seed, step.id.as_str()).between(50, 110);
-        let slow = self.armed.get(host).and_then(|armed| {
-            armed.iter().find_map(|fault| if let Fault::Slow { factor } = fault { Some(*factor) } else { None })
-        });
-        if let Some(factor) = slow {
-            self.reached.insert((host.clone(), Fault::Slow { factor }));
-        }
+        let slow = match self.spring(host, |fault| matches!(fault, Fault::Slow { .. })) {
+            Some(Fault::Slow { factor }) => Some(factor),
+            _ => None,
+        };
         let seconds = step.expected.as_seconds().saturating_mul(percent) / 100;
         TimeSpan::seconds(seconds.saturating_mul(u64::from(slow.unwrap_or(1))).max(1))
     }

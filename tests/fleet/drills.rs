@@ -1,7 +1,7 @@
 //! `switchback drill` on real hosts: a way back that is proven, one that is not, and a drill whose controller is killed.
 
 use serde_json::Value;
-use switchback::provider::{Held, Podman, Provider as _};
+use switchback::provider::{Containers, Held, Provider as _};
 
 use crate::campaign::{ONLY_CANARY, Work, health, packages};
 use crate::fleet::{Fleet, eventually};
@@ -23,7 +23,7 @@ const DRILL: [&str; 5] = ["drill", "-p", "policy.yaml", "-f", "before.json"];
 /// Everything of ours that the provider holds for the hosts.
 fn held(fleet: &Fleet, hosts: &[&str]) -> Vec<Held> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let list = |host: &&str| runtime.block_on(Podman::default().list(&fleet.host(host))).unwrap();
+    let list = |host: &&str| runtime.block_on(Containers::default().list(&fleet.host(host))).unwrap();
     hosts.iter().flat_map(list).map(|(_, held)| held).collect()
 }
 

@@ -31,7 +31,7 @@ const GUARDS: [(Guard, &str, &str); 24] = [
     (Guard::EffectLock, include_str!("../../src/provider/types.rs"), "match effect_lock(&key.0)"),
     (Guard::EffectLock, include_str!("../../src/provider/machine.sh"), "flock -n 9 || fail"),
     // The two kinds of restore: one stops the host, the other leaves the folder of jobs alone.
-    (Guard::RestoreCuts, include_str!("../../src/provider/podman.rs"), r#"&["stop", STOP_SECONDS, name]"#),
+    (Guard::RestoreCuts, include_str!("../../src/provider/containers.rs"), r#"&["stop", STOP_SECONDS, name]"#),
     (Guard::RestoreCuts, include_str!("../../src/provider/restic/restic.sh"), "--exclude=/var/lib/switchback "),
 ];
 

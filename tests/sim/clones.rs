@@ -251,7 +251,7 @@ fn abort_and_pause_behind_any_record_leave_no_clone_and_no_switched_traffic() {
         let shape = Shape { hosts: 2, way, ..Shape::default() };
         let last = run(&shape, 1, &[], vec![]).records.len() as u64;
         for behind in 1..last {
-            let abort = Disturbance::Ask { behind, signal: Signal::Abort { by: by() } };
+            let abort = Disturbance::ask(behind, Signal::Abort { by: by() });
             let result = run(&shape, 1, &[], vec![abort]);
             assert_well(&result, Phase::Ended);
             assert!(result.world.hosts().all(switchback::sim::SimHost::available), "aborted behind {behind}");
@@ -260,8 +260,8 @@ fn abort_and_pause_behind_any_record_leave_no_clone_and_no_switched_traffic() {
             let mut world = fleet.world();
             plant(&mut world, &[]);
             let disturbances = vec![
-                Disturbance::Ask { behind, signal: Signal::Pause { by: by() } },
-                Disturbance::Kill { behind: behind + 3, down_for: TimeSpan::minutes(5) },
+                Disturbance::ask(behind, Signal::Pause { by: by() }),
+                Disturbance::kill(behind + 3, TimeSpan::minutes(5)),
             ];
             let run = SimRun { plan, digest, world, start: start(), disturbances, when_paused: WhenPaused::Resume };
             let result = run.run();

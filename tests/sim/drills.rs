@@ -9,7 +9,7 @@ use switchback::model::{Digest, Host, HostOutcome, TimeSpan};
 use switchback::plan::{DrillInput, Plan, StepKind, check, plan_drills};
 use switchback::playbook::shipped;
 use switchback::policy::Policy;
-use switchback::sim::{Disturbance, Fault, LostWhen, SimFleet, SimResult, SimRun, WhenPaused, fleet};
+use switchback::sim::{Disturbance, Fault, LostWhen, Moment, SimFleet, SimResult, SimRun, Trouble, WhenPaused, fleet};
 
 use crate::support::{host, start};
 use crate::{assert_well, outcome, plant};
@@ -86,7 +86,8 @@ fn a_crash_behind_any_record_leaves_nothing_either() {
         let last = drill(&faults, vec![]).records.len() as u64;
         for record in 1..last {
             for down_for in [TimeSpan::seconds(1), TimeSpan::minutes(30)] {
-                let crashed = drill(&faults, vec![Disturbance::Kill { behind: record, down_for }]);
+                let crashed =
+                    drill(&faults, vec![Disturbance { at: Moment::Record(record), what: Trouble::Kill { down_for } }]);
                 assert_well(&crashed, Phase::Ended);
                 assert!(crashed.controllers > 1, "nobody died behind {record}");
                 let seen = (outcome(&crashed, "web-1"), left(&crashed, "web-1"));

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bisect;
 mod clones;
 mod crashes;
 mod drills;

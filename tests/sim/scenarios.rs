@@ -225,13 +225,13 @@ fn pause_finishes_what_runs_and_abort_takes_back_what_is_in_the_middle() {
     let undisturbed = run(&shape, 1, &[], vec![]);
     let fix = |record: &&switchback::engine::Record| matches!(&record.body, RecordBody::Intent { attempt, .. } if attempt.step.step() == "fix");
     let behind = undisturbed.records.iter().find(fix).unwrap().seq;
-    let pause = Disturbance::Ask { behind, signal: Signal::Pause { by: by() } };
+    let pause = Disturbance::ask(behind, Signal::Pause { by: by() });
     let result = run(&shape, 1, &[], vec![pause.clone()]);
     assert_well(&result, Phase::Paused);
     assert!(!result.outcomes.is_empty() && result.outcomes.len() < 5, "{:?}", result.outcomes);
     assert!(result.outcomes.values().all(|(outcome, _)| *outcome == HostOutcome::Fixed));
 
-    let abort = Disturbance::Ask { behind, signal: Signal::Abort { by: by() } };
+    let abort = Disturbance::ask(behind, Signal::Abort { by: by() });
     let result = run(&shape, 1, &[], vec![abort]);
     assert_well(&result, Phase::Ended);
     assert_eq!(result.outcomes.len(), 5);
