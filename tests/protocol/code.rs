@@ -10,7 +10,7 @@ const GUARDS: [(Guard, &str, &str); 24] = [
     (Guard::NewFence, include_str!("../../src/store/sqlite.rs"), "DO UPDATE SET fence = fence + 1"),
     (Guard::DurableJournal, include_str!("../../src/store/sqlite.rs"), "PRAGMA synchronous = FULL;"),
     (Guard::IntentFirst, include_str!("../../src/run/dispatcher.rs"), "self.perform(batch.effects);"),
-    (Guard::Attach, include_str!("../../src/engine/settle.rs"), "mode: Mode::Attach, not_before: None"),
+    (Guard::Attach, include_str!("../../src/engine/settle.rs"), "let mode = Mode::Attach;"),
     (Guard::Attach, include_str!("../../src/run/executor/change.rs"), "(true, _) => unknown(reason)"),
     (Guard::LostIsNoFailure, include_str!("../../src/transport/remote_job/drive.rs"), "sent |= !nothing_sent;"),
     (Guard::Doubt, include_str!("../../src/transport/remote_job/drive.rs"), "JobState::NotClaimed(_)) if sent =>"),
