@@ -46,7 +46,10 @@ fn left(result: &SimResult, name: &str) -> (usize, usize) {
     (result.world.clones(&name).count(), result.world.host(&name).unwrap().backups.len())
 }
 
-fn cases() -> Vec<(Option<Fault>, &'static str, HostOutcome, (usize, usize))> {
+/// What goes wrong, on which host, where `web-1` ends, and how many clones and backups of it are left.
+type Case = (Option<Fault>, &'static str, HostOutcome, (usize, usize));
+
+fn cases() -> Vec<Case> {
     use HostOutcome::{Proven, Untouched};
     let lost = |step, when| Some(Fault::Lost { step, when });
     vec![
