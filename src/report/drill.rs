@@ -42,16 +42,13 @@ pub struct DrilledHost {
     /// What it came to.
     pub outcome: DrillOutcome,
     /// Why it is not proven.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
     /// How long it took until a clone of the backup answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored_in: Option<TimeSpan>,
     /// The commands and probes that were asked of the clone.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<String>,
     /// What was made for the drill and could not be deleted: its provider lists it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Reason>,
 }
 
@@ -113,7 +110,7 @@ impl DrillReport {
             let (outcome, told) = match host.outcome {
                 DrillOutcome::Proven => ("proven", String::new()),
                 DrillOutcome::NotProven => ("not proven", reasons(&host.reasons)),
-                DrillOutcome::CannotDrill => ("cannot be", reasons(&host.reasons)),
+                DrillOutcome::CannotDrill => ("no drill", reasons(&host.reasons)),
             };
             let told = match (host.outcome, host.restored_in) {
                 (DrillOutcome::Proven, Some(span)) => {

@@ -107,7 +107,11 @@ fn the_table_has_a_line_for_every_host() {
     let world = world(MISMATCH);
     let ran = world.finish(with_ssh(&world, &[&DRILL[..], &["--quiet"]].concat()), "");
     let stdout = ran.stdout.lines().map(|line| line.split(" Host key").next().unwrap()).collect::<Vec<_>>().join("\n");
-    insta::assert_snapshot!(stdout, @"");
+    insta::assert_snapshot!(stdout, @r"
+    db-1                     no drill   a drill restores its backup to a clone, and it has no provider that could make one [cannot-drill]
+    web-1                    not proven clone c: host key of web-1-clone does not match: failed to connect to the remote host:
+    0 of 2 hosts proven
+    ");
 }
 
 #[test]
@@ -139,7 +143,12 @@ fn a_killed_drill_is_accounted_for_and_brought_to_its_end() {
 fn where_nothing_can_be_drilled_nothing_is_begun() {
     let world = world(MISMATCH);
     let ran = world.run(&[&DRILL[..], &["--host", "db-1"]].concat());
-    insta::assert_snapshot!(ran.show(), @"");
+    insta::assert_snapshot!(ran.show(), @r"
+    exit: 5
+    ----- stdout
+    db-1                     no drill   a drill restores its backup to a clone, and it has no provider that could make one [cannot-drill]
+    0 of 1 hosts proven
+    ");
     assert!(!world.path().join(".switchback").exists());
     let ran = world.refused(3, &[&DRILL[..], &["--limit", "web-9"]].concat());
     assert!(ran.stderr.contains("selects no host") && ran.stderr.contains("[empty-limit]"), "{}", ran.show());

@@ -46,7 +46,7 @@ fn left(result: &SimResult, name: &str) -> (usize, usize) {
     (result.world.clones(&name).count(), result.world.host(&name).unwrap().backups.len())
 }
 
-/// A fault, where it strikes, how `web-1` ends, and how many clones and backups of it are left.
+/// What goes wrong, on which host, where `web-1` ends, and how many clones and backups of it are left.
 type Case = (Option<Fault>, &'static str, HostOutcome, (usize, usize));
 
 fn cases() -> Vec<Case> {

@@ -371,9 +371,61 @@ fn scripts_are_pinned(playbook: &Playbook, rendered: &Rendered) {
         // Every fact that is asked for is one that the preflight reports.
         let preflight = builtin(&format!("{}/preflight", playbook.name())).unwrap();
         for fact in command.env_facts.values().filter(|fact| fact.otherwise.is_none()) {
-            assert!(preflight.contains(&format!("\nfact {} ", fact.key)), "{}", fact.key);
+            assert!(reports(preflight, &fact.key), "{}", fact.key);
         }
     }
+}
+
+/// Whether a script for Linux reports this fact: by itself, or with the state that several of them tell.
+fn reports(script: &str, key: &str) -> bool {
+    let (told, shared) = (format!("\nfact {key} "), format!("\n    fact {key} "));
+    let (_, body) = script.split_once("\ntell_state() {").unwrap();
+    let body = body.split("\n}\n").next().unwrap();
+    script.contains(&told) || (body.contains(&shared) && script.contains("\ntell_state\n"))
+}
+
+#[test]
+fn what_a_drill_asks_of_a_clone_linux_playbooks_have_told_of_the_host() {
+    for playbook in shipped().into_iter().filter(|p| p.kind() == VulnerabilityType::Linux) {
+        assert!(playbook.tells_state(), "{}", playbook.name());
+        let (host, nothing) = (host(), fix(&[]));
+        let rendered = playbook
+            .render_drill(&RenderInput {
+                host: &host,
+                fix: &nothing,
+                allow_removals: false,
+                restart_never: &[],
+                pending_reboot: PendingReboot::Report,
+            })
+            .unwrap();
+        assert!(rendered.fix.is_empty() && rendered.restart.is_empty() && rendered.reboot.is_none());
+        let Program::Builtin { name, .. } = &rendered.preflight[0].program else { panic!("{:?}", rendered.preflight) };
+        assert_eq!(*name, format!("{}/state", playbook.name()));
+        let facts = rendered.verify_restored.iter().flat_map(|command| command.env_facts.values());
+        let asked: Vec<&str> = facts.map(|fact| fact.key.as_str()).collect();
+        assert_eq!(asked, ["packages", "units"]);
+        for key in asked {
+            assert!(reports(builtin(name).unwrap(), key), "{}: {key}", playbook.name());
+        }
+    }
+}
+
+#[test]
+fn what_only_a_fix_tells_cannot_be_asked_in_a_drill() {
+    let text = "version: 1\nname: t\ndescription: d\nmatch: {type: linux}\nsteps:\n  state: [{run: [x]}]\n  fix: [{run: [x]}]\n  \
+                verify: [{run: [x]}]\n  verify_restored: [{run: [x], env_facts: {A: fix.a}}]\n";
+    let mut diagnostics = Diagnostics::default();
+    let playbook = Playbook::load(&Source::new("t.yaml", text), &mut diagnostics).unwrap();
+    let (host, nothing) = (host(), fix(&[]));
+    let input = RenderInput {
+        host: &host,
+        fix: &nothing,
+        allow_removals: false,
+        restart_never: &[],
+        pending_reboot: PendingReboot::Report,
+    };
+    let error = playbook.render_drill(&input).unwrap_err();
+    assert_eq!(error.to_string(), "step web-1/fix reported no fact \"a\"");
 }
 
 #[test]
