@@ -284,6 +284,13 @@ fn container(kind: &'static str, clones: bool) -> Capabilities {
     }
 }
 
+impl ExecProvider {
+    /// What cannot be found again and destroyed must not be made.
+    const fn makes_clones(&self) -> bool {
+        self.clone.is_some() && self.destroy.is_some() && self.list.is_some()
+    }
+}
+
 impl ProviderSettings {
     /// What names these settings: a proof of what a provider can do holds for those that it was made with.
     pub fn digest(&self) -> Digest {
@@ -308,9 +315,8 @@ impl ProviderSettings {
                 kind: "exec",
                 consistency: Consistency::Unknown,
                 verifies: exec.verify_backup.is_some(),
-                // What cannot be destroyed must not be made.
-                clones: exec.clone.is_some() && exec.destroy.is_some(),
-                promotes: exec.clone.is_some() && exec.destroy.is_some() && exec.promote.is_some(),
+                clones: exec.makes_clones(),
+                promotes: exec.makes_clones() && exec.promote.is_some(),
                 shares_data: exec.shares_data,
                 restores_on_host: false,
                 cost: Cost::Unknown,

@@ -145,6 +145,7 @@ fn a_stateful_host_is_not_switched_unless_its_clones_share_its_data() {
         restore: argv(),
         clone: Some(argv()),
         destroy: Some(argv()),
+        list: Some(argv()),
         promote: Some(argv()),
         shares_data: true,
         ..ExecProvider::default()
