@@ -9,9 +9,12 @@ mod campaign;
 #[path = "../support/contract.rs"]
 #[expect(dead_code, reason = "tests of providers use more of it")]
 mod contract;
+mod controllers;
 mod faults;
 mod fleet;
 mod lab;
 mod nspawn;
 mod provider;
+mod real_faults;
 mod strategies;
+mod told;
