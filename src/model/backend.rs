@@ -273,27 +273,30 @@ impl ProviderSettings {
                 concurrent_backups: Some(2),
                 concurrent_clones: None,
             },
-            Self::Exec(exec) => Capabilities {
-                kind: "exec",
-                consistency: Consistency::Unknown,
-                verifies: exec.verify_backup.is_some(),
-                // What cannot be destroyed must not be made.
-                clones: exec.clone.is_some() && exec.destroy.is_some(),
-                promotes: exec.clone.is_some() && exec.destroy.is_some() && exec.promote.is_some(),
-                shares_data: exec.shares_data,
-                restores_on_host: false,
-                cost: Cost::Unknown,
-                // Nothing is known of the user's commands but their limit.
-                takes: Takes {
-                    backup: TimeSpan::minutes(5),
-                    restore: TimeSpan::minutes(10),
-                    clone: TimeSpan::minutes(10),
-                    promote: TimeSpan::minutes(10),
-                    limit: exec.timeout.unwrap_or(TimeSpan::hours(1)),
-                },
-                concurrent_backups: None,
-                concurrent_clones: None,
-            },
+            Self::Exec(exec) => {
+                let limit = exec.timeout.unwrap_or(TimeSpan::hours(1));
+                Capabilities {
+                    kind: "exec",
+                    consistency: Consistency::Unknown,
+                    verifies: exec.verify_backup.is_some(),
+                    // What cannot be destroyed must not be made.
+                    clones: exec.clone.is_some() && exec.destroy.is_some(),
+                    promotes: exec.clone.is_some() && exec.destroy.is_some() && exec.promote.is_some(),
+                    shares_data: exec.shares_data,
+                    restores_on_host: false,
+                    cost: Cost::Unknown,
+                    // Nothing is known of the user's commands but that they do not usually take longer than they may.
+                    takes: Takes {
+                        backup: TimeSpan::minutes(5).min(limit),
+                        restore: TimeSpan::minutes(10).min(limit),
+                        clone: TimeSpan::minutes(10).min(limit),
+                        promote: TimeSpan::minutes(10).min(limit),
+                        limit,
+                    },
+                    concurrent_backups: None,
+                    concurrent_clones: None,
+                }
+            }
             Self::Btrfs(btrfs) => btrfs.capabilities(),
             Self::Lvm(lvm) => lvm.capabilities(),
             Self::Restic(restic) => restic.capabilities(),

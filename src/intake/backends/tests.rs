@@ -53,6 +53,10 @@ fn settings_tell_what_a_provider_can_do() {
     assert_eq!(can(&bare).consistency, crate::model::Consistency::Crash);
     assert!(can(&lvm()).kind == "lvm" && !can(&lvm()).clones);
     assert!(can(&restic()).kind == "restic" && !can(&restic()).clones && can(&restic()).restores_on_host);
+    let exec =
+        can(&json!({"kind": "exec", "backup": ["b", "{key}"], "restore": ["r", "{ref}"], "timeout": "1m"})).takes;
+    let usual = [exec.backup, exec.restore, exec.clone, exec.promote];
+    assert!(usual.iter().all(|takes| *takes <= exec.limit), "a command that took its limit was cut off: {exec:?}");
     // What is read comes back from a plan as it was.
     for value in [btrfs(), lvm(), restic()] {
         let settings = check(&value).unwrap();
