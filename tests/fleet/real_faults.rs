@@ -22,7 +22,7 @@ rollout:
   failure_budget: {hosts: 100}
   concurrency: {hosts: 100}
 verify:
-  soak: 45s
+  soak: 90s
   probes:
     - {name: web answers, match: {groups: [web]}, http: {url: "http://{{ host.address }}/health", status: 200}}
 "#;
@@ -172,7 +172,7 @@ fn cases() -> Vec<Case> {
             failed: "soak",
             ..case(
                 "update: breaks nginx some time later",
-                Fault::Nginx500 { after: 30 },
+                Fault::Nginx500 { after: 60 },
                 "evidence; it was well when it was verified",
                 ("restored", "probe-failed"),
             )
