@@ -311,26 +311,29 @@ impl ProviderSettings {
         match self {
             Self::Podman { clone_network, .. } => container("podman", clone_network.is_some()),
             Self::Docker { clone_network, .. } => container("docker", clone_network.is_some()),
-            Self::Exec(exec) => Capabilities {
-                kind: "exec",
-                consistency: Consistency::Unknown,
-                verifies: exec.verify_backup.is_some(),
-                clones: exec.makes_clones(),
-                promotes: exec.makes_clones() && exec.promote.is_some(),
-                shares_data: exec.shares_data,
-                restores_on_host: false,
-                cost: Cost::Unknown,
-                // Nothing is known of the user's commands but their limit.
-                takes: Takes {
-                    backup: TimeSpan::minutes(5),
-                    restore: TimeSpan::minutes(10),
-                    clone: TimeSpan::minutes(10),
-                    promote: TimeSpan::minutes(10),
-                    limit: exec.timeout.unwrap_or(TimeSpan::hours(1)),
-                },
-                concurrent_backups: None,
-                concurrent_clones: None,
-            },
+            Self::Exec(exec) => {
+                let limit = exec.timeout.unwrap_or(TimeSpan::hours(1));
+                Capabilities {
+                    kind: "exec",
+                    consistency: Consistency::Unknown,
+                    verifies: exec.verify_backup.is_some(),
+                    clones: exec.makes_clones(),
+                    promotes: exec.makes_clones() && exec.promote.is_some(),
+                    shares_data: exec.shares_data,
+                    restores_on_host: false,
+                    cost: Cost::Unknown,
+                    // Nothing is known of the user's commands but that they do not usually take longer than they may.
+                    takes: Takes {
+                        backup: TimeSpan::minutes(5).min(limit),
+                        restore: TimeSpan::minutes(10).min(limit),
+                        clone: TimeSpan::minutes(10).min(limit),
+                        promote: TimeSpan::minutes(10).min(limit),
+                        limit,
+                    },
+                    concurrent_backups: None,
+                    concurrent_clones: None,
+                }
+            }
             Self::Btrfs(btrfs) => btrfs.capabilities(),
             Self::Lvm(lvm) => lvm.capabilities(),
             Self::Libvirt(libvirt) => libvirt.capabilities(),

@@ -12,6 +12,7 @@ use crate::engine::Signal;
 use crate::model::CampaignId;
 
 use super::StoreError;
+use super::sqlite::failed;
 
 /// The version of the file's schema.
 const SCHEMA: i64 = 1;
@@ -32,7 +33,7 @@ impl SignalBox {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let file = dir.join("signals.db");
         let path = file.display().to_string();
-        let io = |error: rusqlite::Error| StoreError::Io { what: format!("open {path}"), why: error.to_string() };
+        let io = |error: rusqlite::Error| failed(&file, "open", &error);
         // SQLite gives its side files the mode of this one.
         let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&file);
         made.map_err(|error| StoreError::Io { what: format!("open {path}"), why: error.to_string() })?;
@@ -99,7 +100,7 @@ impl SignalBox {
     }
 
     fn io(&self, what: &str, error: &rusqlite::Error) -> StoreError {
-        StoreError::Io { what: format!("{what} {}", self.path), why: error.to_string() }
+        failed(Path::new(&self.path), what, error)
     }
 }
 
@@ -128,6 +129,17 @@ mod tests {
         answering.done(&one, waiting[1].0).unwrap();
         assert!(answering.waiting(&one).unwrap().is_empty());
         assert_eq!(answering.waiting(&other).unwrap()[0].1, abort);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        let dir = tempfile::tempdir().unwrap();
+        let campaign = CampaignId::new("one").unwrap();
+        let mut signals = SignalBox::open(dir.path()).unwrap();
+        signals.connection.pragma_update(None, "max_page_count", 3).unwrap();
+        let signal = Signal::Pause { by: "x".repeat(4096) };
+        let refused = (0..MAX_WAITING).find_map(|_| signals.post(&campaign, &signal).err());
+        assert!(matches!(refused, Some(StoreError::Full { .. })), "{refused:?}");
     }
 
     #[test]

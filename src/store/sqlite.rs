@@ -343,7 +343,8 @@ fn begin<'a>(connection: &'a mut Connection, path: &Path) -> Result<Transaction<
         .map_err(|error| failed(path, "write the journal", &error))
 }
 
-fn failed(path: &Path, what: &str, error: &rusqlite::Error) -> StoreError {
+/// What a failed call means for a file of ours.
+pub(super) fn failed(path: &Path, what: &str, error: &rusqlite::Error) -> StoreError {
     let path = path.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full { path: path.to_string() },

@@ -9,11 +9,14 @@ mod campaign;
 #[path = "../support/contract.rs"]
 #[expect(dead_code, reason = "tests of providers use more of it")]
 mod contract;
+mod controllers;
 mod drills;
 mod faults;
 mod fleet;
 mod lab;
 mod nspawn;
 mod provider;
+mod real_faults;
 mod secrets;
 mod strategies;
+mod told;

@@ -9,7 +9,7 @@ use switchback::provider::{BackupRef, CloneHost, Containers, EffectKey, Held, Pr
 
 use crate::contract::{Identity, Subject, hold};
 use crate::daemon::Daemon;
-use crate::{host, possible, run};
+use crate::{has_daemon, host, run};
 
 /// A daemon with one host in it, made of busybox.
 struct Docker {
@@ -22,10 +22,7 @@ const FRONT: &str = "10.213.1.7";
 
 impl Docker {
     fn start() -> Option<Self> {
-        if !possible(
-            &["dockerd", "docker", "containerd", "runc", "busybox", "ssh-keygen", "unshare", "ldd", "tar"],
-            true,
-        ) {
+        if !has_daemon(&["dockerd", "docker", "containerd", "runc", "busybox", "ssh-keygen", "unshare", "ldd", "tar"]) {
             return None;
         }
         let dir = tempfile::Builder::new().prefix("sb-docker").tempdir_in("/tmp").unwrap();

@@ -42,6 +42,15 @@ fn host(name: &str, provider: ProviderSettings) -> Host {
 
 /// Whether all of this is here; says what is missing.
 fn possible(programs: &[&str], root: bool) -> bool {
+    here(programs, root, "SWITCHBACK_FLEET")
+}
+
+/// The same for daemons that are too large to be installed for every run of the tests.
+fn has_daemon(programs: &[&str]) -> bool {
+    here(programs, true, "SWITCHBACK_DAEMONS")
+}
+
+fn here(programs: &[&str], root: bool, must: &str) -> bool {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
     let found = |program: &&&str| {
         ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].iter().any(|dir| Path::new(dir).join(program).exists())
@@ -51,8 +60,8 @@ fn possible(programs: &[&str], root: bool) -> bool {
         return true;
     }
     let why = format!("needs {}{}", if root { "root, " } else { "" }, programs.join(", "));
-    let required = switchback::env::var("SWITCHBACK_FLEET").is_some_and(|value| value == "required");
-    assert!(!required, "SWITCHBACK_FLEET=required and it {why}");
+    let required = switchback::env::var(must).is_some_and(|value| value == "required");
+    assert!(!required, "{must}=required and it {why}");
     testing::skip(&why);
     false
 }

@@ -64,6 +64,10 @@ fn settings_tell_what_a_provider_can_do() {
     assert!(can(&docker()).kind == "docker" && can(&docker()).clones && can(&docker()).promotes);
     assert!(!can(&without(&docker(), "clone_network")).clones);
     assert!(can(&restic()).kind == "restic" && !can(&restic()).clones && can(&restic()).restores_on_host);
+    let exec =
+        can(&json!({"kind": "exec", "backup": ["b", "{key}"], "restore": ["r", "{ref}"], "timeout": "1m"})).takes;
+    let usual = [exec.backup, exec.restore, exec.clone, exec.promote];
+    assert!(usual.iter().all(|takes| *takes <= exec.limit), "a command that took its limit was cut off: {exec:?}");
     // What is read comes back from a plan as it was.
     for value in [btrfs(), lvm(), libvirt(), docker(), restic()] {
         let settings = check(&value).unwrap();
