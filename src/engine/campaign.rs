@@ -156,7 +156,10 @@ impl CampaignMachine {
             (RecordBody::Resumed { .. }, phase) => phase == Phase::Paused,
             (RecordBody::Aborted { .. }, phase) => phase != Phase::Aborting,
             (RecordBody::CampaignEnded { outcomes }, _) => self.left == 0 && *outcomes == self.outcomes,
-            (RecordBody::ClockJump { from, .. }, _) => self.clock.went_back(at) == Some(*from),
+            (RecordBody::ClockJump { from, to }, _) => {
+                let leapt = *to == at && self.clock.leapt(*from, at) == Some(*from);
+                leapt || self.clock.went_back(at) == Some(*from)
+            }
             _ => true,
         };
         if !legal {

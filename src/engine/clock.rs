@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Turns the controller's clock, which may be set back, into a time that only grows. Deadlines and soaks are counted
+/// Turns the controller's clock, which may be set back or forward, into a time that only grows, and no faster than time. Deadlines and soaks are counted
 /// in it; windows are not, because they mean the time on the wall.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Clock {
@@ -10,7 +10,7 @@ pub struct Clock {
     last: Option<Timestamp>,
     /// The latest time reached.
     reached: Timestamp,
-    /// Added to the wall's time, because it was set back by so much.
+    /// Added to the wall's time, because it was set back by so much; less than nothing if it was set forward.
     ahead: SignedDuration,
 }
 
@@ -24,6 +24,11 @@ impl Clock {
     /// The time behind which the clock has gone, if it has.
     pub fn went_back(&self, now: Timestamp) -> Option<Timestamp> {
         self.last.filter(|last| now < *last)
+    }
+
+    /// When a clock that was set forward was set, if nobody has noticed before: it would be `from` now.
+    pub(super) fn leapt(&self, from: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        Some(self.last.map_or(from, |last| last.max(from))).filter(|from| *from < now)
     }
 
     /// The growing time at this time on the wall.
@@ -44,9 +49,7 @@ impl Clock {
 
     /// The clock was set from one time to another.
     pub(super) fn jump(&mut self, from: Timestamp, to: Timestamp) {
-        if to < from {
-            self.ahead = self.ahead.checked_add(from.duration_since(to)).unwrap_or(self.ahead);
-        }
+        self.ahead = self.ahead.checked_add(from.duration_since(to)).unwrap_or(self.ahead);
     }
 }
 
@@ -70,5 +73,18 @@ mod tests {
         assert_eq!(clock.wall(at(1010)), at(410));
         assert_eq!(clock.went_back(at(410)), None);
         assert_eq!(clock.steady(at(1)), at(1000), "never back");
+    }
+
+    #[test]
+    fn steady_time_does_not_leap_with_the_wall() {
+        let mut clock = Clock::default();
+        clock.record(at(1000));
+        assert_eq!(clock.leapt(at(1010), at(5000)), Some(at(1010)));
+        assert_eq!(clock.leapt(at(900), at(5000)), Some(at(1000)), "not before what is in the journal");
+        assert_eq!(clock.leapt(at(5000), at(5000)), None);
+        clock.jump(at(1010), at(5000));
+        clock.record(at(5000));
+        assert_eq!([5000, 5010].map(|wall| clock.steady(at(wall))), [at(1010), at(1020)]);
+        assert_eq!(clock.wall(at(1020)), at(5010));
     }
 }

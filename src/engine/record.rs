@@ -200,7 +200,7 @@ pub enum RecordBody {
         /// Why.
         reason: Reason,
     },
-    /// The clock went backwards, or leapt.
+    /// The clock was set back or forward.
     ClockJump {
         /// The time before.
         from: Timestamp,

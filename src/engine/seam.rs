@@ -124,6 +124,11 @@ pub enum Input {
     },
     /// A timer fired, or time has passed.
     Tick,
+    /// The clock was set forward, as one that nobody sets shows: without that it would be this time now.
+    Leapt {
+        /// The time without that.
+        from: Timestamp,
+    },
     /// A person asks.
     Signal(Signal),
 }

@@ -72,6 +72,13 @@ impl Campaign {
                 host.into_iter().for_each(|host| self.look_again(host));
             }
             Input::Tick => {}
+            // What waits for a time on the wall is looked at by it; limits go on as if nothing had happened.
+            Input::Leapt { from } => {
+                if let Some(from) = self.state.campaign.clock().leapt(from, now) {
+                    self.append(&mut out, now, RecordBody::ClockJump { from, to: now })?;
+                    self.list_wave();
+                }
+            }
             Input::Signal(signal) => self.signal(&mut out, now, signal)?,
         }
         self.agenda.wake_until(now);

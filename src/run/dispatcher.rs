@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -68,9 +68,30 @@ struct Running {
     workers: BTreeMap<AttemptId, tokio::task::JoinHandle<()>>,
     wakes: BTreeSet<Timestamp>,
     cancel: watch::Sender<bool>,
+    pace: Pace,
     /// The last signal given to the machine: it stays in the box until its records are durable.
     taken: i64,
     finished: bool,
+}
+
+/// The clock on the wall beside one that nobody sets.
+struct Pace {
+    wall: Timestamp,
+    steady: Instant,
+}
+
+/// A clock that is corrected by less than this has not leapt; a step's limit has a minute to spare.
+const LEAP: Duration = Duration::from_secs(10);
+
+impl Pace {
+    /// What time it would be if the clock had not been set forward since the last look, if it was.
+    fn leapt(&mut self, wall: Timestamp, steady: Instant) -> Option<Timestamp> {
+        let passed = steady.saturating_duration_since(self.steady);
+        let expected = self.wall.checked_add(passed).unwrap_or(Timestamp::MAX);
+        *self = Self { wall, steady };
+        let ahead = Duration::try_from(wall.duration_since(expected)).unwrap_or(Duration::ZERO);
+        (ahead > LEAP).then_some(expected)
+    }
 }
 
 impl Drop for Running {
@@ -100,6 +121,7 @@ pub(super) async fn run(
         workers: BTreeMap::new(),
         wakes: BTreeSet::new(),
         cancel: watch::Sender::new(false),
+        pace: Pace { wall: crate::env::now(), steady: Instant::now() },
         taken: 0,
         finished: false,
     };
@@ -153,9 +175,17 @@ impl Running {
         }
     }
 
-    /// Gives an input to the machine and its records to the writer; effects wait.
+    /// Tells the machine first if the clock was set forward.
     fn input(&mut self, input: Input, signal: Option<i64>) -> Result<(), RunError> {
         let now = crate::env::now();
+        if let Some(from) = self.pace.leapt(now, Instant::now()) {
+            self.give(now, Input::Leapt { from }, None)?;
+        }
+        self.give(now, input, signal)
+    }
+
+    /// Gives an input to the machine and its records to the writer; effects wait.
+    fn give(&mut self, now: Timestamp, input: Input, signal: Option<i64>) -> Result<(), RunError> {
         let effects = self.campaign.handle(now, input).map_err(RunError::Engine)?;
         let mut records = Vec::new();
         let mut others = Vec::new();
@@ -282,5 +312,25 @@ impl Running {
     /// Paused, with nothing under way.
     fn stands_still(&self) -> bool {
         self.campaign.phase() == Phase::Paused && self.workers.is_empty() && self.batches.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_forward_is_noticed_and_one_that_is_corrected_is_not() {
+        let (wall, steady) = (Timestamp::UNIX_EPOCH, Instant::now());
+        let later = |seconds: u64| (wall + Duration::from_secs(seconds), steady + Duration::from_secs(seconds));
+        let mut pace = Pace { wall, steady };
+        let (at, then) = later(100);
+        assert_eq!(pace.leapt(at + Duration::from_secs(9), then), None);
+        let (at, then) = later(200);
+        assert_eq!(pace.leapt(at + Duration::from_secs(3_600), then), Some(at + Duration::from_secs(9)));
+        let (at, then) = later(300);
+        assert_eq!(pace.leapt(at + Duration::from_secs(3_600), then), None, "once");
+        let (at, then) = later(400);
+        assert_eq!(pace.leapt(at, then), None, "set back: the records tell");
     }
 }

@@ -27,6 +27,8 @@ const MAX_ASKS: u32 = 50;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     NewController,
+    /// The controller notices that its clock was set forward.
+    Leapt,
     Start(AttemptId),
     Attach(AttemptId),
     Tick,
@@ -34,6 +36,9 @@ enum Due {
     /// A disturbance whose time has come, by its number among [`Driver::timed`].
     Disturb(usize),
 }
+
+/// A clock that is set forward by less is taken for a corrected one.
+const NOTICED: SignedDuration = SignedDuration::from_secs(10);
 
 struct Driver {
     plan: Arc<Plan>,
@@ -56,6 +61,8 @@ struct Driver {
     timed: Vec<Trouble>,
     /// How far the controller's clock is from the world's.
     skew: SignedDuration,
+    /// By how much it was set forward since the controller looked.
+    leapt: SignedDuration,
     /// What it showed when the last input was given.
     decided_at: Timestamp,
     trace: Trace,
@@ -95,6 +102,7 @@ impl SimRun {
             disturbances: self.disturbances,
             timed: Vec::new(),
             skew: SignedDuration::ZERO,
+            leapt: SignedDuration::ZERO,
             decided_at: self.start,
             trace: Trace::default(),
             controllers: 1,
@@ -187,6 +195,10 @@ impl Driver {
             Due::NewController => self.new_controller(now),
             Due::Start(attempt) => self.begin(now, &attempt, Mode::Start),
             Due::Attach(attempt) => self.begin(now, &attempt, Mode::Attach),
+            Due::Leapt => {
+                let from = self.clock(now).checked_sub(std::mem::take(&mut self.leapt)).unwrap_or(Timestamp::MIN);
+                self.input(now, Input::Leapt { from });
+            }
             Due::Tick => self.input(now, Input::Tick),
             Due::Disturb(number) => self.disturb(now, number),
             Due::Deliver => {
@@ -406,6 +418,8 @@ impl Driver {
 
     fn replace(&mut self, at: Timestamp) {
         self.campaign = None;
+        // Who comes next does not know it.
+        self.leapt = SignedDuration::ZERO;
         self.due.retain(|(_, due)| matches!(due, Due::Disturb(_)));
         self.due.insert((at, Due::NewController));
     }
@@ -419,6 +433,10 @@ impl Driver {
             _ => (at, due),
         };
         self.due = std::mem::take(&mut self.due).into_iter().map(moved).collect();
+        if self.campaign.is_some() && by > NOTICED {
+            self.leapt = self.leapt.saturating_add(by);
+            self.due.insert((now, Due::Leapt));
+        }
         self.due.insert((now, Due::Tick));
     }
 
