@@ -13,6 +13,8 @@ use super::{Backoff, Told, Work, failed, http, limit_of, unreachable};
 
 /// How long a host may be unreachable before a check gives up on it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// What ends with less time than this left ended because its time was up.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// A service may still be starting when it is asked first.
 const PROBE_TRIES: u32 = 5;
 const PROBE_PAUSE: Duration = Duration::from_secs(2);
@@ -67,10 +69,16 @@ impl Work<'_> {
 
     async fn check_command(&self, command: &Command, patience: Duration) -> Checked {
         let mut again = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
+        let mut before = None;
         loop {
             let output = match self.read_only(command, patience).await {
                 Ok(output) => output,
-                Err(reason) => return Checked::Failed { reason, evidence: String::new() },
+                // Its time was up in the middle of one more try: what it waited for says more.
+                Err(reason) => {
+                    let (reason, evidence) =
+                        before.filter(|_| self.left() < LAST_MOMENT).unwrap_or((reason, String::new()));
+                    return Checked::Failed { reason, evidence };
+                }
             };
             let told = Told::of(&[], &output.stdout, &output.stderr);
             return match output.code {
@@ -79,11 +87,9 @@ impl Work<'_> {
                     told.reason.map_or_else(|| format!("{} found nothing to do", command.name), |reason| reason.text),
                 ),
                 exit::TRANSIENT if command.repeatable && again.pause(self.left()).await => {
-                    self.context.progress(&format!(
-                        "{}: {}; again",
-                        command.name,
-                        told.reason_or("", command, 75).text
-                    ));
+                    let reason = told.reason_or("check-failed", command, output.code);
+                    self.context.progress(&format!("{}: {}; again", command.name, reason.text));
+                    before = Some((reason, told.evidence));
                     continue;
                 }
                 code => {

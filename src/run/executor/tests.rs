@@ -305,6 +305,20 @@ async fn a_passing_failure_is_repeated_only_where_that_is_allowed() {
 }
 
 #[tokio::test]
+async fn a_check_whose_time_is_up_in_one_more_try_tells_what_it_waited_for() {
+    let scene = Scene::new();
+    let script =
+        "echo try >>$1/log; [ $(wc -l <$1/log) -ge 2 ] && sleep 20; echo '##switchback reason locked by apt'; exit 75";
+    let command = Command { repeatable: true, ..scene.sh(script) };
+    let action = Action::Check { commands: vec![command], probes: vec![] };
+    let short = |plan: &mut HostPlan| plan.steps.iter_mut().for_each(|step| step.timeout = TimeSpan::seconds(5));
+    let result = scene.run_with(StepKind::Preflight, action, Mode::Start, short, |executor| executor).await;
+    let (code, effect, _) = failure(result);
+    assert_eq!((code.as_str(), effect), ("locked", Effected::No));
+    assert_eq!(scene.text("log").lines().count(), 2, "it was tried again");
+}
+
+#[tokio::test]
 async fn a_lost_job_is_unknown_and_one_lost_by_a_reboot_has_failed() {
     let scene = Scene::new();
     let command = scene.sh("echo ran >>$1/log");
