@@ -67,7 +67,8 @@ impl SimWorld {
 
     fn reply(&mut self, id: CallId, result: StepResult) -> Option<(CallId, StepResult)> {
         let call = self.calls.remove(&id)?;
-        let seen = Observation::Answered { attempt: call.attempt, kind: call.step.kind, result: result.clone() };
+        let seen =
+            Observation::Answered { call: id, attempt: call.attempt, kind: call.step.kind, result: result.clone() };
         self.see(seen);
         Some((id, result))
     }

@@ -9,11 +9,11 @@ use crate::plan::{Action, HostPlan, StepKind};
 use crate::playbook::LEFT_OUT;
 
 use super::monitor::Monitor;
-use super::{Invariant, SimWorld};
+use super::{CallId, Invariant, SimWorld};
 
 impl Monitor {
     /// A step has succeeded; where that was a search, this is what it found.
-    pub(super) fn found(&mut self, at: Timestamp, step: &StepId, facts: &BTreeMap<String, String>) {
+    pub(super) fn found(&mut self, at: Timestamp, call: CallId, step: &StepId, facts: &BTreeMap<String, String>) {
         let Some((_, planned)) = self.plan.step(step) else { return };
         let Action::Bisect { units, .. } = &planned.action else { return };
         let names = facts.get(LEFT_OUT.1).map_or("", String::as_str);
@@ -22,7 +22,7 @@ impl Monitor {
         let culprits = units.iter().filter(|unit| unit.iter().any(|package| blamed.contains(package))).count();
         // ceil(log2 n), and one to show that the rest is fine.
         let most = units.len().next_power_of_two().ilog2() + 1;
-        let trials = self.trials.get(step).copied().unwrap_or(0);
+        let trials = self.trials.get(&call).copied().unwrap_or(0);
         let what = if culprits == 0 {
             Some(format!("{step} succeeded and blames nothing"))
         } else {

@@ -13,7 +13,7 @@ use crate::engine::{Mode, Record, RecordBody, StepResult};
 use crate::model::{AttemptId, HostName, HostOutcome, PackageFix, PackageName, StepId, TimeSpan, union};
 use crate::plan::{HostPlan, Plan, Reason, Step, StepKind};
 
-use super::{Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic};
+use super::{CallId, Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic};
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +76,8 @@ pub(super) struct Monitor {
     pub violations: Vec<Violation>,
     /// What each search found.
     pub(super) blamed: BTreeMap<StepId, BTreeSet<PackageName>>,
-    /// The trials of each search since it last began.
-    pub(super) trials: BTreeMap<StepId, u32>,
+    /// The trials of each search. Two controllers may search at once until one finds out that it was overtaken.
+    pub(super) trials: BTreeMap<CallId, u32>,
     /// When each was decided on, by the clock of the controller: it cannot know a better time.
     intents: BTreeMap<AttemptId, Timestamp>,
     /// Attempts that somebody looked at again, or that are known to have failed.
@@ -205,10 +205,10 @@ impl Monitor {
     pub fn saw(&mut self, at: Timestamp, world: &SimWorld, observation: &Observation) {
         match observation {
             Observation::Begun { attempt, mode, .. } => self.begun(at, world, attempt, *mode),
-            Observation::Trial { attempt } => *self.trials.entry(attempt.step.clone()).or_insert(0) += 1,
-            Observation::Answered { attempt, result, .. } => match result {
+            Observation::Trial { call } => *self.trials.entry(*call).or_insert(0) += 1,
+            Observation::Answered { call, attempt, result, .. } => match result {
                 StepResult::Succeeded { facts, .. } => {
-                    self.found(at, &attempt.step, facts);
+                    self.found(at, *call, &attempt.step, facts);
                     self.succeeded.insert(attempt.step.clone());
                     if self.shows_the_fix(world, &attempt.step) {
                         self.proven.insert(attempt.step.clone());
@@ -315,7 +315,6 @@ impl Monitor {
                 self.complain(at, Invariant::Window, what);
             }
         }
-        self.trials.remove(&step.id);
         self.begun.insert(step.id.clone());
     }
 

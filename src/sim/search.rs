@@ -115,7 +115,7 @@ impl SimWorld {
         let Some(disk) = self.backup_of(call).cloned() else {
             return self.answer(now, id, failed("no-backup", format!("{} has no backup to clone", call.host)));
         };
-        self.see(Observation::Trial { attempt: call.attempt.clone() });
+        self.see(Observation::Trial { call: id });
         self.make_trial_clone(now, call, search.tried, &disk);
         let steps: Vec<Step> = asked.steps(call).cloned().collect();
         let length = steps.iter().fold(TimeSpan::minutes(2), |sum, step| sum.plus(self.duration(&clone, step)));

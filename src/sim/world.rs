@@ -32,6 +32,7 @@ pub enum Observation {
     },
     /// A controller got its answer.
     Answered {
+        call: CallId,
         attempt: AttemptId,
         kind: StepKind,
         result: StepResult,
@@ -66,7 +67,7 @@ pub enum Observation {
     },
     /// A search began one more trial.
     Trial {
-        attempt: AttemptId,
+        call: CallId,
     },
 }
 
