@@ -1,10 +1,11 @@
 //! `switchback pause`, `abort` and `status`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::engine::{Campaign, CampaignStatus, Phase, Signal};
-use crate::model::CampaignId;
+use crate::model::{CampaignId, HostOutcome};
 use crate::store::{Journal as _, SignalBox};
 
 use super::args::{Control, Format, Global, Status};
@@ -44,7 +45,7 @@ pub(super) fn status(args: &Status, global: &Global, printer: Printer) -> Result
             open(global.state())?.campaigns().map_err(|error| store_failed(&error))?.into_iter().map(|c| c.id).collect()
         }
     };
-    let mut all: Vec<CampaignStatus> = Vec::new();
+    let mut all: Vec<Standing> = Vec::new();
     for campaign in campaigns {
         let plan = match stored_plan(global.state(), &campaign) {
             Ok(plan) => Arc::new(plan),
@@ -58,7 +59,11 @@ pub(super) fn status(args: &Status, global: &Global, printer: Printer) -> Result
         let (digest, records) = read(global.state(), &campaign)?;
         let folded = Campaign::fold(plan, digest, campaign.clone(), &records)
             .map_err(|error| CommandError::caused(Exit::Failed, format!("campaign {campaign}"), &error))?;
-        all.push(folded.status(crate::env::now()));
+        let status = folded.status(crate::env::now());
+        let controller = open(global.state())?.controller(&campaign).map_err(|error| store_failed(&error))?;
+        let asked = SignalBox::open(global.state()).and_then(|mut signals| signals.waiting(&campaign));
+        let asked = asked.map_err(|error| store_failed(&error))?.into_iter().map(|(_, signal)| signal).collect();
+        all.push(Standing { status, controller, asked });
     }
     match args.format {
         Format::Json => printer.json(&all)?,
@@ -67,11 +72,55 @@ pub(super) fn status(args: &Status, global: &Global, printer: Printer) -> Result
     Ok(Exit::Ok)
 }
 
-fn table(all: &[CampaignStatus]) -> String {
+/// Where a campaign stands, and who sees to it.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Standing {
+    #[serde(flatten)]
+    status: CampaignStatus,
+    /// Who started the controller that runs it now; none: nobody runs it.
+    controller: Option<String>,
+    /// What was asked of it and no controller has taken up yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<Signal>,
+}
+
+impl Standing {
+    /// In a few words, and what is to be done where it does not go on by itself.
+    fn told(&self) -> String {
+        let of = &self.status;
+        let asked = |wanted: fn(&Signal) -> bool| self.asked.iter().any(wanted);
+        let mut text = match of.phase {
+            Phase::New => "has not begun".to_owned(),
+            Phase::Running if self.controller.is_none() => "is open, and no controller runs it".to_owned(),
+            Phase::Running => "is running".to_owned(),
+            Phase::Paused if !of.active.is_empty() => "is paused; what runs is being finished".to_owned(),
+            Phase::Paused => "is paused".to_owned(),
+            Phase::Aborting => "is being aborted".to_owned(),
+            Phase::Ended => {
+                let mut counts: BTreeMap<HostOutcome, usize> = BTreeMap::new();
+                of.ended.values().for_each(|outcome| *counts.entry(*outcome).or_default() += 1);
+                let counts = counts.iter().map(|(outcome, count)| format!("{count} {}", outcome.as_str()));
+                format!("has ended: {}", counts.collect::<Vec<_>>().join(", "))
+            }
+        };
+        if asked(|signal| matches!(signal, Signal::Abort { .. })) {
+            text.push_str("; an abort was asked for");
+        } else if asked(|signal| matches!(signal, Signal::Pause { .. })) {
+            text.push_str("; a pause was asked for");
+        }
+        if of.phase != Phase::Ended && self.controller.is_none() {
+            text.push_str(&format!("; go on with: switchback resume {}", of.campaign));
+        }
+        text
+    }
+}
+
+fn table(all: &[Standing]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    for status in all {
-        let _ = writeln!(text, "campaign {} {}", status.campaign, phase(status.phase));
+    for standing in all {
+        let status = &standing.status;
+        let _ = writeln!(text, "campaign {} {}", status.campaign, standing.told());
         for (host, outcome) in &status.ended {
             let _ = writeln!(text, "  {host:<24} ended as {}", outcome.as_str());
         }
@@ -83,14 +132,4 @@ fn table(all: &[CampaignStatus]) -> String {
         }
     }
     text
-}
-
-const fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::New => "has not begun",
-        Phase::Running => "is running",
-        Phase::Paused => "is paused",
-        Phase::Aborting => "is being aborted",
-        Phase::Ended => "has ended",
-    }
 }

@@ -83,7 +83,7 @@ async fn follow(
 ) -> Result<CampaignStatus, CommandError> {
     let mut events = engine.events(campaign, 1).await.map_err(failed)?;
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    let interrupts = obey_interrupts(engine, campaign, operator);
+    let interrupts = obey_interrupts(engine, campaign, operator, |text| printer.talk(text));
     let mut interrupts = std::pin::pin!(interrupts);
     let mut listening = true;
     loop {

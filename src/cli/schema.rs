@@ -3,7 +3,7 @@
 use schemars::schema_for;
 use serde_json::Value;
 
-use crate::engine::{CampaignStatus, Event};
+use crate::engine::Event;
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
@@ -35,7 +35,7 @@ const SCHEMAS: [(&str, Make); 15] = [
     ("policy-test", policy::suite_schema),
     ("rehearsal", || schema_for!(Rehearsal).to_value()),
     ("rehearsal-profile", sim::profile_schema),
-    ("status", || schema_for!(CampaignStatus).to_value()),
+    ("status", || schema_for!(super::control::Standing).to_value()),
 ];
 
 pub(super) fn run(args: &args::Schema, printer: Printer) -> Result<Exit, CommandError> {

@@ -298,6 +298,30 @@ impl ProviderSettings {
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
     }
 
+    /// What it backs up and puts back: two hosts with the same would be one. None where only the user's commands, or the
+    /// host itself, know.
+    pub fn object(&self) -> Option<String> {
+        let on = |via: &Option<Via>| match via {
+            Some(via) => format!(" on {}", via.address.to_ascii_lowercase()),
+            None => String::new(),
+        };
+        match self {
+            Self::Podman { name, .. } => Some(format!("podman container {name}")),
+            Self::Docker { name, socket, .. } => {
+                let of = socket.as_ref().map_or_else(String::new, |socket| format!(" of {socket}"));
+                Some(format!("docker container {name}{of}"))
+            }
+            Self::Btrfs(btrfs) => {
+                Some(format!("subvolume {}{}", btrfs.subvolume.trim_end_matches('/'), on(&btrfs.via)))
+            }
+            Self::Lvm(lvm) => Some(format!("volume {}/{}{}", lvm.group, lvm.volume, on(&lvm.via))),
+            Self::Libvirt(libvirt) => {
+                Some(format!("domain {} of {}{}", libvirt.domain, libvirt.uri(), on(&libvirt.via)))
+            }
+            Self::Exec(_) | Self::Restic(_) | Self::Simulated => None,
+        }
+    }
+
     /// Whether what it has made can be found again and deleted, also when nobody heard of it.
     pub fn tidies(&self) -> bool {
         match self {

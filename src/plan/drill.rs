@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::passes::cohorts::cannot_clone;
-use super::passes::machines::machine;
+use super::passes::machines::{machine, objects, same_object};
 use super::passes::pools::pools_of;
 use super::passes::render::{keep_scripts, probes_of};
 use super::passes::steps::{BACK_WITHIN, DESTROY_TAKES, check, step};
@@ -73,8 +73,16 @@ pub fn plan_drills(input: &DrillInput<'_>) -> Result<Drills, PlanError> {
     let mut machines: BTreeMap<_, &HostName> = BTreeMap::new();
     let mut hosts = input.hosts.to_vec();
     hosts.sort_by_key(|host| &host.name);
-    for host in hosts {
+    let objects = objects(hosts.iter().copied());
+    for host in &hosts {
         let mut reasons = BTreeSet::new();
+        if let Some(object) = host.provider.as_ref().and_then(|provider| provider.object()) {
+            let others: Vec<&HostName> =
+                objects[&object].iter().copied().filter(|other| **other != host.name).collect();
+            if !others.is_empty() {
+                reasons.insert(Reason::new("same-provider-object", same_object(&object, &others)));
+            }
+        }
         if let Some(first) = machines.insert(machine(host.address(), &host.ssh), &host.name) {
             let text = format!("it is {first} by its address: name it once in the inventory");
             reasons.insert(Reason::new("same-machine", text));

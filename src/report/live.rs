@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::engine::{Event, GateVerdict, Record, RecordBody, StepResult};
 use crate::model::{HostName, HostOutcome, StepId, TimeSpan, printable};
-use crate::plan::Plan;
+use crate::plan::{Plan, Reason};
 
 /// Consumes the events of a campaign.
 pub trait Reporter: Send {
@@ -77,7 +77,10 @@ pub fn line(record: &Record, plan: &Plan) -> Option<String> {
         RecordBody::WaveEnded { wave: index } => format!("{} ended", wave(*index)),
         RecordBody::Gate { host, step, verdict } => match verdict {
             GateVerdict::Open => return None,
-            GateVerdict::Waiting { why, .. } => format!("{host} waits before {}: {why}", step.step()),
+            GateVerdict::Waiting { why, until, .. } => {
+                let until = until.map_or_else(String::new, |at| format!(" (until {})", at.strftime("%Y-%m-%d %H:%MZ")));
+                format!("{host} waits before {}{until}: {why}", step.step())
+            }
             GateVerdict::Closed { why, .. } => format!("{host} cannot start {}: {why}", step.step()),
         },
         RecordBody::Intent { attempt, undo } => {
@@ -98,9 +101,13 @@ pub fn line(record: &Record, plan: &Plan) -> Option<String> {
         RecordBody::Overrun { host, window_end } => {
             format!("{host} went on past the end of its window at {window_end}")
         }
-        RecordBody::Paused { by, reason } => format!("paused by {by}: {}", reason.text),
+        RecordBody::Paused { by, reason } => {
+            format!("paused by {by}{}: what runs is finished, nothing new starts", why(by, reason))
+        }
         RecordBody::Resumed { by } => format!("resumed by {by}"),
-        RecordBody::Aborted { by, reason } => format!("aborted by {by}: {}", reason.text),
+        RecordBody::Aborted { by, reason } => {
+            format!("aborted by {by}{}: hosts in the middle finish their step and go back", why(by, reason))
+        }
         RecordBody::ClockJump { from, to } => format!("the clock jumped from {from} to {to}"),
         RecordBody::CampaignEnded { outcomes } => {
             let parts: Vec<String> = outcomes.iter().map(|(o, n)| format!("{n} {}", o.as_str())).collect();
@@ -108,6 +115,11 @@ pub fn line(record: &Record, plan: &Plan) -> Option<String> {
         }
     })
     .map(|text| printable(&text, 500))
+}
+
+/// The reason, where it says more than who it was.
+fn why(by: &str, reason: &Reason) -> String {
+    if reason.text.ends_with(&format!("by {by}")) { String::new() } else { format!(" ({})", reason.text) }
 }
 
 /// A result in a few words.

@@ -114,10 +114,35 @@ impl SqliteJournal {
         Digest::try_from(text).map_err(|why| broken(campaign, 0, why))
     }
 
+    /// Who started the controller that runs a campaign now; none: nobody runs it.
+    pub fn controller(&self, campaign: &CampaignId) -> Result<Option<String>, StoreError> {
+        let lock = self.lock_path(campaign);
+        let what = || format!("look at {}", lock.display());
+        let mut file = match File::open(&lock) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io(what(), &error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut by = String::new();
+                // Whoever holds the lock may be writing its name just now.
+                drop((&mut file).take(256).read_to_string(&mut by));
+                Ok(Some(printable(&by, 80)))
+            }
+            Err(TryLockError::Error(error)) => Err(io(what(), &error)),
+        }
+    }
+
     fn lock_path(&self, campaign: &CampaignId) -> PathBuf {
         lock_path(&self.path, campaign)
     }
 }
+
+/// How often a claim is tried again, and how long it waits in between.
+const LOOKS: u32 = 5;
+const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 fn lock_path(journal: &Path, campaign: &CampaignId) -> PathBuf {
     journal.with_file_name(format!("{campaign}.lock"))
@@ -226,7 +251,15 @@ impl Journal for SqliteJournal {
             .mode(0o600)
             .open(&lock)
             .map_err(|error| io(what(), &error))?;
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        // Whoever only looks whether there is a controller holds it for an instant.
+        for _ in 0..LOOKS {
+            if matches!(locked, Err(TryLockError::WouldBlock)) {
+                std::thread::sleep(LOOK);
+                locked = file.try_lock();
+            }
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut by = String::new();

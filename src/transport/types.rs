@@ -17,7 +17,7 @@ pub enum TransportError {
         why: String,
     },
     /// The host key is not the known one: somebody may be in the middle. Never retried.
-    #[error("host key of {host} does not match: {why}")]
+    #[error("host key of {host} is not one that is known: {why}")]
     HostKey {
         /// The host.
         host: String,

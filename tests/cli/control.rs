@@ -13,7 +13,7 @@ fn an_ended_campaign_has_a_status_and_takes_no_orders() {
     insta::assert_snapshot!(ran.show().replace(campaign, "[CAMPAIGN]"), @r"
     exit: 0
     ----- stdout
-    campaign [CAMPAIGN] has ended
+    campaign [CAMPAIGN] has ended: 3 fixed, 1 restored
       db-1                     ended as fixed
       web-1                    ended as fixed
       web-2                    ended as fixed

@@ -109,7 +109,7 @@ fn the_table_has_a_line_for_every_host() {
     let stdout = ran.stdout.lines().map(|line| line.split(" Host key").next().unwrap()).collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(stdout, @r"
     db-1                     no drill   a drill restores its backup to a clone, and it has no provider that could make one [cannot-drill]
-    web-1                    not proven clone c: host key of web-1-clone does not match: failed to connect to the remote host:
+    web-1                    not proven clone c: host key of web-1-clone is not one that is known: failed to connect to the remote host:
     0 of 2 hosts proven
     ");
 }

@@ -116,6 +116,18 @@ fn machines(plan: &Plan, found: &mut Found) {
             found.add(name, "same-machine", format!("by its address it is {first}"));
         }
     }
+    let mut restored: BTreeMap<String, &HostName> = BTreeMap::new();
+    for (name, host) in &plan.hosts {
+        let object = host.host.provider.as_ref().and_then(|provider| provider.object());
+        if let Some((object, first)) = object.and_then(|object| Some((object.clone(), restored.insert(object, name)?)))
+        {
+            found.add(
+                name,
+                "same-provider-object",
+                format!("a restore of it puts the {object} back, which is {first}'s"),
+            );
+        }
+    }
 }
 
 /// What a host is reached by: names of one machine look like this to whoever connects, whatever their case. Behind

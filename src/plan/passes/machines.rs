@@ -1,8 +1,9 @@
-//! One plan for each machine: two names of one machine would be fixed at once, and a restore of one undo the other.
+//! One plan for each machine: two names of one machine would be fixed at once, and a restore of one undo the other. So would
+//! a provider that puts back another host than the one it is named for.
 
 use std::collections::BTreeMap;
 
-use crate::model::{HostName, Ssh};
+use crate::model::{Host, HostName, Ssh};
 use crate::plan::PlanError;
 use crate::plan::draft::{Draft, some_of};
 
@@ -19,7 +20,34 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
             }
         }
     }
+    // Also with hosts that have nothing to fix: they would be put back.
+    let objects = objects(draft.input.hosts.values());
+    for (name, host) in &mut draft.hosts {
+        let Some(object) = host.host.provider.as_ref().and_then(|provider| provider.object()) else { continue };
+        let others: Vec<&HostName> = objects[&object].iter().copied().filter(|other| *other != name).collect();
+        if !others.is_empty() {
+            host.block("same-provider-object", same_object(&object, &others));
+        }
+    }
     Ok(())
+}
+
+/// Which hosts each object of a provider is named for.
+pub(in crate::plan) fn objects<'a>(hosts: impl Iterator<Item = &'a Host>) -> BTreeMap<String, Vec<&'a HostName>> {
+    let mut objects: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for host in hosts {
+        if let Some(object) = host.provider.as_ref().and_then(|provider| provider.object()) {
+            objects.entry(object).or_default().push(&host.name);
+        }
+    }
+    objects
+}
+
+pub(in crate::plan) fn same_object(object: &str, others: &[&HostName]) -> String {
+    format!(
+        "its provider backs up and restores the {object}, and so does that of {}: it is one host's",
+        some_of(others)
+    )
 }
 
 /// What a host is reached by: behind different jump hosts an address may be another machine's.
