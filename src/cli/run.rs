@@ -8,6 +8,7 @@ use crate::engine::StepExecutor;
 use crate::intake::Feeds;
 use crate::model::Digest;
 use crate::plan::Plan;
+use crate::report::count;
 use crate::run::RemoteExecutor;
 use crate::transport::{SshLimits, SshTransport};
 
@@ -41,7 +42,8 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
         printer.talk("the plan touches no host: nothing to do");
         return Ok(Exit::Ok);
     }
-    printer.talk(format!("plan {}: {} hosts in {} waves", id.short(), plan.hosts.len(), plan.rollout.waves.len()));
+    let (hosts, waves) = (count(plan.hosts.len(), "host"), count(plan.rollout.waves.len(), "wave"));
+    printer.talk(format!("plan {}: {hosts} in {waves}", id.short()));
     let plan = Arc::new(plan);
     let driven = drive(Begin::Start(Arc::clone(&plan)), executor()?, global.state(), args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)

@@ -48,6 +48,8 @@ pub struct DrilledHost {
     pub restored_in: Option<TimeSpan>,
     /// The commands and probes that were asked of the clone.
     pub asked: Vec<String>,
+    /// Whether packages and services of the clone were compared with the host's; else its probes alone were asked.
+    pub compared: bool,
     /// What was made for the drill and could not be deleted: its provider lists it.
     pub left: Vec<Reason>,
 }
@@ -60,6 +62,7 @@ impl DrillReport {
             reasons: reasons.into_iter().collect(),
             restored_in: None,
             asked: Vec::new(),
+            compared: false,
             left: Vec::new(),
         };
         let hosts = left_out.into_iter().map(|(host, reasons)| (host, cannot(reasons))).collect();
@@ -91,6 +94,7 @@ impl DrillReport {
                 reasons,
                 restored_in: clone.and_then(|step| step.took()),
                 asked: if was_asked { asked(planned) } else { Vec::new() },
+                compared: was_asked && compares(planned),
                 left: left.collect(),
             };
             self.hosts.insert(name.clone(), drilled);
@@ -119,6 +123,12 @@ impl DrillReport {
                 _ => told,
             };
             let _ = writeln!(text, "{:<24} {outcome:<10} {}", name.as_str(), printable(&told, MAX_REASON));
+            if host.outcome == DrillOutcome::Proven && !host.compared {
+                let _ = writeln!(
+                    text,
+                    "  packages and services were not compared: its system is not known (`os` in the inventory, or a report with -f)"
+                );
+            }
             if !host.left.is_empty() {
                 let left = printable(&reasons(&host.left), MAX_REASON);
                 let _ = writeln!(text, "  left with its provider (`switchback clones`): {left}");
@@ -132,6 +142,12 @@ impl DrillReport {
 fn reasons(reasons: &[Reason]) -> String {
     let told: Vec<String> = reasons.iter().map(|reason| format!("{} [{}]", reason.text, reason.code)).collect();
     told.join("; ")
+}
+
+/// Whether a playbook looks at the clone of this host.
+fn compares(planned: &HostPlan) -> bool {
+    let on_clone = planned.steps.iter().filter(|step| step.on.is_some());
+    on_clone.flat_map(|step| step.action.commands()).next().is_some()
 }
 
 /// What a drill asks of the clone of this host.
