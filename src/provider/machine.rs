@@ -68,7 +68,7 @@ impl Machine {
             Call::Look => ProviderError::NoEffect(why),
             Call::Change => ProviderError::Unclear(why),
         };
-        let text = payload(&[COMMON, script].concat(), &[], &values).map_err(|error| no_effect(error.to_string()))?;
+        let text = text(script, &values)?;
         let answer = match self.transport.open(&self.host).await {
             Ok(session) => session.run(&text, self.host.becomes == Become::Sudo, limit.plus(GRACE)).await,
             Err(error) => Err(error),
@@ -92,6 +92,11 @@ impl Machine {
             _ => Err(failed(why)),
         }
     }
+}
+
+/// What a shell is to run: a script of ours with these values in its environment.
+pub(super) fn text(script: &str, values: &BTreeMap<String, String>) -> Result<String, ProviderError> {
+    payload(&[COMMON, script].concat(), &[], values).map_err(|error| ProviderError::NoEffect(error.to_string()))
 }
 
 /// A key as part of a file name: keys hold characters that names may not.
