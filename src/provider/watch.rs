@@ -11,8 +11,9 @@ use super::snapshot::{Script, Scripted};
 use super::{Ask, EffectKey, ProviderError, Watch};
 use crate::model::{Host, TimeSpan, printable};
 
-const SCRIPT: &str = include_str!("watch.sh");
-const RUNNER: &str = include_str!("watch_runner.sh");
+/// With the runner in it, as it is written down.
+const SCRIPT: &str =
+    concat!("runner() {\ncat <<'RUNNER'\n", include_str!("watch_runner.sh"), "RUNNER\n}\n", include_str!("watch.sh"));
 /// A call writes some lines, and waits for another one at most.
 const TAKES: TimeSpan = TimeSpan::minutes(1);
 /// How much is shown of what a restore said.
@@ -24,23 +25,22 @@ pub(super) async fn ask<S: Scripted>(
     key: &EffectKey,
     ask: Ask<'_>,
 ) -> Result<Watch, ProviderError> {
-    let after_of = |after: TimeSpan| ("AFTER", after.as_seconds().to_string());
-    let (op, more) = match ask {
+    // What is to be run is told line by line: no value holds more than one.
+    let (op, after, restore) = match ask {
         Ask::Arm { backup, after } => {
             // Under a key of its own: a restore by the controller is another one, whichever comes first.
             let values = scripted.to_restore(host, backup, key)?;
             let Script { text: script, mut values, limit, .. } = scripted.script(host, "restore", values, Call::Change);
             values.insert("LOCK_WAIT".to_owned(), limit.as_seconds().to_string());
-            let restore = text(script, &values)?;
-            ("arm", vec![after_of(after), ("RESTORE", restore), ("RUNNER", RUNNER.to_owned())])
+            ("arm", after, text(script, &[], &values)?.lines().map(str::to_owned).collect())
         }
-        Ask::Renew { after } => ("renew", vec![after_of(after)]),
-        Ask::Disarm => ("disarm", vec![]),
+        Ask::Renew { after } => ("renew", after, vec![]),
+        Ask::Disarm => ("disarm", TimeSpan::ZERO, vec![]),
     };
-    let own = vec![("OP", op.to_owned()), ("MARK", mark(key))];
-    let values: BTreeMap<_, _> = own.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)).collect();
+    let own = [("OP", op.to_owned()), ("MARK", mark(key)), ("AFTER", after.as_seconds().to_string())];
+    let values: BTreeMap<_, _> = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let machine = scripted.script(host, op, vec![], Call::Look).machine;
-    let lines = machine.run(SCRIPT, values, TAKES, Call::Change).await?;
+    let lines = machine.run_with(SCRIPT, &restore, values, TAKES, Call::Change).await?;
     Ok(match value(&lines, "watch") {
         Some("armed") => Watch::Armed,
         Some("disarmed") => Watch::Disarmed,

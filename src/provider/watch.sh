@@ -1,7 +1,7 @@
 # A watch is a folder below /var/lib/switchback/watches, readable by root only:
 #   MARK/{restore,runner,due,guard,lock} while it is armed, and then one of the marks that say how it ended:
 #   disarmed, or fired with {out,err,rc} of its restore.
-# `lock` is held for a decision, `guard` by the runner for as long as it lives. `due` is a time of /proc/uptime.
+# What is restored is told by the arguments, a line each. `lock` is held for a decision, `guard` by the runner for as long as it lives. `due` is a time of /proc/uptime.
 command -v flock >/dev/null || refuse "flock is not installed here"
 command -v setsid >/dev/null || refuse "setsid is not installed here"
 watches=/var/lib/switchback/watches
@@ -52,7 +52,7 @@ if [ "$OP" = arm ] && [ ! -e "$here" ]; then
   tidy
   # A folder that appears whole or not at all.
   new=$(mktemp -d "$watches/.new.XXXXXX") || refuse "cannot write to $watches"
-  if printf '%s' "$RESTORE" >"$new/restore" && printf '%s' "$RUNNER" >"$new/runner" && : >"$new/lock" &&
+  if printf '%s\n' "$@" >"$new/restore" && runner >"$new/runner" && : >"$new/lock" &&
     : >"$new/guard" && echo $(($(seconds) + AFTER)) >"$new/due" && sync "$new"/* "$new"
   then
     mv -T "$new" "$here" 2>/dev/null || rm -rf "$new"
