@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::machine::{Call, mark, text, value};
 use super::snapshot::{Script, Scripted};
-use super::{Ask, EffectKey, ProviderError, Watch};
+use super::{Ask, BackupRef, EffectKey, ProviderError, Watch};
 use crate::model::{Host, TimeSpan, printable};
 
 /// With the runner in it, as it is written down.
@@ -25,15 +25,8 @@ pub(super) async fn ask<S: Scripted>(
     key: &EffectKey,
     ask: Ask<'_>,
 ) -> Result<Watch, ProviderError> {
-    // What is to be run is told line by line: no value holds more than one.
     let (op, after, restore) = match ask {
-        Ask::Arm { backup, after } => {
-            // Under a key of its own: a restore by the controller is another one, whichever comes first.
-            let values = scripted.to_restore(host, backup, key)?;
-            let Script { text: script, mut values, limit, .. } = scripted.script(host, "restore", values, Call::Change);
-            values.insert("LOCK_WAIT".to_owned(), limit.as_seconds().to_string());
-            ("arm", after, text(script, &[], &values)?.lines().map(str::to_owned).collect())
-        }
+        Ask::Arm { backup, after } => ("arm", after, lines_of_restore(scripted, host, backup, key)?),
         Ask::Renew { after } => ("renew", after, vec![]),
         Ask::Disarm => ("disarm", TimeSpan::ZERO, vec![]),
     };
@@ -49,4 +42,83 @@ pub(super) async fn ask<S: Scripted>(
         Some("failed") => Watch::Failed(printable(value(&lines, "said").unwrap_or_default(), SHOWN)),
         _ => return Err(ProviderError::Unclear("it is not told how the watch stands".to_owned())),
     })
+}
+
+/// What the watch is to run, line by line: no value holds more than one.
+fn lines_of_restore<S: Scripted>(
+    scripted: &S,
+    host: &Host,
+    backup: &BackupRef,
+    key: &EffectKey,
+) -> Result<Vec<String>, ProviderError> {
+    // Under a key of its own: a restore by the controller is another one, whichever comes first.
+    let values = scripted.to_restore(host, backup, key)?;
+    let Script { text: script, mut values, limit, .. } = scripted.script(host, "restore", values, Call::Change);
+    values.insert("LOCK_WAIT".to_owned(), limit.as_seconds().to_string());
+    Ok(text(script, &[], &values)?.lines().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::model::{BtrfsProvider, HostName, LibvirtProvider, LvmProvider};
+    use crate::provider::btrfs::Btrfs;
+    use crate::provider::libvirt::Libvirt;
+    use crate::provider::lvm::Lvm;
+    use crate::transport::LocalTransport;
+
+    use super::*;
+
+    /// Arms a watch on nothing: what cannot be told line by line would be refused before it is run.
+    fn told(scripted: &impl Scripted, uuid: &str) -> Vec<String> {
+        let host = Host::named(HostName::new("web-1").unwrap_or_else(|error| unreachable!("{error}")));
+        let backup = BackupRef(format!("{}:{uuid}", "a".repeat(32)));
+        let lines = lines_of_restore(scripted, &host, &backup, &EffectKey("c1/web-1/arm/1".to_owned()));
+        lines.unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    #[test]
+    fn every_restore_can_be_told_line_by_line() {
+        let words = |text: &str| vec![text.to_owned(), "it's $(id)".to_owned()];
+        let transport: Arc<dyn crate::transport::Transport> = Arc::new(LocalTransport);
+        let btrfs = BtrfsProvider {
+            subvolume: "/hosts/it's a host".into(),
+            snapshots: "/hosts/kept".into(),
+            stop: words("stop"),
+            start: words("start"),
+            start_clone: None,
+            stop_clone: None,
+            freeze: None,
+            via: None,
+            timeout: None,
+        };
+        let lvm = LvmProvider {
+            group: "vg".into(),
+            volume: "web".into(),
+            stop: words("stop"),
+            start: words("start"),
+            freeze: None,
+            via: None,
+            timeout: None,
+        };
+        let libvirt = LibvirtProvider {
+            domain: "web".into(),
+            uri: None,
+            backups: "/b".into(),
+            freeze: None,
+            via: None,
+            timeout: None,
+        };
+        let plain = "8f1c5c91-e805-3947-83ee-f8fdea233a98";
+        for lines in [
+            told(&Btrfs::new(btrfs, &transport), plain),
+            told(&Lvm::new(lvm, &transport), &"a".repeat(38)),
+            told(&Libvirt::new(libvirt, &transport), plain),
+        ] {
+            assert!(lines.iter().any(|line| line == "OP='restore'"), "{lines:?}");
+            assert!(lines.iter().any(|line| line.starts_with("LOCK_WAIT=")), "{lines:?}");
+            assert!(text(SCRIPT, &lines, &BTreeMap::new()).is_ok());
+        }
+    }
 }

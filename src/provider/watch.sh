@@ -1,7 +1,8 @@
 # A watch is a folder below /var/lib/switchback/watches, readable by root only:
 #   MARK/{restore,runner,due,guard,lock} while it is armed, and then one of the marks that say how it ended:
 #   disarmed, or fired with {out,err,rc} of its restore.
-# What is restored is told by the arguments, a line each. `lock` is held for a decision, `guard` by the runner for as long as it lives. `due` is a time of /proc/uptime.
+# What is restored is told by the arguments, a line each. `lock` is held for a decision, `guard` by the runner for as
+# long as it lives. `due` is a time of /proc/uptime.
 command -v flock >/dev/null || refuse "flock is not installed here"
 command -v setsid >/dev/null || refuse "setsid is not installed here"
 watches=/var/lib/switchback/watches
@@ -30,7 +31,7 @@ launch() {
     setsid /bin/sh "$here/runner" "$here" 9>&- </dev/null >/dev/null 2>&1 &
   fi
   tries=0
-  while flock -n -s "$here/guard" true; do
+  while [ ! -e "$here/rc" ] && flock -n -s "$here/guard" true; do
     [ "$tries" -lt 50 ] || fail "the watch does not start"
     sleep 0.1
     tries=$((tries + 1))

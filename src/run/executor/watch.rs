@@ -96,7 +96,7 @@ impl Work<'_> {
         let backup = BackupRef(self.needed(backup, BACKUP)?);
         self.context.progress("arms its way back");
         let ask = Ask::Arm { backup: &backup, after };
-        match self.answer_of_watch(&self.key(), ask).await.map_err(|error| provider_failed("arm-failed", error))? {
+        match self.ask_watch(&self.key(), ask).await.map_err(|error| provider_failed("arm-failed", error))? {
             Watch::Armed => {
                 let note = format!("it goes back by itself when nothing is heard of the controller for {after}");
                 Ok(StepResult::Succeeded { facts: Default::default(), note: Some(note) })
