@@ -39,11 +39,15 @@ pub(crate) enum Defect {
     RepeatsWhatLeftNoResult,
     /// A reboot whose answer was lost is made again.
     RebootsTwice,
+    /// Nobody asks whether a host went back by itself before something begins there.
+    ForgetsTheWatch,
+    /// A host that went back by itself is taken for fixed when its watch is disarmed.
+    DisarmsWhatWentBack,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::SkipsTheProbe,
         Self::ForgetsFailedHosts,
         Self::ReservesNothing,
@@ -61,6 +65,8 @@ impl Defect {
         Self::LosesTheLastRecord,
         Self::RepeatsWhatLeftNoResult,
         Self::RebootsTwice,
+        Self::ForgetsTheWatch,
+        Self::DisarmsWhatWentBack,
     ];
 }
 

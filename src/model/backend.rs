@@ -250,6 +250,8 @@ pub struct Capabilities {
     pub shares_data: bool,
     /// Whether a host can be put back from the host itself, without the controller.
     pub restores_on_host: bool,
+    /// Whether a host can go back by itself when nothing is heard of the controller.
+    pub goes_back_alone: bool,
     /// What a backup costs while it is kept.
     pub cost: Cost,
     /// Usual times.
@@ -269,6 +271,7 @@ fn container(kind: &'static str, clones: bool) -> Capabilities {
         promotes: clones,
         shares_data: false,
         restores_on_host: false,
+        goes_back_alone: false,
         cost: Cost::Changes,
         // Measured: committing and running a container takes seconds; an image of some size and a boot take more.
         takes: Takes {
@@ -345,6 +348,7 @@ impl ProviderSettings {
                     promotes: exec.makes_clones() && exec.promote.is_some(),
                     shares_data: exec.shares_data,
                     restores_on_host: false,
+                    goes_back_alone: false,
                     cost: Cost::Unknown,
                     // Nothing is known of the user's commands but that they do not usually take longer than they may.
                     takes: Takes {
@@ -370,6 +374,7 @@ impl ProviderSettings {
                 promotes: true,
                 shares_data: false,
                 restores_on_host: false,
+                goes_back_alone: true,
                 cost: Cost::Changes,
                 takes: Takes {
                     backup: TimeSpan::minutes(1),

@@ -61,6 +61,7 @@ impl BtrfsProvider {
             promotes: clones,
             shares_data: false,
             restores_on_host: false,
+            goes_back_alone: true,
             cost: Cost::Changes,
             // A snapshot is made at once; the rest is a host that stops and starts.
             takes: Takes {
@@ -116,6 +117,7 @@ impl LvmProvider {
             promotes: false,
             shares_data: false,
             restores_on_host: false,
+            goes_back_alone: true,
             cost: Cost::Changes,
             // A snapshot is made at once; the rest is a virtual machine that stops and boots.
             takes: Takes {
@@ -179,6 +181,7 @@ impl LibvirtProvider {
             promotes: false,
             shares_data: false,
             restores_on_host: false,
+            goes_back_alone: true,
             cost: Cost::Copy,
             // A disk of some ten gigabytes is read and written in minutes.
             takes: Takes {
@@ -235,6 +238,8 @@ impl ResticProvider {
             promotes: false,
             shares_data: false,
             restores_on_host: true,
+            // What runs on the host goes with it.
+            goes_back_alone: false,
             cost: Cost::Copy,
             takes: Takes {
                 backup: TimeSpan::minutes(10),

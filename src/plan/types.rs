@@ -220,10 +220,12 @@ pub enum StepKind {
     VerifyOriginal,
     Promote,
     Drain,
+    Arm,
     Fix,
     Restart,
     Reboot,
     Verify,
+    Disarm,
     Undrain,
     Soak,
     Release,
@@ -247,6 +249,8 @@ impl StepKind {
             Self::Promote => "promote",
             Self::Release => "release",
             Self::Drain => "drain",
+            Self::Arm => "arm",
+            Self::Disarm => "disarm",
             Self::Fix => "fix",
             Self::Restart => "restart",
             Self::Reboot => "reboot",
@@ -259,11 +263,18 @@ impl StepKind {
     }
 
     /// Whether it may make the host it works on unavailable. On a clone that disrupts nobody: see
-    /// [`Step::is_disruptive`].
+    /// [`Step::is_disruptive`]. A host whose watch is armed may go back at any time.
     pub const fn is_disruptive(self) -> bool {
         matches!(
             self,
-            Self::Drain | Self::Fix | Self::Restart | Self::Reboot | Self::Restore | Self::Switchover | Self::Promote
+            Self::Drain
+                | Self::Arm
+                | Self::Fix
+                | Self::Restart
+                | Self::Reboot
+                | Self::Restore
+                | Self::Switchover
+                | Self::Promote
         )
     }
 
@@ -425,6 +436,19 @@ pub enum Action {
         /// When the host must answer again.
         back_within: TimeSpan,
     },
+    /// The machine that holds the host's disks begins to watch: it restores the backup by itself when it has not heard of
+    /// the controller for so long.
+    Arm {
+        /// The backup step.
+        backup: StepId,
+        /// How long.
+        after: TimeSpan,
+    },
+    /// That machine watches no longer. On the way back: where it has restored the host already, the host is looked at.
+    Disarm {
+        /// The step that armed the watch.
+        arm: StepId,
+    },
     /// The switch takes the host out of service and waits until it is idle.
     Drain {
         /// How long to wait for running requests.
@@ -539,6 +563,8 @@ impl Action {
             Self::Reboot { required, command, .. } => (&[], [required.as_ref(), Some(command)]),
             Self::Backup { .. }
             | Self::Restore { .. }
+            | Self::Arm { .. }
+            | Self::Disarm { .. }
             | Self::Drain { .. }
             | Self::Undrain
             | Self::Clone { .. }

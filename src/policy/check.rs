@@ -10,8 +10,8 @@ use super::decide::{
 };
 use super::exceptions;
 use super::raw::{
-    ApprovalRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, StrategyRaw,
-    WindowRaw,
+    ApprovalRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, SpanOrNever,
+    StrategyRaw, WindowRaw,
 };
 use super::rego::{RuleSet, Rules, is_rego_test};
 use super::score;
@@ -30,6 +30,10 @@ pub(super) const APPROVAL_VALID: TimeSpan = TimeSpan::days(3);
 
 /// No plan waits for more people.
 const MAX_PEOPLE: u32 = 20;
+
+/// A controller is silent for a minute between two looks at a host that does not answer; so long that is no reason to go
+/// back.
+const SHORTEST_DEAD_MAN: TimeSpan = TimeSpan::minutes(2);
 
 /// Names are shown in tables and become part of other names.
 const MAX_NAME: usize = 100;
@@ -129,6 +133,13 @@ impl Check<'_> {
                 self.push(Diagnostic::error("invalid-value", "no drill is ever that recent").at(at));
             }
             self.policy.backup.drill_within = Some(within);
+        }
+        if let Some((SpanOrNever(after), at)) = self.scalar("backup.dead_man", source, raw.backup.dead_man) {
+            if after.is_some_and(|after| after < SHORTEST_DEAD_MAN) {
+                let why = format!("at least {SHORTEST_DEAD_MAN}, or `never`: hosts would go back for a short silence");
+                self.push(Diagnostic::error("invalid-value", why).at(at));
+            }
+            self.policy.backup.dead_man = after;
         }
         self.rollout(source, raw.rollout);
         if let Some((reboot, _)) = self.scalar("reboot", source, raw.reboot) {

@@ -210,6 +210,7 @@ impl Policy {
                 max_age: TimeSpan::hours(1),
                 keep: TimeSpan::days(7),
                 drill_within: None,
+                dead_man: Some(TimeSpan::minutes(30)),
             },
             rollout: RolloutPolicy {
                 canary: Some((1, TimeSpan::minutes(30))),

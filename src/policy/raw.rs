@@ -461,6 +461,24 @@ pub(super) struct BackupRaw {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub drill_within: Option<Spanned<TimeSpan>>,
+    /// A host goes back by itself when its machine has not heard of the controller for so long while it is changed, such as
+    /// `30m`; or `never`. For hosts whose provider can do that.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub dead_man: Option<Spanned<SpanOrNever>>,
+}
+
+/// A length of time, or `never`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct SpanOrNever(pub Option<TimeSpan>);
+
+impl TryFrom<String> for SpanOrNever {
+    type Error = crate::model::InvalidTimeSpan;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text == "never" { Ok(Self(None)) } else { text.parse().map(|span| Self(Some(span))) }
+    }
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

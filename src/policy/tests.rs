@@ -355,7 +355,7 @@ fn sections_for_the_planner_are_read() {
 strategy:
   default: auto
   rules: [{match: {labels: {stateful: "true"}}, use: in_place, reason: a switch back would lose writes}]
-backup: {required: false, max_age: 2h, keep: 1d}
+backup: {required: false, max_age: 2h, keep: 1d, dead_man: never}
 rollout:
   canary: {hosts: 2, soak: 10m}
   waves: ["20%", "60%"]
@@ -369,7 +369,13 @@ playbooks: {allow_removals: true}
     );
     assert_eq!(
         policy.backup,
-        BackupPolicy { required: false, max_age: TimeSpan::hours(2), keep: TimeSpan::days(1), drill_within: None }
+        BackupPolicy {
+            required: false,
+            max_age: TimeSpan::hours(2),
+            keep: TimeSpan::days(1),
+            drill_within: None,
+            dead_man: None,
+        }
     );
     assert_eq!(
         policy.rollout,

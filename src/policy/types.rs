@@ -60,6 +60,8 @@ pub struct BackupPolicy {
     pub keep: TimeSpan,
     /// Within this time a drill must have proven the restore of a host that is to be fixed in place.
     pub drill_within: Option<TimeSpan>,
+    /// A host goes back by itself when nothing was heard of the controller for so long while it is changed.
+    pub dead_man: Option<TimeSpan>,
 }
 
 /// The strategy as policy names it.

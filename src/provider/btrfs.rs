@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::answer::{address, host_key, reference};
 use super::machine::{Call, Machine, command, is_mark, mark, value};
-use super::snapshot::{self, Scripted, Values, is_plain_uuid, no_effect};
-use super::{BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, Provider, ProviderError};
+use super::snapshot::{self, Script, Scripted, Values, is_plain_uuid, no_effect};
+use super::{Ask, BackupRef, CloneHost, CloneRef, EffectKey, Held, OriginalRef, Provider, ProviderError, Watch, watch};
 use crate::engine::BoxFuture;
 use crate::model::{BtrfsProvider, Freeze, Host, TimeSpan, printable};
 use crate::transport::Transport;
@@ -58,11 +58,6 @@ impl Btrfs {
             ("STOP_CLONE", command(stop, host, &values)?),
             ("NAME", name),
         ])
-    }
-
-    async fn do_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<(), ProviderError> {
-        let values = [Self::parts(backup)?, vec![("BY", mark(key))], self.start(host)?].concat();
-        self.run(host, "restore", values, Call::Change).await.map(|_| ())
     }
 
     async fn do_clone(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<CloneHost, ProviderError> {
@@ -124,28 +119,25 @@ fn listed(line: &str) -> Option<(EffectKey, Held)> {
 }
 
 impl Scripted for Btrfs {
-    fn run<'a>(
-        &'a self,
-        host: &'a Host,
-        op: &'static str,
-        values: Values,
-        call: Call,
-    ) -> BoxFuture<'a, Result<Vec<String>, ProviderError>> {
-        Box::pin(async move {
-            let each = self.settings.command_limit();
-            let mut all = BTreeMap::from([
-                ("OP".to_owned(), op.to_owned()),
-                ("BASE".to_owned(), self.base(host)),
-                ("SUBVOLUME".to_owned(), self.settings.subvolume.trim_end_matches('/').to_owned()),
-                ("LIMIT".to_owned(), each.as_seconds().to_string()),
-            ]);
-            all.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-            let limit = match call {
-                Call::Look => LOOK,
-                Call::Change => each.plus(each).plus(each).plus(OWN_WORK),
-            };
-            Machine::behind(host, self.settings.via.as_ref(), &self.transport).run(SCRIPT, all, limit, call).await
-        })
+    fn script(&self, host: &Host, op: &'static str, values: Values, call: Call) -> Script {
+        let each = self.settings.command_limit();
+        let mut all = BTreeMap::from([
+            ("OP".to_owned(), op.to_owned()),
+            ("BASE".to_owned(), self.base(host)),
+            ("SUBVOLUME".to_owned(), self.settings.subvolume.trim_end_matches('/').to_owned()),
+            ("LIMIT".to_owned(), each.as_seconds().to_string()),
+        ]);
+        all.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let limit = match call {
+            Call::Look => LOOK,
+            Call::Change => each.plus(each).plus(each).plus(OWN_WORK),
+        };
+        let machine = Machine::behind(host, self.settings.via.as_ref(), &self.transport);
+        Script { machine, text: SCRIPT, values: all, limit }
+    }
+
+    fn to_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError> {
+        Ok([Self::parts(backup)?, vec![("BY", mark(key))], self.start(host)?].concat())
     }
 
     fn freeze(&self) -> (Option<&Freeze>, &Arc<dyn Transport>) {
@@ -172,7 +164,7 @@ impl Provider for Btrfs {
         backup: &'a BackupRef,
         key: &'a EffectKey,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(self.do_restore(host, backup, key))
+        Box::pin(snapshot::restore(self, host, backup, key))
     }
 
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
@@ -181,6 +173,15 @@ impl Provider for Btrfs {
 
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {
         Box::pin(self.do_list(host))
+    }
+
+    fn watch<'a>(
+        &'a self,
+        host: &'a Host,
+        key: &'a EffectKey,
+        ask: Ask<'a>,
+    ) -> BoxFuture<'a, Result<Watch, ProviderError>> {
+        Box::pin(watch::ask(self, host, key, ask))
     }
 
     fn clone_host<'a>(

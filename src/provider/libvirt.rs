@@ -5,14 +5,13 @@
 
 mod domain;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::domain::Domain;
 use super::answer::reference;
 use super::machine::{Call, Machine, mark};
-use super::snapshot::{self, Scripted, Values, is_plain_uuid, no_effect};
-use super::{BackupRef, EffectKey, Held, Provider, ProviderError};
+use super::snapshot::{self, Script, Scripted, Values, is_plain_uuid, no_effect};
+use super::{Ask, BackupRef, EffectKey, Held, Provider, ProviderError, Watch, watch};
 use crate::engine::BoxFuture;
 use crate::model::{Freeze, Host, LibvirtProvider, TimeSpan, printable};
 use crate::transport::Transport;
@@ -68,30 +67,26 @@ fn listed(line: &str) -> Option<(EffectKey, Held)> {
 }
 
 impl Scripted for Libvirt {
-    fn run<'a>(
-        &'a self,
-        host: &'a Host,
-        op: &'static str,
-        values: Values,
-        call: Call,
-    ) -> BoxFuture<'a, Result<Vec<String>, ProviderError>> {
-        Box::pin(async move {
-            let settings = &self.settings;
-            let own = [
-                ("OP", op.to_owned()),
-                ("URI", settings.uri().to_owned()),
-                ("DOMAIN", settings.domain.clone()),
-                ("BASE", format!("{}/{}", settings.backups.trim_end_matches('/'), host.name)),
-                ("LIMIT", settings.stop_limit().as_seconds().to_string()),
-            ];
-            let all = own.into_iter().chain(values).map(|(name, value)| (name.to_owned(), value));
-            let limit = match call {
-                Call::Look => LOOK,
-                Call::Change => settings.limit(),
-            };
-            let machine = Machine::behind(host, settings.via.as_ref(), &self.transport);
-            machine.run(SCRIPT, all.collect::<BTreeMap<_, _>>(), limit, call).await
-        })
+    fn script(&self, host: &Host, op: &'static str, values: Values, call: Call) -> Script {
+        let settings = &self.settings;
+        let own = [
+            ("OP", op.to_owned()),
+            ("URI", settings.uri().to_owned()),
+            ("DOMAIN", settings.domain.clone()),
+            ("BASE", format!("{}/{}", settings.backups.trim_end_matches('/'), host.name)),
+            ("LIMIT", settings.stop_limit().as_seconds().to_string()),
+        ];
+        let all = own.into_iter().chain(values).map(|(name, value)| (name.to_owned(), value));
+        let limit = match call {
+            Call::Look => LOOK,
+            Call::Change => settings.limit(),
+        };
+        let machine = Machine::behind(host, settings.via.as_ref(), &self.transport);
+        Script { machine, text: SCRIPT, values: all.collect(), limit }
+    }
+
+    fn to_restore(&self, _: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError> {
+        Ok([Self::parts(backup)?, vec![("BY", mark(key))]].concat())
     }
 
     fn freeze(&self) -> (Option<&Freeze>, &Arc<dyn Transport>) {
@@ -118,10 +113,7 @@ impl Provider for Libvirt {
         backup: &'a BackupRef,
         key: &'a EffectKey,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move {
-            let values = [Self::parts(backup)?, vec![("BY", mark(key))]].concat();
-            self.run(host, "restore", values, Call::Change).await.map(|_| ())
-        })
+        Box::pin(snapshot::restore(self, host, backup, key))
     }
 
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
@@ -130,6 +122,15 @@ impl Provider for Libvirt {
 
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {
         Box::pin(self.do_list(host))
+    }
+
+    fn watch<'a>(
+        &'a self,
+        host: &'a Host,
+        key: &'a EffectKey,
+        ask: Ask<'a>,
+    ) -> BoxFuture<'a, Result<Watch, ProviderError>> {
+        Box::pin(watch::ask(self, host, key, ask))
     }
 }
 

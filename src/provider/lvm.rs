@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::answer::reference;
 use super::machine::{Call, Machine, command, mark};
-use super::snapshot::{self, Scripted, Values, no_effect};
-use super::{BackupRef, EffectKey, Held, Provider, ProviderError};
+use super::snapshot::{self, Script, Scripted, Values, no_effect};
+use super::{Ask, BackupRef, EffectKey, Held, Provider, ProviderError, Watch, watch};
 use crate::engine::BoxFuture;
 use crate::model::{Freeze, Host, LvmProvider, TimeSpan, printable};
 use crate::transport::Transport;
@@ -40,14 +40,6 @@ impl Lvm {
         snapshot::backup(self, host, key, vec![]).await
     }
 
-    async fn do_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<(), ProviderError> {
-        let settings = &self.settings;
-        let commands =
-            vec![("STOP", command(&settings.stop, host, &[])?), ("START", command(&settings.start, host, &[])?)];
-        let values = [Self::parts(backup)?, vec![("BY", mark(key))], commands].concat();
-        self.run(host, "restore", values, Call::Change).await.map(|_| ())
-    }
-
     async fn do_list(&self, host: &Host) -> Result<Vec<(EffectKey, Held)>, ProviderError> {
         let lines = self.run(host, "list", vec![], Call::Look).await?;
         let mut found = Vec::new();
@@ -76,30 +68,29 @@ fn listed(line: &str, name: &str) -> Option<Option<(EffectKey, Held)>> {
 }
 
 impl Scripted for Lvm {
-    fn run<'a>(
-        &'a self,
-        host: &'a Host,
-        op: &'static str,
-        values: Values,
-        call: Call,
-    ) -> BoxFuture<'a, Result<Vec<String>, ProviderError>> {
-        Box::pin(async move {
-            let each = self.settings.command_limit();
-            let own = [
-                ("OP", op.to_owned()),
-                ("NAME", host.name.to_string()),
-                ("GROUP", self.settings.group.clone()),
-                ("VOLUME", self.settings.volume.clone()),
-                ("LIMIT", each.as_seconds().to_string()),
-            ];
-            let all: BTreeMap<_, _> =
-                own.into_iter().chain(values).map(|(name, value)| (name.to_owned(), value)).collect();
-            let limit = match call {
-                Call::Look => LOOK,
-                Call::Change => each.plus(each).plus(OWN_WORK),
-            };
-            Machine::behind(host, self.settings.via.as_ref(), &self.transport).run(SCRIPT, all, limit, call).await
-        })
+    fn script(&self, host: &Host, op: &'static str, values: Values, call: Call) -> Script {
+        let each = self.settings.command_limit();
+        let own = [
+            ("OP", op.to_owned()),
+            ("NAME", host.name.to_string()),
+            ("GROUP", self.settings.group.clone()),
+            ("VOLUME", self.settings.volume.clone()),
+            ("LIMIT", each.as_seconds().to_string()),
+        ];
+        let all: BTreeMap<_, _> = own.into_iter().chain(values).map(|(name, value)| (name.to_owned(), value)).collect();
+        let limit = match call {
+            Call::Look => LOOK,
+            Call::Change => each.plus(each).plus(OWN_WORK),
+        };
+        let machine = Machine::behind(host, self.settings.via.as_ref(), &self.transport);
+        Script { machine, text: SCRIPT, values: all, limit }
+    }
+
+    fn to_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError> {
+        let settings = &self.settings;
+        let commands =
+            vec![("STOP", command(&settings.stop, host, &[])?), ("START", command(&settings.start, host, &[])?)];
+        Ok([Self::parts(backup)?, vec![("BY", mark(key))], commands].concat())
     }
 
     fn freeze(&self) -> (Option<&Freeze>, &Arc<dyn Transport>) {
@@ -126,7 +117,7 @@ impl Provider for Lvm {
         backup: &'a BackupRef,
         key: &'a EffectKey,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(self.do_restore(host, backup, key))
+        Box::pin(snapshot::restore(self, host, backup, key))
     }
 
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>> {
@@ -135,6 +126,15 @@ impl Provider for Lvm {
 
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>> {
         Box::pin(self.do_list(host))
+    }
+
+    fn watch<'a>(
+        &'a self,
+        host: &'a Host,
+        key: &'a EffectKey,
+        ask: Ask<'a>,
+    ) -> BoxFuture<'a, Result<Watch, ProviderError>> {
+        Box::pin(watch::ask(self, host, key, ask))
     }
 }
 

@@ -63,12 +63,24 @@ impl Machine {
         limit: TimeSpan,
         call: Call,
     ) -> Result<Vec<String>, ProviderError> {
+        self.run_with(script, &[], values, limit, call).await
+    }
+
+    /// The same with arguments.
+    pub(super) async fn run_with(
+        &self,
+        script: &'static str,
+        argv: &[String],
+        values: BTreeMap<String, String>,
+        limit: TimeSpan,
+        call: Call,
+    ) -> Result<Vec<String>, ProviderError> {
         let no_effect = |why: String| ProviderError::NoEffect(why);
         let failed = |why: String| match call {
             Call::Look => ProviderError::NoEffect(why),
             Call::Change => ProviderError::Unclear(why),
         };
-        let text = payload(&[COMMON, script].concat(), &[], &values).map_err(|error| no_effect(error.to_string()))?;
+        let text = text(script, argv, &values)?;
         let answer = match self.transport.open(&self.host).await {
             Ok(session) => session.run(&text, self.host.becomes == Become::Sudo, limit.plus(GRACE)).await,
             Err(error) => Err(error),
@@ -92,6 +104,11 @@ impl Machine {
             _ => Err(failed(why)),
         }
     }
+}
+
+/// What a shell is to run: a script of ours with these arguments, and these values in its environment.
+pub(super) fn text(script: &str, argv: &[String], values: &BTreeMap<String, String>) -> Result<String, ProviderError> {
+    payload(&[COMMON, script].concat(), argv, values).map_err(|error| ProviderError::NoEffect(error.to_string()))
 }
 
 /// A key as part of a file name: keys hold characters that names may not.

@@ -16,12 +16,13 @@ fail() {
   exit 1
 }
 
-# One call at a time: what an earlier one has left running here holds the lock.
+# One call at a time: what an earlier one has left running here holds the lock. A watch waits for it.
 alone() {
   command -v flock >/dev/null || refuse "flock is not installed here"
   { : >>"$1"; } 2>/dev/null || refuse "cannot write $1"
   exec 9>>"$1"
-  flock -n 9 || fail "an earlier call for this host still runs here"
+  if [ -n "${LOCK_WAIT:-}" ]; then flock -w "$LOCK_WAIT" 9; else flock -n 9; fi ||
+    fail "an earlier call for this host still runs here"
 }
 
 # A command of the user's own, quoted words: ended when it takes too long. What it prints is talk.

@@ -12,6 +12,7 @@ mod registry;
 mod restic;
 mod snapshot;
 mod types;
+mod watch;
 
 pub use containers::Containers;
 pub use exec::ExecCommands;

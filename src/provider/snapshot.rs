@@ -4,6 +4,7 @@
 //! The script knows `find`, `backup`, `confirm` and `discard` of a `MARK`, and prints the `uuid` of what it made. What is
 //! made while services are held still counts only when it was confirmed: they were still to its end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::answer::reference;
@@ -11,7 +12,7 @@ use super::freeze::Freezer;
 use super::machine::{Call, Machine, is_mark, mark, value};
 use super::{BackupRef, EffectKey, ProviderError};
 use crate::engine::BoxFuture;
-use crate::model::{Freeze, Host, printable};
+use crate::model::{Freeze, Host, TimeSpan, printable};
 use crate::transport::Transport;
 
 /// What a script finds in its environment.
@@ -21,8 +22,20 @@ pub(super) fn no_effect(why: impl Into<String>) -> ProviderError {
     ProviderError::NoEffect(why.into())
 }
 
+/// A call of a script: where it runs, with what in its environment, and for how long at most.
+pub(super) struct Script {
+    pub machine: Machine,
+    pub text: &'static str,
+    pub values: BTreeMap<String, String>,
+    pub limit: TimeSpan,
+}
+
 /// A provider that works by such a script.
 pub(super) trait Scripted: Sync {
+    /// A call of its script.
+    fn script(&self, host: &Host, op: &'static str, values: Values, call: Call) -> Script;
+    /// What the script needs beside to restore a backup under this key.
+    fn to_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError>;
     /// Runs its script; the lines that it printed.
     fn run<'a>(
         &'a self,
@@ -30,7 +43,10 @@ pub(super) trait Scripted: Sync {
         op: &'static str,
         values: Values,
         call: Call,
-    ) -> BoxFuture<'a, Result<Vec<String>, ProviderError>>;
+    ) -> BoxFuture<'a, Result<Vec<String>, ProviderError>> {
+        let Script { machine, text, values, limit } = self.script(host, op, values, call);
+        Box::pin(async move { machine.run(text, values, limit, call).await })
+    }
     /// What holds services still, and what reaches the host for it.
     fn freeze(&self) -> (Option<&Freeze>, &Arc<dyn Transport>);
     /// Whether this is what the script tells of what it made: nothing else can stand in its place unnoticed.
@@ -86,4 +102,15 @@ pub(super) async fn backup<S: Scripted>(
     let backup = made(&lines?).ok_or_else(unclear)?;
     scripted.run(host, "confirm", only(), Call::Change).await?;
     Ok(backup)
+}
+
+/// Puts the host back.
+pub(super) async fn restore<S: Scripted>(
+    scripted: &S,
+    host: &Host,
+    backup: &BackupRef,
+    key: &EffectKey,
+) -> Result<(), ProviderError> {
+    let values = scripted.to_restore(host, backup, key)?;
+    scripted.run(host, "restore", values, Call::Change).await.map(|_| ())
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use crate::engine::BoxFuture;
-use crate::model::Host;
+use crate::model::{Host, TimeSpan};
 use crate::transport::effect_lock;
 
 /// Names a backup for its provider.
@@ -55,6 +55,41 @@ pub enum Held {
     Original(OriginalRef),
 }
 
+/// What a watch is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask<'a> {
+    /// From now on the machine that holds the host's disks puts the host back from this backup, when it has not been asked
+    /// for so long. What comes late, behind [`Ask::Disarm`], arms nothing.
+    Arm {
+        /// The backup.
+        backup: &'a BackupRef,
+        /// How long.
+        after: TimeSpan,
+    },
+    /// The time begins anew.
+    Renew {
+        /// How long.
+        after: TimeSpan,
+    },
+    /// It ends, unless it has gone back already.
+    Disarm,
+}
+
+/// How a watch stands. What has gone back is never disarmed, and the other way round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// It puts the host back when nobody renews it.
+    Armed,
+    /// It does nothing any more.
+    Disarmed,
+    /// Nobody has renewed it: it restores the host now.
+    GoesBack,
+    /// It has restored the host.
+    WentBack,
+    /// It could not restore the host; this was said last.
+    Failed(String),
+}
+
 /// Makes backups and clones of hosts and puts hosts back. What it can do is told by
 /// [`ProviderSettings::capabilities`](crate::model::ProviderSettings::capabilities); a call beyond that has no effect.
 pub trait Provider: Send + Sync {
@@ -73,6 +108,16 @@ pub trait Provider: Send + Sync {
     fn delete_backup<'a>(&'a self, host: &'a Host, backup: &'a BackupRef) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// All of ours that it holds for this host, with the key of each.
     fn list<'a>(&'a self, host: &'a Host) -> BoxFuture<'a, Result<Vec<(EffectKey, Held)>, ProviderError>>;
+
+    /// Asks a watch for something, by the key under which it was armed. Asking again is harmless.
+    fn watch<'a>(
+        &'a self,
+        host: &'a Host,
+        _key: &'a EffectKey,
+        _ask: Ask<'a>,
+    ) -> BoxFuture<'a, Result<Watch, ProviderError>> {
+        Box::pin(async move { Err(cannot(host, "put it back by itself")) })
+    }
 
     /// Makes a clone of the host from a backup and starts it, or finds the one already made with this key. It cannot be
     /// taken for the original: its machine id, host keys, name and address are its own, and the clients of the

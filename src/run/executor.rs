@@ -10,6 +10,7 @@ mod reboot;
 mod soak;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,7 +94,10 @@ impl StepExecutor for RemoteExecutor {
                 },
             };
             let work = Work { executor: self, context: &*context, request: &request, host, step, deadline };
-            work.perform().await
+            match work.under_watch() {
+                Some(watch) => work.perform_under(&watch).await,
+                None => work.perform().await,
+            }
         })
     }
 }
@@ -111,6 +115,8 @@ impl Work<'_> {
                 }
                 Action::Backup { .. } => work.backup_step().await,
                 Action::Restore { backup, back_within } => work.restore_step(backup, *back_within).await,
+                Action::Arm { backup, after } => same(work.arm_step(backup, *after).await),
+                Action::Disarm { arm } => same(work.disarm_step(arm).await),
                 Action::Drain { idle_within } => work.drain_step(*idle_within).await,
                 Action::Undrain => work.undrain_step().await,
                 Action::Clone { backup, back_within, .. } => same(work.clone_step(backup, *back_within).await),

@@ -61,6 +61,9 @@ impl SimWorld {
             Happening::ComesUp { host, boot, rebooted_by } => self.comes_up(now, &host, boot, rebooted_by),
             Happening::Breaks { host, restores } => self.breaks(&host, restores),
             Happening::TrialEnds(id) => self.trial_ends(now, id),
+            Happening::Renews(id) => self.renews(now, id),
+            Happening::WatchDue { host } => self.watch_due(now, &host),
+            Happening::WatchRestored { host } => self.watch_restored(&host),
         }
         None
     }
@@ -78,7 +81,11 @@ impl SimWorld {
         if call.phase != Phase::Connecting {
             return;
         }
+        if !self.watch_allows(now, id, &call) {
+            return;
+        }
         match call.step.action {
+            Action::Arm { .. } | Action::Disarm { .. } => self.watch(now, id, &call),
             Action::Bisect { .. } => self.search(now, id, &call),
             Action::Backup { .. }
             | Action::Restore { .. }

@@ -59,6 +59,10 @@ impl Scenario {
                 shape.way = rng.pick(&ways).copied().unwrap_or(Way::EachTried);
             }
             (K::Drain, Place::Host) => shape.switch = true,
+            (K::Arm | K::Disarm, _) => {
+                shape.way = rng.pick(&in_place).copied().unwrap_or(Way::InPlace);
+                shape.dead_man = shape.dead_man.or(Some(TimeSpan::minutes(2)));
+            }
             (K::Fix | K::Restart | K::Reboot, Place::Host) | (K::Undrain | K::Drain, Place::Back) => {
                 shape.way = rng.pick(&in_place).copied().unwrap_or(Way::InPlace);
             }
@@ -91,7 +95,7 @@ impl Scenario {
                 self.shape.soak = self.shape.soak.max(TimeSpan::minutes(2));
                 self.plant(host, Place::Clone, fault);
             }
-            (K::Restore | K::VerifyRestored | K::Undrain, Place::Back) => {
+            (K::Restore | K::VerifyRestored | K::Undrain | K::Disarm, Place::Back) => {
                 let fault = match self.shape.way {
                     Way::CloneAndSwitch | Way::Auto => Fault::PromoteFails { took: Took::Yes },
                     _ if rng.percent(50) => Fault::FixBreaks,
@@ -163,6 +167,7 @@ impl Scenario {
                 (at.place, Fault::SwitchFails { step: at.kind, took })
             }
             K::Fix => (at.place, Fault::FixFails),
+            K::Arm | K::Disarm => (at.place, Fault::WatchFails { step: at.kind }),
             _ => (at.place, Fault::CutOff { step: at.kind }),
         };
         self.plant(host, place, fault);
@@ -202,6 +207,7 @@ fn fault_at(name: &str, at: StepAt, rng: &mut Rng) -> Option<Fault> {
         "destroy-fails" => Fault::DestroyFails,
         "release-fails" => Fault::ReleaseFails,
         "fixed-meanwhile" => Fault::FixedMeanwhile,
+        "watch-fails" => Fault::WatchFails { step },
         "lost" => lost(at, rng),
         _ => return None,
     })

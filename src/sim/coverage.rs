@@ -56,7 +56,7 @@ pub enum StepState {
 }
 
 /// Every place of the table.
-pub const STEPS: [StepAt; 28] = {
+pub const STEPS: [StepAt; 31] = {
     const fn host(kind: StepKind) -> StepAt {
         StepAt { kind, place: Place::Host }
     }
@@ -82,16 +82,19 @@ pub const STEPS: [StepAt; 28] = {
         clone(K::Observe),
         host(K::Drain),
         host(K::Promote),
+        host(K::Arm),
         host(K::Fix),
         host(K::Restart),
         host(K::Reboot),
         host(K::Verify),
+        host(K::Disarm),
         host(K::Undrain),
         host(K::Soak),
         host(K::Release),
         back(K::Drain),
         back(K::Restore),
         back(K::VerifyRestored),
+        back(K::Disarm),
         back(K::Undrain),
         back(K::SwitchBack),
         back(K::VerifyOriginal),
@@ -108,7 +111,7 @@ pub const TROUBLES: [&str; 8] =
     ["killed", "torn-record", "taken-over", "journal-fails", "paused", "aborted", "clock-back", "clock-leaps"];
 
 /// What can go wrong in the world, by the names of [`super::Fault`].
-pub const FAULTS: [&str; 25] = [
+pub const FAULTS: [&str; 26] = [
     "refused",
     "lost",
     "cut-off",
@@ -134,6 +137,7 @@ pub const FAULTS: [&str; 25] = [
     "destroy-fails",
     "release-fails",
     "fixed-meanwhile",
+    "watch-fails",
 ];
 
 /// One cell of the table.
@@ -166,13 +170,14 @@ pub fn impossible(trouble: &str, at: StepAt, state: StepState) -> Option<&'stati
             | K::VerifyOriginal
     );
     let switches = matches!(at.kind, K::Drain | K::Undrain | K::Switchover | K::SwitchBack);
+    let watches = matches!(at.kind, K::Arm | K::Disarm);
     let searches = at.kind == K::Bisect;
     let (possible, why) = match trouble {
         "lost" => (true, ""),
         "refused" | "cut-off" | "isolated" => {
             (asks_a_system || searches, "neither provider nor switch is reached through the host's network")
         }
-        "slow" => (!switches, "a switch answers at once, however slow its host is"),
+        "slow" => (!switches && !watches, "switches and watches answer at once, however slow their host is"),
         "foreign-reboot" => (at.kind == K::Fix, "it is planted in the middle of a fix"),
         "reboot-never-returns" => (at.kind == K::Reboot || searches, "only a reboot can stay away"),
         "fix-fails" | "fix-breaks" | "fix-breaks-later" | "package-breaks" => {
@@ -184,6 +189,7 @@ pub fn impossible(trouble: &str, at: StepAt, state: StepState) -> Option<&'stati
             (at.kind == K::Preflight, "a preflight looks for it, and nothing goes on behind one that fails")
         }
         "drain-fails" => (at.kind == K::Drain, "only a drain waits for requests to end"),
+        "watch-fails" => (watches, "nothing else is asked of a watch that may fail"),
         "clone-fails" => (at.kind == K::Clone || searches, "only what makes clones needs room for one"),
         "clone-never-answers" => (at.kind == K::Clone, "it is planted for the first clone of a host"),
         "breaks-under-traffic" => (at.kind == K::Switchover, "the switchover sends the traffic"),

@@ -173,7 +173,7 @@ fn verify(host: &SimHost, plan: Option<&HostPlan>, step: &Step, left_out: &BTree
     StepResult::Succeeded { facts, note: None }
 }
 
-fn verify_as_before(host: &SimHost, backup: Option<&Disk>) -> StepResult {
+pub(super) fn verify_as_before(host: &SimHost, backup: Option<&Disk>) -> StepResult {
     let name = &host.host.name;
     if backup.is_some_and(|backup| backup.installed != host.disk.installed) {
         return failed("not-as-before", format!("{name} does not have the packages of its backup"));

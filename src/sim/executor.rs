@@ -147,6 +147,8 @@ const fn doing(kind: StepKind) -> &'static str {
         StepKind::Undrain => "putting it back into service",
         StepKind::Soak => "watching",
         StepKind::Restore => "restoring the backup",
+        StepKind::Arm => "arming the way back",
+        StepKind::Disarm => "disarming the way back",
         StepKind::VerifyRestored => "verifying that it is as before",
     }
 }

@@ -116,6 +116,11 @@ pub enum Fault {
     DestroyFails,
     /// The provider does not delete the backup and the original.
     ReleaseFails,
+    /// The machine that watches the host does not answer.
+    WatchFails {
+        /// The step that meets it.
+        step: StepKind,
+    },
     /// Somebody else fixes the host between its preflight and its backup.
     FixedMeanwhile,
 }
@@ -153,6 +158,7 @@ impl Fault {
             Self::PromoteFails { .. } => "promote-fails",
             Self::DestroyFails => "destroy-fails",
             Self::ReleaseFails => "release-fails",
+            Self::WatchFails { .. } => "watch-fails",
             Self::FixedMeanwhile => "fixed-meanwhile",
         }
     }

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::plan::StepKind;
 
-use super::Fault;
+use super::{Fault, Watch};
 
 /// A vulnerability that a newer version of a package removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +168,8 @@ pub struct SimHost {
     pub breaking: BTreeMap<PackageName, Fault>,
     /// Something that makes it unavailable is going on (fix, restart, reboot, restore).
     pub busy: BTreeSet<AttemptId>,
+    /// Who puts it back by itself, if anybody was asked to.
+    pub watch: Option<Watch>,
 }
 
 /// The name of a host's clone: faults of the clone are planted under it.
@@ -205,6 +207,7 @@ impl SimHost {
             clone_of: None,
             breaking: BTreeMap::new(),
             busy: BTreeSet::new(),
+            watch: None,
         }
     }
 
@@ -242,6 +245,12 @@ impl SimHost {
             }
             _ => {}
         }
+    }
+
+    /// Whether a controller's restore of it runs.
+    pub(super) fn is_being_restored(&self) -> bool {
+        let runs = |job: &Job| job.kind == StepKind::Restore && matches!(job.state, JobState::Running { .. });
+        self.jobs.values().any(runs)
     }
 
     /// Whether it answers its controller.

@@ -22,6 +22,7 @@ mod search;
 mod shape;
 mod shrink;
 mod switch;
+mod watch;
 mod world;
 
 #[cfg(test)]
@@ -41,4 +42,5 @@ pub use sample::{sample, start};
 pub use scenario::*;
 pub use shape::*;
 pub use shrink::*;
+pub use watch::{Watch, WatchState};
 pub use world::*;

@@ -13,7 +13,7 @@ use crate::engine::{Mode, Record, RecordBody, StepResult};
 use crate::model::{AttemptId, HostName, HostOutcome, PackageFix, PackageName, StepId, TimeSpan, union};
 use crate::plan::{HostPlan, Plan, Reason, Step, StepKind};
 
-use super::{CallId, Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic};
+use super::{CallId, Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic, WatchState};
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub enum Invariant {
     OneReboot,
     /// What a search found to break a host is fixed on none for which it speaks, and is found in few trials.
     Blame,
+    /// A host is changed only while its watch could take it back; one that went back is no success, and none but a stuck one
+    /// ends with its watch armed.
+    Watch,
     /// A campaign comes to its end, or says that it is paused.
     Progress,
 }
@@ -99,6 +102,8 @@ pub(super) struct Monitor {
     /// Hosts whose clone was ready only when it had been given up.
     late: BTreeSet<HostName>,
     ended: BTreeMap<HostName, HostOutcome>,
+    /// Hosts that went back by themselves.
+    went_back: BTreeSet<HostName>,
     /// Hosts whose service broke when nobody watched them any more.
     broke_late: BTreeSet<HostName>,
     /// Hosts that have begun and not ended.
@@ -131,6 +136,7 @@ impl Monitor {
             promoted: BTreeSet::new(),
             late: BTreeSet::new(),
             ended: BTreeMap::new(),
+            went_back: BTreeSet::new(),
             broke_late: BTreeSet::new(),
             at_work: BTreeSet::new(),
             failed: 0,
@@ -169,6 +175,9 @@ impl Monitor {
                 }
                 if let Some(what) = plan.and_then(|plan| self.leftover(world, plan, *outcome)) {
                     self.complain(record.at, Invariant::Leftover, format!("{host} ends as {outcome:?}, but {what}"));
+                }
+                if let Some(what) = self.unwatched(world, host, *outcome) {
+                    self.complain(record.at, Invariant::Watch, format!("{host} ends as {outcome:?}, but {what}"));
                 }
                 if matches!(outcome, HostOutcome::Restored | HostOutcome::SwitchedBack | HostOutcome::Stuck) {
                     self.failed += 1;
@@ -219,6 +228,7 @@ impl Monitor {
                 }
                 _ => {}
             },
+            Observation::WentBack { host } => drop(self.went_back.insert(host.clone())),
             Observation::ServiceBroke { host }
                 if self.succeeded.contains(&StepId::of(host, StepKind::Soak.as_str())) =>
             {
@@ -361,6 +371,10 @@ impl Monitor {
         if changes && !host.without_backup && !backed_up {
             self.complain(at, Invariant::BackupBeforeFix, format!("{name} was changed without a backup"));
         }
+        let watched = host.steps.iter().any(|step| step.kind == StepKind::Arm);
+        if changes && watched && world.watch_state(name) != Some(WatchState::Armed) {
+            self.complain(at, Invariant::Watch, format!("{attempt} changed {name} while nothing watched it"));
+        }
         if changes {
             self.changed.insert(name.clone());
         }
@@ -392,6 +406,16 @@ impl Monitor {
             self.complain(at, invariant, format!("{kind} took effect twice on {on}{name}"));
         }
         self.running.insert(attempt.clone(), kind);
+    }
+
+    /// What is wrong with a host's watch at its end.
+    fn unwatched(&self, world: &SimWorld, name: &HostName, outcome: HostOutcome) -> Option<&'static str> {
+        if outcome.is_success() && self.went_back.contains(name) {
+            return Some("it went back by itself");
+        }
+        let at_rest = [None, Some(WatchState::Disarmed), Some(WatchState::WentBack)];
+        let rests = outcome == HostOutcome::Stuck || at_rest.contains(&world.watch_state(name));
+        (!rests).then_some("its watch may take it away")
     }
 
     /// Nobody is taken away who gets requests.

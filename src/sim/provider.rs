@@ -14,7 +14,7 @@ use super::switch::ENDPOINT_FACT;
 use super::world::{Call, Happening, Phase};
 use super::{
     CallId, CloneOf, Disk, Fault, Job, JobState, LostWhen, Network, Observation, Power, SimHost, SimWorld, Took,
-    clone_name,
+    WatchState, clone_name,
 };
 
 /// The facts under which a backup step reports its backup, a clone step its clone, and a promotion the original. They
@@ -184,6 +184,10 @@ impl SimWorld {
         };
         *self.restores.entry(name.clone()).or_insert(0) += 1;
         if let Some(host) = self.hosts.get_mut(name) {
+            // There is nothing left for its watch to do.
+            if let Some(watch) = host.watch.as_mut().filter(|watch| watch.state == WatchState::Armed) {
+                watch.state = WatchState::Disarmed;
+            }
             let network = if host.network == Network::Isolated { Network::Isolated } else { Network::Fine };
             host.boots(Disk { stale: false, ..disk }, network);
             let boot = host.boot;

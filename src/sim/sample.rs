@@ -321,6 +321,16 @@ impl Steps<'_> {
         }
     }
 
+    fn arm(&mut self, shape: &Shape) -> Option<StepId> {
+        let after = shape.dead_man.filter(|_| shape.backup)?;
+        let arm = self.id("arm");
+        let disarm = Action::Disarm { arm: arm.clone() };
+        let back = step(self.id("disarm-back"), StepKind::Disarm, disarm, WATCH_TAKES, vec![]);
+        let action = Action::Arm { backup: self.id("backup"), after };
+        self.push(StepKind::Arm, action, WATCH_TAKES, vec![back]);
+        Some(arm)
+    }
+
     fn restore(&self, shape: &Shape) -> Vec<Step> {
         if !shape.backup {
             return vec![];
@@ -337,6 +347,7 @@ impl Steps<'_> {
 
 const BACK_WITHIN: TimeSpan = TimeSpan::minutes(10);
 const IDLE_WITHIN: TimeSpan = TimeSpan::minutes(5);
+const WATCH_TAKES: TimeSpan = TimeSpan::seconds(5);
 
 fn check() -> Action {
     Action::Check { commands: vec![command("look")], probes: vec![] }
@@ -375,7 +386,11 @@ fn steps(shape: &Shape, host: &HostName, role: &Role, units: Vec<Vec<PackageName
             }
             let id = chain.id("undrain-back");
             chain.drain(shape, vec![step(id, StepKind::Undrain, Action::Undrain, TimeSpan::seconds(10), vec![])]);
+            let armed = chain.arm(shape);
             chain.fixes(shape, None, chain.restore(shape));
+            if let Some(arm) = armed {
+                chain.push(StepKind::Disarm, Action::Disarm { arm }, WATCH_TAKES, vec![]);
+            }
             chain.put_into_service(shape, Action::Undrain);
             chain.push(StepKind::Soak, watch(shape.soak), shape.soak, vec![]);
             release(shape, &mut chain, None);

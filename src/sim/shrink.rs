@@ -97,7 +97,7 @@ fn candidates(from: &Scenario) -> Vec<Scenario> {
         }
         push(&|s| calm(&mut s.disturbances[index].what));
     }
-    let plain: [fn(&mut Shape); 12] = [
+    let plain: [fn(&mut Shape); 13] = [
         |shape| shape.canary = None,
         |shape| shape.waves.clear(),
         |shape| shape.windows = None,
@@ -108,6 +108,7 @@ fn candidates(from: &Scenario) -> Vec<Scenario> {
         |shape| shape.reboot = Reboots::Never,
         |shape| shape.keep = true,
         |shape| shape.keep_failed = TimeSpan::ZERO,
+        |shape| shape.dead_man = None,
         |shape| shape.soak = TimeSpan::ZERO,
         |shape| shape.backup = true,
     ];

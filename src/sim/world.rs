@@ -65,6 +65,10 @@ pub enum Observation {
     ServiceBroke {
         host: HostName,
     },
+    /// Its watch has not heard of a controller: it begins to put it back.
+    WentBack {
+        host: HostName,
+    },
     /// A search began one more trial.
     Trial {
         call: CallId,
@@ -113,6 +117,9 @@ pub(super) enum Happening {
     ComesUp { host: HostName, boot: u64, rebooted_by: Option<AttemptId> },
     Breaks { host: HostName, restores: u32 },
     TrialEnds(CallId),
+    Renews(CallId),
+    WatchDue { host: HostName },
+    WatchRestored { host: HostName },
 }
 
 /// When a fault may come to pass.
@@ -278,6 +285,7 @@ impl SimWorld {
         };
         self.calls.insert(id, call);
         self.at(super::act::later(now, super::act::LATENCY_MS), Happening::Arrives(id));
+        self.renews(now, id);
         self.at(limit.after(now), Happening::Deadline(id));
         if let Err(result) = target {
             self.answer(now, id, result);

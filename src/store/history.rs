@@ -12,7 +12,7 @@ use crate::plan::{Action, HostPlan, Plan, Reason, StepKind};
 use super::{Journal, StoreError};
 
 /// Reasons that say nothing of the packages: the network, a person, the controller.
-const NOT_THE_FIX: [&str; 11] = [
+const NOT_THE_FIX: [&str; 15] = [
     "aborted",
     "paused",
     "cancelled",
@@ -24,6 +24,10 @@ const NOT_THE_FIX: [&str; 11] = [
     "unknown-past-deadline",
     "job-lost-by-reboot",
     "locked",
+    "went-back-by-itself",
+    "watch-silent",
+    "watch-gone",
+    "disarm-failed",
 ];
 
 /// What a plan says of a host, whatever else its format holds: plans of earlier programs count as well.

@@ -10,6 +10,7 @@ mod campaign;
 #[expect(dead_code, reason = "tests of providers use more of it")]
 mod contract;
 mod controllers;
+mod deadman;
 mod drills;
 mod faults;
 mod fleet;

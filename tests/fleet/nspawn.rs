@@ -30,7 +30,7 @@ for try in $(seq 300); do
 done
 exit 1"#;
 
-fn run(program: &str, args: &[&str]) -> String {
+pub(crate) fn run(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().unwrap();
     assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -40,19 +40,22 @@ fn sh(script: &str, arguments: &[&str]) -> Vec<String> {
     [&["/bin/sh", "-c", script, "sh"], arguments].concat().into_iter().map(str::to_owned).collect()
 }
 
+/// The last parts of the addresses of the host and of its clone.
+const HOST: u8 = 2;
+const CLONE: u8 = 6;
+
 /// A file system with a host in it, and a network each for the host and for its clone.
-struct Place {
-    dir: PathBuf,
+pub(crate) struct Place {
+    pub(crate) dir: PathBuf,
     name: String,
+    /// Of its networks; another for every test.
+    third: u8,
 }
 
 impl Place {
-    const HOST: &str = "10.213.77.2";
-    const CLONE: &str = "10.213.77.6";
-
-    fn new(fleet: &Fleet) -> Self {
+    pub(crate) fn new(fleet: &Fleet, third: u8) -> Self {
         let dir = fleet.dir.with_extension("nspawn");
-        let place = Self { name: fleet.prefix.to_string(), dir };
+        let place = Self { name: fleet.prefix.to_string(), dir, third };
         place.clear();
         let (mount, image) = (place.file("pool"), place.file("image"));
         std::fs::create_dir_all(&mount).unwrap();
@@ -68,15 +71,14 @@ impl Place {
         std::fs::create_dir_all(place.root().join("root/.ssh")).unwrap();
         std::fs::copy(place.file("key.pub"), place.root().join("root/.ssh/authorized_keys")).unwrap();
         std::fs::write(place.root().join("etc/hostname"), "web-1\n").unwrap();
-        let clone = START.replace("&& exit 0", &format!("&& echo {} && exit 0", Self::CLONE));
-        let clone = format!("{clone}\necho {}", Self::CLONE);
+        let clone = START.replace("&& exit 0", &format!("&& echo {} && exit 0", place.clone_address()));
+        let clone = format!("{clone}\necho {}", place.clone_address());
         for (name, script) in [("start", START), ("stop", STOP), ("start-clone", clone.as_str())] {
             std::fs::write(place.file(name), script).unwrap();
         }
-        for (net, address) in [("h", Self::HOST), ("c", Self::CLONE)] {
-            let (space, link) = (place.space(net), place.link(net));
-            let last: u8 = address.rsplit('.').next().unwrap().parse().unwrap();
-            let here = format!("10.213.77.{}/30", last - 1);
+        for (net, last) in [("h", HOST), ("c", CLONE)] {
+            let (space, link, address) = (place.space(net), place.link(net), place.address(last));
+            let here = format!("{}/30", place.address(last - 1));
             run("ip", &["netns", "add", &space]);
             run("ip", &["link", "add", &link, "type", "veth", "peer", "name", "host0", "netns", &space]);
             run("ip", &["address", "add", &here, "dev", &link]);
@@ -105,19 +107,39 @@ impl Place {
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    fn address(&self, last: u8) -> String {
+        format!("10.213.{}.{last}", self.third)
+    }
+
+    pub(crate) fn host_address(&self) -> String {
+        self.address(HOST)
+    }
+
+    fn clone_address(&self) -> String {
+        self.address(CLONE)
+    }
+
+    /// Boots the host, and waits until it answers.
+    pub(crate) fn boot(&self) {
+        let (root, space, dir) = (self.root(), self.space("h"), self.dir.to_str().unwrap());
+        let start = sh(START, &[root.to_str().unwrap(), "web-1", &space, dir]);
+        run(&start[0], &start[1..].iter().map(String::as_str).collect::<Vec<_>>());
+        self.say(&self.host_address(), "true");
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.file("pool/web-1")
     }
 
-    fn space(&self, net: &str) -> String {
+    pub(crate) fn space(&self, net: &str) -> String {
         format!("{}-{net}", self.name)
     }
 
-    fn link(&self, net: &str) -> String {
+    pub(crate) fn link(&self, net: &str) -> String {
         // Names of links end at 15 characters.
         format!("{}-{net}", &self.name[..self.name.len().min(12)])
     }
@@ -126,10 +148,10 @@ impl Place {
         let dir = self.dir.to_str().unwrap();
         let root = self.root().display().to_string();
         let mut host = Host::named(HostName::new("web-1").unwrap());
-        host.address = Some(Self::HOST.to_owned());
+        host.address = Some(self.host_address());
         host.ssh.user = Some("root".to_owned());
         host.ssh.identity = Some(self.file("key").display().to_string());
-        host.ssh.host_key = Some(self.host_key(Self::HOST).unwrap_or_default());
+        host.ssh.host_key = Some(self.host_key(&self.host_address()).unwrap_or_default());
         host.provider = Some(ProviderSettings::Btrfs(BtrfsProvider {
             subvolume: root.clone(),
             snapshots: self.file("pool/kept").display().to_string(),
@@ -144,14 +166,14 @@ impl Place {
         host
     }
 
-    fn command(&self, script: &str, arguments: &[&str]) -> Vec<String> {
+    pub(crate) fn command(&self, script: &str, arguments: &[&str]) -> Vec<String> {
         let script = self.file(script);
         let words = [&["/bin/sh", script.to_str().unwrap()], arguments].concat();
         words.into_iter().map(str::to_owned).collect()
     }
 
     /// The key with which whoever is there answers.
-    fn host_key(&self, address: &str) -> Option<String> {
+    pub(crate) fn host_key(&self, address: &str) -> Option<String> {
         let output = Command::new("ssh-keyscan").args(["-T", "2", "-t", "ed25519", address]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let line = text.lines().find(|line| line.starts_with(address))?;
@@ -159,7 +181,7 @@ impl Place {
     }
 
     /// What a command says there, once it answers with a key that is its own.
-    fn say(&self, address: &str, command: &str) -> String {
+    pub(crate) fn say(&self, address: &str, command: &str) -> String {
         let known = self.file("known");
         let mut said = None;
         eventually(&format!("{address} answers"), 60, || {
@@ -194,7 +216,7 @@ impl Drop for Place {
     }
 }
 
-fn possible() -> bool {
+pub(crate) fn possible() -> bool {
     let found =
         |program: &str| ["/usr/bin", "/usr/sbin", "/sbin"].iter().any(|dir| Path::new(dir).join(program).exists());
     let missing: Vec<_> =
@@ -214,10 +236,9 @@ async fn a_host_in_a_subvolume_keeps_the_contract() {
         return;
     }
     let Some(fleet) = Fleet::up("nspawn", 1) else { return };
-    let place = Place::new(&fleet);
-    let start = sh(START, &[place.root().to_str().unwrap(), "web-1", &place.space("h"), place.dir.to_str().unwrap()]);
-    run(&start[0], &start[1..].iter().map(String::as_str).collect::<Vec<_>>());
-    place.say(Place::HOST, "true");
+    let place = Place::new(&fleet, 77);
+    place.boot();
+    let at = place.host_address();
     let transport: Arc<dyn Transport> = Arc::new(SshTransport::new(SshLimits::default()).unwrap());
     let host = place.host();
     let provider = for_host(&host, &transport).unwrap();
@@ -227,14 +248,14 @@ async fn a_host_in_a_subvolume_keeps_the_contract() {
         on: "Debian 12 in systemd-nspawn, with freeze and thaw, every answer over OpenSSH".to_owned(),
         provider,
         host,
-        write: Box::new(|text| drop(place.say(Place::HOST, &format!("echo {text} >/etc/data")))),
-        read: Box::new(|| place.say(Place::HOST, "cat /etc/data")),
+        write: Box::new(|text| drop(place.say(&at, &format!("echo {text} >/etc/data")))),
+        read: Box::new(|| place.say(&at, "cat /etc/data")),
         identity: Box::new(|clone| match clone {
             Some(clone) => place.identity(&clone.address),
-            None => place.identity(Place::HOST),
+            None => place.identity(&at),
         }),
         unknown: BackupRef(format!("{}:8f1c5c91-e805-3947-83ee-f8fdea233a98", "0".repeat(32))),
     })
     .await;
-    assert_eq!(place.say(Place::HOST, "systemctl is-system-running || true"), "running");
+    assert_eq!(place.say(&at, "systemctl is-system-running || true"), "running");
 }

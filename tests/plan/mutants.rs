@@ -132,6 +132,10 @@ const MUTATIONS: &[(&str, Mutation)] = &[
     ("a host dropped from the approvals of the emergency lane", approval_host_dropped),
     ("two failure domains in one wave", domains_merged),
     ("a backup kept and deleted at once", release_contradicted),
+    ("a watch that nobody arms", arm_dropped),
+    ("a watch that nobody disarms", disarm_dropped),
+    ("a watch disarmed before the verify", disarm_moved),
+    ("the watch of an action changed", watch_changed),
 ];
 
 /// A host that this test takes to be of interest.
@@ -214,7 +218,8 @@ fn steps_exchanged(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
         (StepKind::Fix | StepKind::Restart | StepKind::Reboot, StepKind::Restart | StepKind::Reboot)
             | (StepKind::Preflight, StepKind::Backup | StepKind::Drain)
             | (StepKind::Backup, StepKind::Drain)
-            | (StepKind::Destroy, StepKind::Drain | StepKind::Fix)
+            | (StepKind::Destroy, StepKind::Drain | StepKind::Arm | StepKind::Fix)
+            | (StepKind::Disarm, StepKind::Soak)
     );
     Some(if harmless { Shows::Code } else { Shows::Run })
 }
@@ -385,8 +390,10 @@ fn backup_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     for step in steps.iter_mut() {
         let Step { action, undo, .. } = step;
         for action in std::iter::once(action).chain(undo.iter_mut().map(|undo| &mut undo.action)) {
-            if let Action::Clone { backup, .. } | Action::Restore { backup, .. } | Action::Release { backup, .. } =
-                action
+            if let Action::Clone { backup, .. }
+            | Action::Restore { backup, .. }
+            | Action::Release { backup, .. }
+            | Action::Arm { backup, .. } = action
             {
                 ids.push(backup);
             }
@@ -394,6 +401,50 @@ fn backup_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     }
     let at = dice.roll(ids.len());
     **ids.get_mut(at)? = StepId::new("web-99/backup").unwrap();
+    Some(Shows::Run)
+}
+
+fn place_of(host: &HostPlan, kind: StepKind) -> Option<usize> {
+    host.steps.iter().position(|step| step.kind == kind && step.on.is_none())
+}
+
+fn watched<'a>(plan: &'a mut Plan, dice: &mut Dice) -> Option<&'a mut HostPlan> {
+    let name = host_where(plan, dice, |host| place_of(host, StepKind::Arm).is_some())?;
+    plan.hosts.get_mut(&name)
+}
+
+fn without(plan: &mut Plan, dice: &mut Dice, kind: StepKind) -> Option<Shows> {
+    let host = watched(plan, dice)?;
+    let at = place_of(host, kind)?;
+    host.steps.remove(at);
+    relink(host);
+    Some(Shows::Run)
+}
+
+fn arm_dropped(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
+    without(plan, dice, StepKind::Arm)
+}
+
+fn disarm_dropped(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
+    without(plan, dice, StepKind::Disarm)
+}
+
+fn disarm_moved(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
+    let host = watched(plan, dice)?;
+    let disarm = host.steps.remove(place_of(host, StepKind::Disarm)?);
+    let at = place_of(host, StepKind::Fix)? + 1;
+    let verify = place_of(host, StepKind::Verify)?;
+    host.steps.insert(at + dice.roll(verify + 1 - at), disarm);
+    relink(host);
+    Some(Shows::Run)
+}
+
+fn watch_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
+    let host = watched(plan, dice)?;
+    let (arm, disarm) = (place_of(host, StepKind::Arm)?, place_of(host, StepKind::Disarm)?);
+    let back = dice.one_in(2);
+    let step = if back { host.steps[arm].undo.first_mut()? } else { &mut host.steps[disarm] };
+    step.action = Action::Disarm { arm: StepId::new("web-99/arm").unwrap() };
     Some(Shows::Run)
 }
 

@@ -4,8 +4,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use switchback::model::{BtrfsProvider, Digest, Freeze, Host, ProviderSettings, Ssh, Via};
-use switchback::provider::{BackupRef, CloneHost, EffectKey, Held, Provider, ProviderError, for_host};
+use switchback::model::{BtrfsProvider, Digest, Freeze, Host, ProviderSettings, Ssh, TimeSpan, Via};
+use switchback::provider::{Ask, BackupRef, CloneHost, EffectKey, Held, Provider, ProviderError, Watch, for_host};
 use switchback::transport::{LocalTransport, SshLimits, SshTransport, Transport};
 
 use crate::contract::{Identity, Subject, hold};
@@ -246,6 +246,143 @@ async fn an_earlier_call_that_still_runs_is_not_joined_by_a_second() {
     assert!(matches!(&second, Err(ProviderError::Unclear(why)) if why.contains("still runs")), "{second:?}");
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     provider.restore(&host, &backup, &by).await.unwrap();
+}
+
+/// The runner of the watch with this key.
+fn runner(by: &EffectKey) -> Option<u32> {
+    let folder = format!("/var/lib/switchback/watches/{}", mark(by));
+    let mut all = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        String::from_utf8_lossy(&line).split('\0').any(|word| word == folder).then_some(pid)
+    });
+    all.next()
+}
+
+async fn until(provider: &dyn Provider, host: &Host, by: &EffectKey, end: Watch) {
+    for _ in 0..60 {
+        if provider.watch(host, by, Ask::Disarm).await == Ok(end.clone()) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    panic!("it is not {end:?}");
+}
+
+#[tokio::test]
+async fn a_watch_and_a_controller_never_restore_at_once() {
+    let Some(pool) = Pool::new() else { return };
+    let (host, provider) = pool.host(pool.settings());
+    pool.write("before");
+    let backup = provider.backup(&host, &key("both")).await.unwrap();
+    pool.write("after");
+    // The watch is due while a restore that nobody waits for any more stops the host.
+    let dir = pool.dir.path().to_str().unwrap();
+    let slow = sh("echo begin >>\"$1/log\"; sleep 4; echo end >>\"$1/log\"", &[dir]);
+    let (slow_host, slow) = pool.host(BtrfsProvider { stop: slow, ..pool.settings() });
+    let by = key("both-arm");
+    let arm = Ask::Arm { backup: &backup, after: TimeSpan::seconds(2) };
+    assert_eq!(slow.watch(&slow_host, &by, arm).await, Ok(Watch::Armed));
+    let restore = key("both-restore");
+    let first =
+        tokio::time::timeout(std::time::Duration::from_secs(1), slow.restore(&slow_host, &backup, &restore)).await;
+    assert!(first.is_err());
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(provider.watch(&host, &by, Ask::Disarm).await, Ok(Watch::GoesBack), "it has fired, and waits");
+    let busy = provider.restore(&host, &backup, &restore).await;
+    assert!(matches!(busy, Err(ProviderError::Unclear(_))), "{busy:?}");
+    until(&*provider, &host, &by, Watch::WentBack).await;
+    assert_eq!(pool.log(), "begin, end, start web-1, begin, end, start web-1, ", "one behind the other");
+    assert_eq!(pool.read(), "before");
+    provider.restore(&host, &backup, &restore).await.unwrap();
+    provider.delete_backup(&host, &backup).await.unwrap();
+    assert_eq!(run("ls", &[pool.kept().to_str().unwrap()]), "lock", "nothing of either is left");
+}
+
+#[tokio::test]
+async fn a_watch_either_goes_back_or_is_disarmed() {
+    let Some(pool) = Pool::new() else { return };
+    let (host, provider) = pool.host(pool.settings());
+    pool.write("before");
+    let backup = provider.backup(&host, &key("or")).await.unwrap();
+    let mut ends = std::collections::BTreeMap::new();
+    for round in 0..8_u64 {
+        pool.write("after");
+        let by = key(&format!("or-{round}"));
+        let arm = Ask::Arm { backup: &backup, after: TimeSpan::seconds(1) };
+        assert_eq!(provider.watch(&host, &by, arm).await, Ok(Watch::Armed));
+        // Around the moment at which it is due.
+        tokio::time::sleep(std::time::Duration::from_millis(300 + 200 * round)).await;
+        let end = match provider.watch(&host, &by, Ask::Disarm).await.unwrap() {
+            Watch::Disarmed => Watch::Disarmed,
+            _ => Watch::WentBack,
+        };
+        until(&*provider, &host, &by, end.clone()).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(pool.read() == "before", end == Watch::WentBack, "{end:?}");
+        assert_eq!(provider.watch(&host, &by, Ask::Disarm).await, Ok(end.clone()));
+        assert_eq!(runner(&by), None, "nobody is left behind");
+        *ends.entry(format!("{end:?}")).or_insert(0) += 1;
+    }
+    assert_eq!(ends.len(), 2, "{ends:?}");
+}
+
+#[tokio::test]
+async fn a_watch_that_died_is_renewed_or_goes_on() {
+    let Some(pool) = Pool::new() else { return };
+    let (host, provider) = pool.host(pool.settings());
+    pool.write("before");
+    let backup = provider.backup(&host, &key("died")).await.unwrap();
+    pool.write("after");
+    let by = key("died-arm");
+    let after = TimeSpan::seconds(30);
+    assert_eq!(provider.watch(&host, &by, Ask::Arm { backup: &backup, after }).await, Ok(Watch::Armed));
+    let kill = || {
+        let first = runner(&by).unwrap();
+        run("kill", &["-9", &first.to_string()]);
+        while runner(&by) == Some(first) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    kill();
+    assert_eq!(runner(&by), None);
+    let soon = TimeSpan::seconds(1);
+    assert_eq!(provider.watch(&host, &by, Ask::Renew { after: soon }).await, Ok(Watch::Armed));
+    assert!(runner(&by).is_some(), "who renews it starts it again");
+    until_fired(&by);
+    until(&*provider, &host, &by, Watch::WentBack).await;
+    assert_eq!(pool.read(), "before");
+
+    // A host that cannot be put back: it is told, with what was said.
+    let (broken_host, broken) =
+        pool.host(BtrfsProvider { stop: sh("echo 'it does not stop' >&2; exit 1", &[]), ..pool.settings() });
+    let by = key("died-broken");
+    let arm = Ask::Arm { backup: &backup, after: soon };
+    assert_eq!(broken.watch(&broken_host, &by, arm).await, Ok(Watch::Armed));
+    until_fired(&by);
+    for _ in 0..120 {
+        match provider.watch(&host, &by, Ask::Disarm).await.unwrap() {
+            Watch::Failed(said) => {
+                assert_eq!(said, "the command that stops it has failed");
+                return;
+            }
+            other => assert_eq!(other, Watch::GoesBack),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    panic!("it is still going back");
+}
+
+/// Waits until the watch has fired: to ask it would renew or end it.
+fn until_fired(by: &EffectKey) {
+    let fired = format!("/var/lib/switchback/watches/{}/fired", mark(by));
+    for _ in 0..200 {
+        if Path::new(&fired).exists() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it does not fire");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod drills;
 mod rehearse;
 mod scenarios;
 mod seeds;
+mod watch;
 
 use switchback::engine::Phase;
 use switchback::model::{HostName, HostOutcome};

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use switchback::model::Host;
-use switchback::provider::{BackupRef, CloneHost, CloneRef, EffectKey, Held, Provider, ProviderError};
+use switchback::model::{Host, TimeSpan};
+use switchback::provider::{Ask, BackupRef, CloneHost, CloneRef, EffectKey, Held, Provider, ProviderError, Watch};
 
 /// What tells one host from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,48 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
     let listed = (key("backup"), Held::Backup(backup.clone()));
     assert_eq!(provider.list(host).await.unwrap(), std::slice::from_ref(&listed));
     step("list");
+
+    if can.goes_back_alone {
+        write("after");
+        let (by, after) = (key("arm"), TimeSpan::seconds(6));
+        let arm = |after| Ask::Arm { backup: &backup, after };
+        for _ in 0..2 {
+            assert_eq!(provider.watch(host, &by, arm(after)).await, Ok(Watch::Armed));
+        }
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            assert_eq!(provider.watch(host, &by, Ask::Renew { after }).await, Ok(Watch::Armed), "renewed in time");
+        }
+        for ask in [Ask::Disarm, Ask::Disarm, arm(after), Ask::Renew { after }] {
+            assert_eq!(provider.watch(host, &by, ask).await, Ok(Watch::Disarmed), "for good: {ask:?}");
+        }
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        assert_eq!(read(), "after", "what was disarmed never goes back");
+        step("watch");
+        let by = key("arm-again");
+        let at_once = TimeSpan::seconds(1);
+        assert_eq!(provider.watch(host, &by, arm(at_once)).await, Ok(Watch::Armed));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut told = provider.watch(host, &by, Ask::Disarm).await.unwrap();
+        for _ in 0..120 {
+            if told != Watch::GoesBack {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            told = provider.watch(host, &by, Ask::Renew { after }).await.unwrap();
+        }
+        assert_eq!((told, read().as_str(), identity(None)), (Watch::WentBack, "before", was.clone()));
+        for ask in [Ask::Disarm, arm(at_once), Ask::Renew { after }] {
+            assert_eq!(provider.watch(host, &by, ask).await, Ok(Watch::WentBack), "for good: {ask:?}");
+        }
+        let unknown = provider.watch(host, &key("none"), Ask::Renew { after }).await;
+        assert!(matches!(unknown, Err(ProviderError::NoEffect(_))), "{unknown:?}");
+        step("go back by itself");
+    } else {
+        let ask = Ask::Arm { backup: &backup, after: TimeSpan::minutes(2) };
+        let refused = provider.watch(host, &key("arm"), ask).await;
+        assert!(matches!(refused, Err(ProviderError::NoEffect(_))), "{refused:?}");
+    }
 
     if can.clones {
         write("newer");

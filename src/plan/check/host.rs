@@ -12,7 +12,7 @@ use crate::plan::{Action, HostPlan, Plan, Step, StepKind};
 type Part = (StepKind, bool);
 
 /// The only order of steps of a host that is fixed in place; each at most once, so there is at most one reboot.
-const IN_PLACE: [Part; 18] = [
+const IN_PLACE: [Part; 20] = [
     (StepKind::Preflight, false),
     (StepKind::Backup, false),
     (StepKind::Clone, false),
@@ -24,10 +24,12 @@ const IN_PLACE: [Part; 18] = [
     (StepKind::Bisect, false),
     (StepKind::Destroy, false),
     (StepKind::Drain, false),
+    (StepKind::Arm, false),
     (StepKind::Fix, false),
     (StepKind::Restart, false),
     (StepKind::Reboot, false),
     (StepKind::Verify, false),
+    (StepKind::Disarm, false),
     (StepKind::Undrain, false),
     (StepKind::Soak, false),
     (StepKind::Release, false),
@@ -147,6 +149,8 @@ fn fits(step: &Step) -> bool {
         StepKind::Release => matches!(step.action, Action::Release { .. }),
         StepKind::Backup => matches!(step.action, Action::Backup { .. }),
         StepKind::Drain => matches!(step.action, Action::Drain { .. }),
+        StepKind::Arm => matches!(step.action, Action::Arm { after, .. } if after > TimeSpan::ZERO),
+        StepKind::Disarm => matches!(step.action, Action::Disarm { .. }),
         StepKind::Fix | StepKind::Restart => matches!(step.action, Action::Change { .. }),
         StepKind::Reboot => matches!(step.action, Action::Reboot { .. }),
         StepKind::Undrain => matches!(step.action, Action::Undrain | Action::SwitchBack { .. }),
@@ -207,6 +211,12 @@ fn chain(name: &HostName, host: &HostPlan, order: &Order<'_>, found: &mut Found)
         name,
         "backup-without-provider",
         "it has no provider that could make a backup",
+    );
+    found.expect(
+        !has(StepKind::Arm) || host.host.provider.as_ref().is_some_and(|p| p.capabilities().goes_back_alone),
+        name,
+        "arm-without-provider",
+        "it has no provider that could take it back by itself",
     );
     found.expect(
         !(host.without_backup && has(StepKind::Backup)),
@@ -276,6 +286,10 @@ fn musts(host: &HostPlan, by_part: &BTreeMap<Part, &Step>) -> Vec<Part> {
     if !host.without_backup {
         must.push(on_host(StepKind::Backup));
     }
+    let watch = [StepKind::Arm, StepKind::Disarm].map(on_host);
+    if watch.iter().any(|part| by_part.contains_key(part)) {
+        must.extend(watch);
+    }
     if host.host.switch.is_some() {
         must.extend([StepKind::Drain, StepKind::Undrain].map(on_host));
     }
@@ -310,6 +324,9 @@ fn way_back(host: &HostPlan, found: &mut Found) {
             }
             StepKind::Drain if host.strategy == Strategy::InPlace => {
                 found.expect(kinds == [StepKind::Undrain], &step.id, "undo-missing", "its undo is not undrain");
+            }
+            StepKind::Arm => {
+                found.expect(kinds == [StepKind::Disarm], &step.id, "undo-missing", "its undo is not disarm");
             }
             StepKind::Undrain => {
                 found.expect(kinds == [StepKind::Drain], &step.id, "undo-missing", "its undo is not drain");

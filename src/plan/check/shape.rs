@@ -101,6 +101,8 @@ pub(super) enum Deed {
     Release,
     Drain,
     Undrain,
+    Arm,
+    Disarm,
     Fix,
     Change,
     Reboot,
@@ -120,6 +122,7 @@ pub(super) enum Names {
     Own,
     OtherClone,
     OtherBackup,
+    OtherWatch,
 }
 
 /// A step as an act.
@@ -158,14 +161,20 @@ pub(super) struct Shape {
     pub without_backup: bool,
     /// It fixes nothing: it proves that a backup of the host can be restored.
     pub is_drill: bool,
+    /// It goes back by itself when nothing is heard of the controller.
+    pub is_watched: bool,
     pub steps: Vec<Node>,
 }
 
 impl Shape {
     fn of(host: &HostPlan) -> Self {
         let first = |kind: StepKind| host.steps.iter().find(|step| step.kind == kind).map(|step| &step.id);
-        let own =
-            Own { clone: first(StepKind::Clone), backup: first(StepKind::Backup), promote: first(StepKind::Promote) };
+        let own = Own {
+            clone: first(StepKind::Clone),
+            backup: first(StepKind::Backup),
+            promote: first(StepKind::Promote),
+            arm: first(StepKind::Arm),
+        };
         let node = |step: &Step| Node {
             act: own.act(step),
             needs: set(step.needs.iter().filter(|need| need.host() == step.id.host()), &host.steps),
@@ -190,6 +199,7 @@ impl Shape {
             has_switch: host.host.switch.is_some(),
             without_backup: host.without_backup,
             is_drill: host.strategy == Strategy::Drill,
+            is_watched: steps.iter().any(|step| matches!(step.act.deed, Deed::Arm | Deed::Disarm)),
             steps,
         }
     }
@@ -221,6 +231,7 @@ struct Own<'a> {
     clone: Option<&'a StepId>,
     backup: Option<&'a StepId>,
     promote: Option<&'a StepId>,
+    arm: Option<&'a StepId>,
 }
 
 impl Own<'_> {
@@ -242,6 +253,8 @@ impl Own<'_> {
             Action::Restore { backup, .. } => (Deed::Restore, None, Some(backup)),
             Action::Drain { .. } => (Deed::Drain, None, None),
             Action::Undrain => (Deed::Undrain, None, None),
+            Action::Arm { backup, .. } => (Deed::Arm, None, Some(backup)),
+            Action::Disarm { .. } => (Deed::Disarm, None, None),
         };
         let promoted = match &step.action {
             Action::Release { promote, .. } => promote.as_ref() == self.promote,
@@ -252,6 +265,8 @@ impl Own<'_> {
             Names::OtherClone
         } else if backup.is_some_and(|backup| Some(backup) != self.backup) {
             Names::OtherBackup
+        } else if matches!(&step.action, Action::Disarm { arm } if Some(arm) != self.arm) {
+            Names::OtherWatch
         } else {
             Names::Own
         };

@@ -51,6 +51,8 @@ pub(super) struct World {
     traffic: Traffic,
     flows: bool,
     backed_up: bool,
+    /// A watch puts the host back when nothing is heard of the controller.
+    armed: bool,
     /// Each machine was looked at before it was changed.
     looked: [bool; 2],
     /// The fix was made on each.
@@ -93,6 +95,7 @@ impl World {
         traffic: Traffic::Host,
         flows: true,
         backed_up: false,
+        armed: false,
         looked: [false; 2],
         fixed: [false; 2],
         tried: false,
@@ -114,6 +117,7 @@ impl World {
         match act.names {
             Names::Own => {}
             Names::OtherClone => return hazard("clone-of-other", "on a clone that its host did not make"),
+            Names::OtherWatch => return hazard("watch-of-other", "for a watch that its host did not arm"),
             Names::OtherBackup => return hazard("backup-of-other", "with a backup that its host did not make"),
         }
         if is_undo {
@@ -123,6 +127,7 @@ impl World {
                 Deed::Release => &[Deed::Backup],
                 Deed::SwitchBack => &[Deed::Switchover],
                 Deed::Undrain => &[Deed::Drain],
+                Deed::Disarm => &[Deed::Arm],
                 Deed::Drain => &[Deed::Undrain, Deed::SwitchBack],
                 _ => &[],
             };
@@ -157,6 +162,15 @@ impl World {
             }
             Deed::Switchover => None,
             Deed::Drain => None,
+            Deed::Arm if !self.backed_up => hazard("arm-without-backup", "before there is a backup to go back to"),
+            Deed::Arm if serves(Traffic::Host) => {
+                hazard("arm-in-service", "while traffic goes to the host that may go back from then on")
+            }
+            Deed::Arm => None,
+            Deed::Disarm if !is_undo && self.system == System::Changed => {
+                hazard("disarm-unverified", "though nothing has verified what was changed")
+            }
+            Deed::Disarm => None,
             Deed::Undrain => self.service(self.traffic),
             Deed::SwitchBack => self.service(Traffic::Host),
             Deed::Restore if !self.backed_up => hazard("restore-without-backup", "and there is no backup"),
@@ -188,6 +202,9 @@ impl World {
         if serves(own) || (act.deed == Deed::Promote && self.flows) {
             return hazard("change-in-service", "while traffic goes to what it changes");
         }
+        if act.place == Place::Host && shape.is_watched && !self.armed {
+            return hazard("change-unwatched", "while no watch is armed that could take it back");
+        }
         if act.deed == Deed::Reboot && self.reboots[machine(act.place)] > 0 {
             return hazard("second-reboot", "though the machine was rebooted before");
         }
@@ -197,6 +214,9 @@ impl World {
     /// Why traffic must not go there.
     fn service(&self, to: Traffic) -> Option<Hazard> {
         match to {
+            Traffic::Host if self.armed => {
+                hazard("service-armed", "and sends traffic to a host that may go back by itself at any time")
+            }
             Traffic::Clone if self.clone != Clone::Verified => {
                 hazard("traffic-to-nowhere", "and sends traffic to a clone that is not there or not verified")
             }
@@ -267,6 +287,8 @@ impl World {
                 }
             }
             Deed::SwitchBack => (self.traffic, self.flows) = (Traffic::Host, true),
+            Deed::Arm => self.armed = true,
+            Deed::Disarm => self.armed = false,
             Deed::Drain => self.flows = false,
             Deed::Undrain => self.flows = true,
         }
@@ -286,6 +308,8 @@ impl World {
                 without.clone = Clone::Changed;
             }
             (Deed::Switchover, _) if self.system == System::Original => without.system = System::Idle,
+            // The watch was faster: it has restored the host.
+            (Deed::Disarm, _) => (without.armed, without.system) = (false, System::Restored),
             _ => {}
         }
         vec![with, without]
@@ -309,6 +333,9 @@ impl World {
     pub(super) fn hazard_of_end(&self, shape: &Shape, end: End) -> Option<Hazard> {
         if shape.has_switch && !self.flows {
             return hazard("left-out-of-service", "out of service");
+        }
+        if self.armed {
+            return hazard("left-armed", "with a watch that may take it back at any time");
         }
         if shape.has_switch && self.traffic == Traffic::Clone {
             return hazard("left-on-clone", "with its traffic on a clone");
@@ -360,6 +387,7 @@ const fn disrupts(deed: Deed) -> bool {
     matches!(
         deed,
         Deed::Drain
+            | Deed::Arm
             | Deed::Fix
             | Deed::Change
             | Deed::Reboot

@@ -1,9 +1,9 @@
 //! The graph of a host, with the way back on the steps that need one.
 //!
-//! In place: preflight → backup → drain → fix → restart → reboot → verify → undrain → soak, where the fix is tried first
-//! with clone → fix → restart → reboot → verify → destroy on a clone before the drain. Clone and switch: preflight →
-//! backup → clone → (on it) fix → restart → reboot → verify → switchover → observe → drain → promote → verify → undrain →
-//! soak.
+//! In place: preflight → backup → drain → arm → fix → restart → reboot → verify → disarm → undrain → soak, where the fix
+//! is tried first with clone → fix → restart → reboot → verify → destroy on a clone before the drain. Clone and switch:
+//! preflight → backup → clone → (on it) fix → restart → reboot → verify → switchover → observe → drain → promote → verify
+//! → undrain → soak.
 
 use crate::model::{Capabilities, Command, FactRef, HostName, PackageFix, PackageName, StepId, Strategy, TimeSpan};
 use crate::plan::draft::HostDraft;
@@ -31,6 +31,10 @@ pub(in crate::plan) const DESTROY_TAKES: TimeSpan = TimeSpan::seconds(30);
 const TIME_TO_LIVE: TimeSpan = TimeSpan::hours(24);
 /// How long a promoted clone is watched again.
 const SETTLED: TimeSpan = TimeSpan::minutes(2);
+/// One call to the machine that watches.
+const WATCH_TAKES: TimeSpan = TimeSpan::seconds(5);
+/// How long the machine that watches is asked again when it does not answer: longer than a broken connection lasts.
+const WATCH_PATIENCE: TimeSpan = TimeSpan::minutes(3);
 /// Added to what a step's own limits sum up to: connecting, uploading, asking for the result.
 const OVERHEAD: TimeSpan = TimeSpan::minutes(2);
 
@@ -208,6 +212,7 @@ impl Chain<'_> {
         }
         let undrain = step(self.id("undrain-back"), StepKind::Undrain, vec![], Action::Undrain, UNDRAIN_TAKES, vec![]);
         self.drain(vec![undrain]);
+        let armed = self.arm();
         let expected = self.rendered.expected;
         let undo = self.restore();
         self.push(StepKind::Fix, Action::Change { commands: self.rendered.fix.clone() }, expected.fix, undo);
@@ -220,6 +225,9 @@ impl Chain<'_> {
         }
         let verify = check(self.rendered.verify.clone(), &self.host.probes);
         self.push(StepKind::Verify, verify, expected.verify, vec![]);
+        if let Some(arm) = armed {
+            self.push(StepKind::Disarm, Action::Disarm { arm }, WATCH_TAKES, vec![]);
+        }
         self.put_into_service(Action::Undrain);
         self.soak(self.policy.verify_soak);
         self.release(None);
@@ -277,6 +285,21 @@ impl Chain<'_> {
             let back = step(self.id("drain-back"), StepKind::Drain, vec![], drain, DRAIN_TAKES, vec![]);
             self.push(StepKind::Undrain, action, UNDRAIN_TAKES, vec![back]);
         }
+    }
+
+    /// From here on the host goes back by itself when nothing is heard of the controller.
+    fn arm(&mut self) -> Option<StepId> {
+        let provider = self.provider.filter(|provider| provider.goes_back_alone)?;
+        let after = self.policy.backup.dead_man?;
+        let arm = self.id(StepKind::Arm.as_str());
+        let disarm = Action::Disarm { arm: arm.clone() };
+        let mut back = step(self.id("disarm-back"), StepKind::Disarm, vec![], disarm, WATCH_TAKES, vec![]);
+        // A watch that has begun to restore the host is waited for, and the host is looked at.
+        let look = check(self.rendered.verify_restored.clone(), &self.host.probes);
+        back.timeout = back.timeout.plus(provider.takes.limit).plus(self.back_within()).plus(limit(&look));
+        let backup = self.id(StepKind::Backup.as_str());
+        self.push(StepKind::Arm, Action::Arm { backup, after }, WATCH_TAKES, vec![back]);
+        Some(arm)
     }
 
     /// What puts the host itself back.
@@ -414,6 +437,7 @@ fn limit(action: &Action) -> TimeSpan {
         | Action::Clone { back_within, .. }
         | Action::Promote { back_within, .. } => *back_within,
         Action::Drain { idle_within } => *idle_within,
+        Action::Arm { .. } | Action::Disarm { .. } => WATCH_PATIENCE,
         Action::Soak { span, probes, .. } => span.plus(of(probes)),
     };
     commands.plus(own).plus(OVERHEAD)

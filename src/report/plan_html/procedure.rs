@@ -175,6 +175,8 @@ fn words(step: &Step) -> String {
         StepKind::VerifyOriginal => "Check the original",
         StepKind::Promote => "Clone takes the place",
         StepKind::Drain => "Take out of service",
+        StepKind::Arm => "Arm the way back",
+        StepKind::Disarm => "Disarm the way back",
         StepKind::Fix => "Install the fix",
         StepKind::Restart => "Restart services",
         StepKind::Reboot if matches!(step.action, Action::Reboot { required: Some(_), .. }) => "Reboot if needed",

@@ -86,10 +86,12 @@ impl Work<'_> {
         };
         let backup = BackupRef(backup.clone());
         self.context.progress(&format!("restores {}", backup.0));
-        match self.in_time(provider.restore(self.host, &backup, &self.key())).await? {
-            Ok(()) => {}
-            Err(error) => return Err(provider_failed("restore-failed", error)),
-        }
+        let key = self.key();
+        let restore = async {
+            let restored = self.in_time(provider.restore(self.host, &backup, &key)).await?;
+            restored.map_err(|error| provider_failed("restore-failed", error))
+        };
+        self.restore_under(restore).await?;
         self.wait_until_back(back_within).await.map_err(|reason| failed(reason, Effected::Possibly, String::new()))?;
         Ok(StepResult::Succeeded { facts: Default::default(), note: Some(format!("restored {}", backup.0)) })
     }

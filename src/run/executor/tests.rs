@@ -19,6 +19,7 @@ use crate::transport::{LocalTransport, Session, SshLimits, SshTransport};
 use super::*;
 
 mod bisect;
+mod watch;
 
 #[derive(Default)]
 struct Listener {
