@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 pub use super::args_policy::*;
 use crate::lab::{Fault, Prefix, Subnet};
-use crate::model::{CampaignId, HostName, TimeSpan, VulnerabilityId};
+use crate::model::{CampaignId, HostName, Principal, Ticket, TimeSpan, VulnerabilityId};
 
 /// Policy-as-code remediation for fleets of servers: plan, fix, verify, and go back.
 #[derive(Debug, Parser)]
@@ -233,6 +233,12 @@ pub struct Plan {
     /// Orders what is otherwise equal
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+    /// Who makes the plan; without it, git's `user.email` beside the policies, else the name of the user
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
+    /// The change request that the plan belongs to
+    #[arg(long, value_name = "TICKET")]
+    pub ticket: Option<Ticket>,
     /// How far ahead windows are looked for
     #[arg(long, value_name = "SPAN", default_value = "35d")]
     pub horizon: TimeSpan,

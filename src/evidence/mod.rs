@@ -1,5 +1,13 @@
-//! What others can verify without us: signatures.
+//! What others can verify without us: signatures, and the approvals that they make.
 
+mod folder;
+mod judge;
 mod ssh_sig;
+mod statement;
+#[cfg(test)]
+mod tests;
 
+pub use folder::*;
+pub use judge::*;
 pub use ssh_sig::*;
+pub use statement::*;

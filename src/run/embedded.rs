@@ -103,7 +103,11 @@ impl EmbeddedEngine {
                 .map_err(RunError::Store)?;
         }
         // The first controller may have died between registering the campaign and its first record.
-        let first = if records.is_empty() { Input::Start { operator } } else { Input::Recover { operator } };
+        let first = if records.is_empty() {
+            Input::Start { operator, approvals: Vec::new() }
+        } else {
+            Input::Recover { operator, approvals: None }
+        };
         self.control(folded, digest, journal, fence, &records, first)
     }
 
@@ -140,7 +144,7 @@ impl EmbeddedEngine {
         .await
         .map_err(RunError::Store)?;
         let campaign = Campaign::new(plan, digest, id.clone());
-        let first = Input::Start { operator: operator.to_owned() };
+        let first = Input::Start { operator: operator.to_owned(), approvals: Vec::new() };
         self.control(campaign, digest, journal, fence, &[], first)?;
         Ok(id)
     }

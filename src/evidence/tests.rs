@@ -1,0 +1,1 @@
+//! Approvals with real keys: what counts, and the attacks that do not.
