@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::StepExecutor;
+use crate::evidence::Judged;
 use crate::intake::{HostScan, Inventory, ReadOptions, Reports, read_inventory, read_report_file};
 use crate::lab::{Fault, Lab, LabError, Prefix, Trigger, UpOptions, default_cache};
 use crate::model::{History, Host, HostName, HostOutcome, TimeSpan};
@@ -128,7 +129,8 @@ fn story(args: &Demo, state: &Path, fleet: &dyn Fleet, printer: Printer) -> Resu
 
     printer.talk("== run");
     let plan = Arc::new(plan);
-    let mut driven = drive(Begin::Start(Arc::clone(&plan)), fleet.executor()?, state, args.format, printer)?;
+    let mut driven =
+        drive(Begin::Start(Arc::clone(&plan), Judged::default()), fleet.executor()?, state, args.format, printer)?;
 
     printer.talk("== scan again");
     let after_path = args.dir.join("findings-after.json");

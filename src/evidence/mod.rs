@@ -4,8 +4,6 @@ mod folder;
 mod judge;
 mod ssh_sig;
 mod statement;
-#[cfg(test)]
-mod tests;
 
 pub use folder::*;
 pub use judge::*;

@@ -1,1 +1,0 @@
-//! Approvals with real keys: what counts, and the attacks that do not.
