@@ -2,6 +2,7 @@
 
 mod approvals;
 mod campaign;
+mod change;
 mod contract;
 mod drill;
 mod host_windows;
@@ -26,6 +27,7 @@ mod what_if;
 
 pub use approvals::*;
 pub use campaign::*;
+pub use change::*;
 pub use contract::*;
 pub use drill::*;
 pub use host_windows::*;
