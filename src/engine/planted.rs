@@ -43,11 +43,13 @@ pub(crate) enum Defect {
     ForgetsTheWatch,
     /// A host that went back by itself is taken for fixed when its watch is disarmed.
     DisarmsWhatWentBack,
+    /// Approvals are not asked for.
+    NeedsNoApproval,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SkipsTheProbe,
         Self::ForgetsFailedHosts,
         Self::ReservesNothing,
@@ -67,6 +69,7 @@ impl Defect {
         Self::RebootsTwice,
         Self::ForgetsTheWatch,
         Self::DisarmsWhatWentBack,
+        Self::NeedsNoApproval,
     ];
 }
 

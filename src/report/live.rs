@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use crate::engine::{Event, GateVerdict, Record, RecordBody, StepResult};
+use crate::engine::{Approval, Event, GateVerdict, Gives, Record, RecordBody, StepResult};
 use crate::model::{HostName, HostOutcome, StepId, TimeSpan, printable};
 use crate::plan::{Plan, Reason};
 
@@ -109,6 +109,10 @@ pub fn line(record: &Record, plan: &Plan) -> Option<String> {
             format!("aborted by {by}{}: hosts in the middle finish their step and go back", why(by, reason))
         }
         RecordBody::ClockJump { from, to } => format!("the clock jumped from {from} to {to}"),
+        RecordBody::Approved(approval) => approval_text(approval),
+        RecordBody::Disapproved { statement, reason } => {
+            format!("approval {} does not count any more: {}", statement.short(), reason.text)
+        }
         RecordBody::CampaignEnded { outcomes } => {
             let parts: Vec<String> = outcomes.iter().map(|(o, n)| format!("{n} {}", o.as_str())).collect();
             format!("campaign {} ended: {}", record.campaign, parts.join(", "))
@@ -120,6 +124,16 @@ pub fn line(record: &Record, plan: &Plan) -> Option<String> {
 /// The reason, where it says more than who it was.
 fn why(by: &str, reason: &Reason) -> String {
     if reason.text.ends_with(&format!("by {by}")) { String::new() } else { format!(" ({})", reason.text) }
+}
+
+/// An approval in a few words.
+pub(super) fn approval_text(approval: &Approval) -> String {
+    let what = match approval.gives {
+        Gives::Approval => "approved",
+        Gives::WithoutBackup => "accepted as without a backup",
+    };
+    let hosts = super::plan_text::count(approval.hosts.len(), "host");
+    format!("{hosts} {what} by {} until {}, with key {}", approval.by, approval.until, approval.key)
 }
 
 /// A result in a few words.

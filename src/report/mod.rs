@@ -1,6 +1,8 @@
 //! Consumers of plans, records, events and diagnostics: text, JSON and HTML for people and machines.
 
+mod approvals;
 mod campaign;
+mod change;
 mod contract;
 mod drill;
 mod host_windows;
@@ -23,7 +25,9 @@ mod rehearsal_html;
 mod suite;
 mod what_if;
 
+pub use approvals::*;
 pub use campaign::*;
+pub use change::*;
 pub use contract::*;
 pub use drill::*;
 pub use host_windows::*;

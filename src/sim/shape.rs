@@ -46,6 +46,9 @@ pub struct Shape {
     /// Hosts that are fixed in place go back by themselves when no controller is heard of for so long.
     #[serde(default)]
     pub dead_man: Option<TimeSpan>,
+    /// How long approvals are good, where the plan wants some.
+    #[serde(default)]
+    pub approvals: Option<TimeSpan>,
 }
 
 /// How hosts are fixed, and who goes first. Hosts of one role are a cohort.
@@ -95,6 +98,7 @@ impl Default for Shape {
             keep: true,
             keep_failed: TimeSpan::ZERO,
             dead_man: None,
+            approvals: None,
         }
     }
 }
@@ -123,6 +127,7 @@ impl Shape {
             clones: rng.percent(30).then(|| number(rng.between(1, 2))),
             keep_failed: if rng.percent(50) { TimeSpan::days(2) } else { TimeSpan::ZERO },
             dead_man: rng.percent(70).then(|| TimeSpan::minutes(if rng.percent(50) { 2 } else { 30 })),
+            approvals: None,
         }
     }
 }

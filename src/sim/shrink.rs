@@ -111,6 +111,7 @@ fn candidates(from: &Scenario) -> Vec<Scenario> {
         |shape| shape.dead_man = None,
         |shape| shape.soak = TimeSpan::ZERO,
         |shape| shape.backup = true,
+        |shape| shape.approvals = None,
     ];
     for change in plain {
         push(&|s| change(&mut s.shape));
