@@ -11,11 +11,12 @@ use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::StepExecutor;
 use crate::intake::{HostScan, Inventory, ReadOptions, Reports, read_inventory, read_report_file};
 use crate::lab::{Fault, Lab, LabError, Prefix, Trigger, UpOptions, default_cache};
-use crate::model::{History, Host, HostName, HostOutcome, TimeSpan};
+use crate::model::{Host, HostName, HostOutcome, TimeSpan};
 use crate::playbook;
 use crate::policy::Policy;
 use crate::report::{DemoSummary, FindingCounts, plan_table};
 use crate::sim::{self, SimExecutor};
+use crate::store::Lessons;
 
 use super::args::{Demo, Format, Global};
 use super::drive::{Begin, drive, write_html};
@@ -110,7 +111,7 @@ fn story(args: &Demo, state: &Path, fleet: &dyn Fleet, printer: Printer) -> Resu
     )?;
     let as_of = crate::env::now();
     let plan =
-        make(&inventory, &findings, &policy, &playbooks, as_of, 0, TimeSpan::days(1), refs, &History::default())?;
+        make(&inventory, &findings, &policy, &playbooks, as_of, 0, TimeSpan::days(1), refs, &Lessons::default())?;
     let plan_path = args.dir.join("plan.json");
     let id = save(&plan, &plan_path)?;
     printer.talk(plan_table(&plan, &id));

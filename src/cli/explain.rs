@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostics;
-use crate::model::{Decision, FindingId, History};
+use crate::model::{Decision, FindingId};
 use crate::plan::{Explanation, Goal, Link, Plan, Question, WhatIf, chain, explain, what_if};
 use crate::policy::Policy;
 use crate::report::{explain_text, what_if_text};
+use crate::store::Lessons;
 
 use super::args::{Explain, Format};
 use super::error::CommandError;
@@ -72,7 +73,7 @@ fn from_inputs(args: &Explain, printer: Printer) -> Result<Exit, CommandError> {
     };
     rules::prepare(&policy, &inventory, &findings, as_of)?;
     let plan =
-        make(&inventory, &findings, &policy, &playbooks, as_of, 0, args.horizon, BTreeMap::new(), &History::default())?;
+        make(&inventory, &findings, &policy, &playbooks, as_of, 0, args.horizon, BTreeMap::new(), &Lessons::default())?;
     let explanation = explained(&plan, args)?;
     let about: Vec<FindingId> = explanation.decisions.iter().map(|decision| decision.finding.clone()).collect();
     findings.retain(|(host, _)| *host == args.host);

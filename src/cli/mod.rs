@@ -1,6 +1,7 @@
 //! Arguments, exit codes, one file a subcommand.
 
 mod args;
+mod args_history;
 mod args_policy;
 mod check;
 mod clones;
@@ -16,10 +17,12 @@ mod exceptions;
 mod exit;
 mod explain;
 mod findings;
+mod history;
 mod inputs;
 mod lab;
 mod main;
 mod man;
+mod output;
 mod plan;
 mod printer;
 mod quarantine;

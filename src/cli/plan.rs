@@ -8,11 +8,12 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostics, Level};
 use crate::intake::{Feeds, Inventory};
-use crate::model::{Finding, History, HostName, TimeSpan};
+use crate::model::{Finding, HostName, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::Policy;
 use crate::report::plan_table;
+use crate::store::Lessons;
 
 use super::args::{self, Format, Global};
 use super::error::CommandError;
@@ -76,8 +77,11 @@ pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Resul
         printer.talk(format!("feed: {line}"));
     }
     super::rules::prepare(&policy, &inventory, &findings, as_of)?;
-    let history = super::drive::history(global.state())?;
-    let mut plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs, &history)?;
+    let lessons = super::drive::lessons(global.state())?;
+    if let Some(digest) = lessons.digest {
+        inputs.insert("history".to_owned(), input_ref(&[global.state().to_owned()], digest));
+    }
+    let mut plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs, &lessons)?;
     let notes = plan.report.notes.len();
     super::rules::judge(&policy, &mut plan)?;
     for warning in &plan.report.notes[notes..] {
@@ -128,10 +132,11 @@ pub(super) fn make(
     seed: u64,
     horizon: TimeSpan,
     inputs: BTreeMap<String, InputRef>,
-    history: &History,
+    lessons: &Lessons,
 ) -> Result<Plan, CommandError> {
-    let input =
-        PlanInput { hosts: &inventory.hosts, findings, policy, playbooks, as_of, seed, inputs, history, horizon };
+    let Lessons { history, experience, .. } = lessons;
+    let hosts = &inventory.hosts;
+    let input = PlanInput { hosts, findings, policy, playbooks, as_of, seed, inputs, history, experience, horizon };
     let plan =
         plan(&input).map_err(|error| CommandError::caused(Exit::InvalidInput, "no plan", &error).code(error.code()))?;
     judge(&plan)?;

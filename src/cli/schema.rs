@@ -7,8 +7,9 @@ use crate::engine::{CampaignStatus, Event};
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
-use crate::report::{CampaignReport, DemoSummary, DrillReport, FindingsView};
+use crate::report::{CampaignReport, DemoSummary, DrillReport, FindingsView, SummaryLine};
 use crate::sim::Rehearsal;
+use crate::store::LedgerEntry;
 use crate::{intake, playbook, policy, sim};
 
 use super::args;
@@ -20,13 +21,15 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 15] = [
+const SCHEMAS: [(&str, Make); 17] = [
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),
     ("drill", || schema_for!(DrillReport).to_value()),
     ("event", || schema_for!(Event).to_value()),
     ("findings", || schema_for!(FindingsView).to_value()),
+    ("history", || schema_for!(Vec<LedgerEntry>).to_value()),
+    ("history-summary", || schema_for!(Vec<SummaryLine>).to_value()),
     ("host-scan", || schema_for!(HostScan).to_value()),
     ("inventory", intake::inventory_schema),
     ("plan", || schema_for!(Plan).to_value()),

@@ -13,6 +13,7 @@ mod editors;
 mod exceptions;
 mod explain;
 mod findings;
+mod history;
 mod inventory;
 mod lab;
 mod plan;

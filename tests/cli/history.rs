@@ -1,0 +1,122 @@
+//! `switchback history`, and findings as sheets
+
+use calamine::{Data, Reader as _};
+use serde_json::Value;
+
+use super::World;
+use super::conform::conforms;
+use super::demo::demo;
+
+fn history(world: &World, more: &[&str]) -> super::Ran {
+    let ran = world.run(&[&["history", "--state", "d/state"], more].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+    ran
+}
+
+fn rows(world: &World, more: &[&str]) -> Vec<Value> {
+    let json = history(world, &[more, &["--format", "json"]].concat()).json();
+    conforms("history", &json);
+    json.as_array().unwrap().clone()
+}
+
+#[test]
+fn what_became_of_every_vulnerability_is_listed_filtered_and_summed_up() {
+    let (world, _) = demo();
+    let plan: Value =
+        serde_json::from_str(&std::fs::read_to_string(world.path().join("d/plan.json")).unwrap()).unwrap();
+    let decisions = plan["report"]["decisions"].as_array().unwrap();
+    let all = rows(&world, &[]);
+    // Findings in = findings accounted for.
+    let packages: usize = all.iter().map(|row| row["packages"].as_array().unwrap().len()).sum();
+    assert_eq!(packages, decisions.len());
+    let with = |status: &str| all.iter().filter(|row| row["status"] == status).count();
+    assert!(with("fixed") > 0 && with("restored") > 0, "{all:?}");
+    let restored = all.iter().find(|row| row["status"] == "restored").unwrap();
+    let why = restored["code"].as_str().unwrap();
+    assert!(!why.is_empty() && restored["seconds"].as_u64().unwrap() > 0 && restored["operator"].is_string());
+    let (host, vulnerability) = (restored["host"].as_str().unwrap(), restored["vulnerability"].as_str().unwrap());
+    let one = rows(&world, &["--host", host, "--vulnerability", vulnerability, "--status", "restored"]);
+    assert_eq!(one, [restored.clone()]);
+    assert_eq!(rows(&world, &["--status", "fixed", "--status", "restored"]).len(), with("fixed") + with("restored"));
+    let none = history(&world, &["--operator", "nobody-else"]);
+    assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("0 entries of 0 campaigns\n", ""));
+    assert_eq!(rows(&world, &["--until", "2020-01-01"]), Vec::<Value>::new());
+
+    let table = history(&world, &["--status", "restored"]).stdout;
+    assert!(table.starts_with("campaign ") && table.contains("HOST") && table.contains(why), "{table}");
+    let json = history(&world, &["--by", "vulnerability", "--format", "json"]).json();
+    conforms("history-summary", &json);
+    let line = json.as_array().unwrap().iter().find(|line| line["name"] == vulnerability).unwrap();
+    let hosts = all.iter().filter(|row| row["vulnerability"] == vulnerability).count();
+    assert_eq!(line["total"].as_u64(), Some(hosts as u64));
+    assert!(line["statuses"]["restored"].as_u64().unwrap() >= 1, "{line}");
+    let by_campaign = history(&world, &["--by", "campaign", "--format", "json"]).json();
+    assert_eq!(by_campaign[0]["total"].as_u64(), Some(all.len() as u64));
+    let by_host = history(&world, &["--by", "host"]).stdout;
+    assert_eq!(by_host.lines().count(), 1 + 4, "{by_host}");
+}
+
+#[test]
+fn a_history_is_written_as_csv_markdown_and_workbook() {
+    let (world, _) = demo();
+    let all = rows(&world, &[]);
+    history(&world, &["--format", "csv", "-o", "h.csv"]);
+    let read = |name: &str| std::fs::read(world.path().join(name)).unwrap();
+    let csv = read("h.csv");
+    let mut csv = csv::Reader::from_reader(csv.as_slice());
+    let hosts: Vec<String> = csv.records().map(|row| row.unwrap()[1].to_owned()).collect();
+    let wanted: Vec<&str> = all.iter().map(|row| row["host"].as_str().unwrap()).collect();
+    assert_eq!(hosts, wanted);
+    let markdown = history(&world, &["--format", "markdown"]).stdout;
+    assert_eq!(markdown.lines().count(), all.len() + 2);
+    history(&world, &["--format", "xlsx", "-o", "h.xlsx"]);
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(std::io::Cursor::new(read("h.xlsx"))).unwrap();
+    let sheet = book.worksheet_range("history").unwrap();
+    assert_eq!(sheet.rows().count(), all.len() + 1);
+    let row = sheet.rows().nth(1).unwrap();
+    assert_eq!(row[1], Data::String(wanted[0].to_owned()));
+    assert!(matches!(row[14], Data::DateTime(_)), "{row:?}");
+    history(&world, &["--by", "host", "--format", "xlsx", "-o", "h.xlsx"]);
+    assert!(!world.path().join("h.xlsx.partial").exists());
+
+    insta::assert_snapshot!(world.refused(2, &["history", "--state", "d/state", "--format", "xlsx"]).show(), @r"");
+    insta::assert_snapshot!(world.refused(1, &["history", "--state", "d/state", "-o", "no/h.csv"]).show(), @r"");
+    insta::assert_snapshot!(world.refused(1, &["history"]).show(), @r"");
+    let wrong = world.refused(2, &["history", "--status", "broken", "--since", "yesterday"]);
+    assert!(wrong.stderr.contains("known: not_affected"), "{}", wrong.show());
+}
+
+#[test]
+fn findings_are_written_as_sheets() {
+    let world = World::first_plan();
+    let report = "web-1=reports/web-1.trivy.json";
+    let json = world.run(&["findings", "-f", report, "--format", "json"]).json();
+    let found = json["findings"].as_array().unwrap();
+    for format in ["csv", "xlsx", "markdown", "json"] {
+        let ran = world.run(&["findings", "-f", report, "--format", format, "-o", "out"]);
+        assert_eq!((ran.code, ran.all().as_str()), (Some(0), ""), "{format}");
+        let bytes = std::fs::read(world.path().join("out")).unwrap();
+        let vulnerabilities: Vec<String> = match format {
+            "csv" => {
+                let mut csv = csv::Reader::from_reader(bytes.as_slice());
+                csv.records().map(|row| row.unwrap()[1].to_owned()).collect()
+            }
+            "xlsx" => {
+                let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(std::io::Cursor::new(bytes)).unwrap();
+                book.worksheet_range("findings").unwrap().rows().skip(1).map(|row| row[1].to_string()).collect()
+            }
+            "markdown" => {
+                let text = String::from_utf8(bytes).unwrap();
+                text.lines().skip(2).map(|line| line.split(" | ").nth(1).unwrap().to_owned()).collect()
+            }
+            _ => {
+                let json: Value = serde_json::from_slice(&bytes).unwrap();
+                assert_eq!(json["read"], world.run(&["findings", "-f", report, "--format", "json"]).json()["read"]);
+                let found = json["findings"].as_array().unwrap();
+                found.iter().map(|finding| finding["vulnerability"].as_str().unwrap().to_owned()).collect()
+            }
+        };
+        let wanted: Vec<&str> = found.iter().map(|finding| finding["vulnerability"].as_str().unwrap()).collect();
+        assert_eq!(vulnerabilities, wanted, "{format}");
+    }
+}
