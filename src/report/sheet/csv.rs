@@ -34,7 +34,7 @@ fn text(cell: &Cell) -> String {
         Cell::Empty => String::new(),
         Cell::Text(text) => guarded(text),
         Cell::Number(number) => number.to_string(),
-        Cell::Time(time) => time.to_string(),
+        Cell::Time(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     }
 }
 
