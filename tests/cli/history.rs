@@ -133,3 +133,33 @@ fn findings_are_written_as_sheets() {
         assert_eq!(vulnerabilities, wanted, "{format}");
     }
 }
+
+#[test]
+fn what_steps_took_goes_into_the_next_plan() {
+    let world = World::new();
+    let ran = world.run(&["demo", "--simulated", "--hosts", "24", "--dir", "d", "--format", "json"]);
+    assert_eq!(ran.code, Some(5), "{}", ran.show());
+    let demo = world.run(&["show", "d/plan.json", "--format", "json"]).json();
+    let hosts = demo["hosts"].as_object().unwrap().keys().map(|name| {
+        format!("  {name}: {{os: {{family: debian, name: debian, version: '12'}}, provider: {{kind: simulated}}}}\n")
+    });
+    world.write("d/inventory.yaml", &format!("version: 1\nhosts:\n{}", hosts.collect::<String>()));
+    let plan = |state: &str, out: &str| {
+        let files = ["-p", "d/policy.yaml", "-i", "d/inventory.yaml", "-f", "d/findings-before.json"];
+        let when = ["--as-of", "2026-11-23T12:00:00Z", "--state", state, "-o", out];
+        let ran = world.run(&[&["plan"], &files[..], &when[..]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.show());
+        (ran.stdout, world.run(&["show", out, "--format", "json"]).json())
+    };
+    let (told, learned) = plan("d/state", "learned.json");
+    let (untold, estimated) = plan("nowhere", "estimated.json");
+    assert!(told.contains("durations-from-history") && told.contains("preflight by linux-apt 5s (2"), "{told}");
+    assert!(!untold.contains("durations-from-history"), "{untold}");
+    assert!(learned["inputs"]["history"]["digest"].is_string() && estimated["inputs"]["history"].is_null());
+    let preflight = |plan: &Value| plan["hosts"]["web-1"]["steps"][0]["expected"].as_str().unwrap().to_owned();
+    assert_eq!(preflight(&learned), "5s");
+    assert_ne!(preflight(&estimated), "5s");
+    let rehearsed = world.run(&["rehearse", "learned.json", "--runs", "20", "--history", "--state", "d/state"]);
+    assert_eq!(rehearsed.code, Some(0), "{}", rehearsed.show());
+    assert!(rehearsed.stderr.contains("kinds of steps go by earlier campaigns"), "{}", rehearsed.show());
+}

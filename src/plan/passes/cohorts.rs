@@ -68,12 +68,11 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
             drilled::ask(host, policy, draft.input.history, draft.input.as_of);
         }
         steps::build(&name, host, &role, policy);
-        let of_host = durations::apply(host, draft.input.experience);
+        durations::join(&mut learned, durations::apply(host, draft.input.experience));
         windows::fit(draft, &name);
         pools::join(draft, &name);
         // A host that cannot be planned speaks for nobody.
         let Some(host) = draft.hosts.get(&name).filter(|host| host.reasons.is_empty()) else { continue };
-        durations::join(&mut learned, of_host);
         let last = |kind: StepKind| host.steps.iter().rev().find(|step| step.kind == kind).map(|step| step.id.clone());
         if pilot.fixed.is_none() {
             pilot.fixed = last(StepKind::Soak);
