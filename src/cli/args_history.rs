@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -31,7 +32,7 @@ pub struct History {
     #[arg(long, value_name = "NAME")]
     pub package: Option<PackageName>,
     /// Only what stands so; may be given several times
-    #[arg(long, value_name = "STATUS", value_parser = status)]
+    #[arg(long, value_name = "STATUS", value_parser = statuses())]
     pub status: Vec<Standing>,
     /// Only campaigns that this person has started
     #[arg(long, value_name = "NAME")]
@@ -97,11 +98,11 @@ impl From<HistoryStrategy> for Strategy {
     }
 }
 
-fn status(text: &str) -> Result<Standing, String> {
-    Standing::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
-        let known: Vec<&str> = Standing::ALL.iter().map(|status| status.as_str()).collect();
-        format!("known: {}", known.join(", "))
-    })
+fn statuses() -> impl TypedValueParser<Value = Standing> {
+    let names = Standing::ALL.map(Standing::as_str);
+    // The parser lets no other name through.
+    PossibleValuesParser::new(names)
+        .try_map(|name| Standing::ALL.into_iter().find(|status| status.as_str() == name).ok_or("no such status"))
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::engine::{RecordBody, packages_left_out};
+use crate::engine::{CANARY_FAILED, FAILURE_BUDGET, RecordBody, packages_left_out};
 use crate::model::{
     CampaignId, DecisionKind, Finding, FindingId, HostName, HostOutcome, PackageFix, Priority, RuleRef, Strategy,
     TimeSpan,
@@ -20,8 +20,18 @@ use super::{CampaignEntry, Journal, StoreError};
 /// Records that tell where a host stands; the rest is how it came there.
 const TELLING: [&str; 3] = ["campaign_started", "intent", "host_ended"];
 
-/// Reasons of hosts that were begun and then left alone by somebody's word.
-const CALLED_OFF: [&str; 3] = ["aborted", "paused", "cancelled"];
+/// Reasons of hosts that were begun and then left as they were by a gate's or a person's word: nothing failed there.
+const HELD_BACK: [&str; 9] = [
+    "aborted",
+    "paused",
+    "cancelled",
+    "pilot-failed",
+    "backup-too-old",
+    "disruption-budget-used-up",
+    "window-over",
+    FAILURE_BUDGET.1,
+    CANARY_FAILED.1,
+];
 
 /// Where a vulnerability stands on a host after a campaign. What a person would want to see first comes last: where the
 /// packages of a vulnerability stand differently, the last counts.
@@ -408,8 +418,8 @@ impl Writer<'_> {
             HostOutcome::SwitchedBack => (Standing::SwitchedBack, reason.clone()),
             HostOutcome::Stuck => (Standing::Stuck, reason.clone()),
             HostOutcome::Untouched => {
-                let called_off = reason.as_ref().is_some_and(|why| CALLED_OFF.contains(&why.code.as_str()));
-                (if begun && !called_off { Standing::Failed } else { Standing::Unfixed }, reason.clone())
+                let held_back = reason.as_ref().is_some_and(|why| HELD_BACK.contains(&why.code.as_str()));
+                (if begun && !held_back { Standing::Failed } else { Standing::Unfixed }, reason.clone())
             }
             // A drill fixes nothing.
             HostOutcome::Proven => (Standing::Unfixed, reason.clone()),

@@ -96,7 +96,7 @@ fn a_history_is_written_as_csv_markdown_and_workbook() {
     hint: --state names the folder in which `switchback run` was started
     ");
     let wrong = world.refused(2, &["history", "--status", "broken", "--since", "yesterday"]);
-    assert!(wrong.stderr.contains("known: not_affected"), "{}", wrong.show());
+    assert!(wrong.stderr.contains("possible values: not_affected"), "{}", wrong.show());
 }
 
 #[test]

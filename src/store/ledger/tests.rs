@@ -86,6 +86,7 @@ fn every_outcome_of_a_host_and_every_decision_stands_somewhere() {
         ),
         ("gone", true, Some((HostOutcome::Untouched, because("unreachable"))), Standing::Failed, Some("unreachable")),
         ("called", true, Some((HostOutcome::Untouched, because("aborted"))), Standing::Unfixed, Some("aborted")),
+        ("late", true, Some((HostOutcome::Untouched, because("window-over"))), Standing::Unfixed, Some("window-over")),
         ("budget", false, Some((HostOutcome::Untouched, because("budget"))), Standing::Unfixed, Some("budget")),
         (
             "restored",
@@ -156,6 +157,18 @@ fn every_outcome_of_a_host_and_every_decision_stands_somewhere() {
     let stood: std::collections::BTreeSet<_> = entries.iter().map(|entry| entry.status).collect();
     let never: Vec<_> = Standing::ALL.into_iter().filter(|standing| !stood.contains(standing)).collect();
     assert_eq!(never, [Standing::LeftOut], "the next test has it");
+}
+
+#[test]
+fn what_holds_hosts_back_are_words_of_the_engine() {
+    let engine = [
+        include_str!("../../engine/settle.rs"),
+        include_str!("../../engine/campaign.rs"),
+        include_str!("../../run/executor/soak.rs"),
+    ];
+    for code in HELD_BACK {
+        assert!(engine.iter().any(|text| text.contains(&format!("\"{code}\""))), "{code}");
+    }
 }
 
 #[test]
