@@ -38,11 +38,11 @@ pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandErro
     let out = Output::new(args.output.as_deref(), args.format, printer)?;
     out.write(|out| match args.format.sheet() {
         // What is read and left out belongs to it.
-        None | Some(SheetFormat::Json) => out.write_all(whole(args.format, reports)?.as_bytes()),
+        None | Some(SheetFormat::Json) => Ok(out.write_all(whole(args.format, reports)?.as_bytes())?),
         Some(format) => {
             let mut sheet = Sheet::begin::<Finding>(format, "findings", crate::env::now(), out)?;
             reports.findings.iter().try_for_each(|finding| sheet.row(finding))?;
-            sheet.end()
+            Ok(sheet.end()?)
         }
     })?;
     Ok(Exit::Ok)

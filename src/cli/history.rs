@@ -4,46 +4,22 @@ use std::io::{self, Write};
 
 use crate::policy::Glob;
 use crate::report::{HistorySummary, Sheet, SummaryLine, history_table};
-use crate::store::{LedgerEntry, LedgerFilter, SqliteJournal, StoreError, ledger, ledger_campaigns};
+use crate::store::{LedgerEntry, LedgerFilter, SqliteJournal, ledger, ledger_campaigns};
 
 use super::args::{Global, History, ListFormat};
 use super::drive::{open, store_failed};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Output, Stopped};
 use super::printer::Printer;
 
 pub(super) fn run(args: &History, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let out = Output::new(args.output.as_deref(), args.format, printer)?;
     let mut book = Book { journal: open(global.state())?, filter: filter(args), printer };
-    match args.by {
-        Some(by) => {
-            let mut summary = HistorySummary::new(by.into());
-            book.each(|entries| {
-                entries.iter().for_each(|entry| summary.add(entry));
-                Ok(())
-            })
-            .map_err(read_failed)?;
-            out.write(|out| write_summary(&summary, args.format, out))?;
-        }
-        None => {
-            // What cannot be read comes out of there as what cannot be written.
-            let mut failed = None;
-            let written = out.write(|out| {
-                write_entries(&mut book, args.format, out).or_else(|error| match error {
-                    Stopped::Store(error) => {
-                        failed = Some(error);
-                        Err(io::Error::other("the journal cannot be read"))
-                    }
-                    Stopped::Io(error) => Err(error),
-                })
-            });
-            if let Some(error) = failed {
-                return Err(store_failed(&error));
-            }
-            written?;
-        }
-    }
+    out.write(|out| match args.by {
+        Some(by) => write_summary(&mut book, HistorySummary::new(by.into()), args.format, out),
+        None => write_entries(&mut book, args.format, out),
+    })?;
     Ok(Exit::Ok)
 }
 
@@ -61,25 +37,6 @@ fn filter(args: &History) -> LedgerFilter {
     }
 }
 
-/// Why not all entries came.
-enum Stopped {
-    Store(StoreError),
-    Io(io::Error),
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-fn read_failed(stopped: Stopped) -> CommandError {
-    match stopped {
-        Stopped::Store(error) => store_failed(&error),
-        Stopped::Io(error) => CommandError::caused(Exit::Failed, "cannot read the history", &error),
-    }
-}
-
 /// The entries that are wanted; those of one campaign at a time are in memory.
 struct Book {
     journal: SqliteJournal,
@@ -89,14 +46,15 @@ struct Book {
 
 impl Book {
     fn each(&mut self, mut take: impl FnMut(&[LedgerEntry]) -> io::Result<()>) -> Result<(), Stopped> {
-        for campaign in ledger_campaigns(&mut self.journal, &self.filter).map_err(Stopped::Store)? {
+        let campaigns = ledger_campaigns(&mut self.journal, &self.filter).map_err(|error| store_failed(&error))?;
+        for campaign in campaigns {
             match ledger(&mut self.journal, &campaign.id, &self.filter) {
                 Ok(entries) => take(&entries)?,
                 // One of many that is broken, or that another program has made, must not hide the others.
                 Err(error) if self.filter.campaign.is_none() => {
                     self.printer.talk(format!("warning: campaign {} is left out: {error}", campaign.id));
                 }
-                Err(error) => return Err(Stopped::Store(error)),
+                Err(error) => return Err(store_failed(&error).into()),
             }
         }
         Ok(())
@@ -118,9 +76,18 @@ fn write_entries(book: &mut Book, format: ListFormat, out: &mut (dyn Write + Sen
     Ok(sheet.end()?)
 }
 
-fn write_summary(summary: &HistorySummary, format: ListFormat, out: &mut (dyn Write + Send)) -> io::Result<()> {
-    let Some(format) = format.sheet() else { return out.write_all(summary.table().as_bytes()) };
+fn write_summary(
+    book: &mut Book,
+    mut summary: HistorySummary,
+    format: ListFormat,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Stopped> {
+    book.each(|entries| {
+        entries.iter().for_each(|entry| summary.add(entry));
+        Ok(())
+    })?;
+    let Some(format) = format.sheet() else { return Ok(out.write_all(summary.table().as_bytes())?) };
     let mut sheet = Sheet::begin::<SummaryLine>(format, "history", crate::env::now(), out)?;
     summary.lines().try_for_each(|line| sheet.row(&line))?;
-    sheet.end()
+    Ok(sheet.end()?)
 }

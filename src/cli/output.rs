@@ -25,26 +25,55 @@ impl<'a> Output<'a> {
         Ok(Self { path, printer })
     }
 
-    /// Writes it as it comes.
-    pub fn write(self, write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> Result<(), CommandError> {
-        let (written, place) = match self.path {
-            None => (self.printer.stream(write), "to stdout".to_owned()),
-            Some(path) => (whole(path, write), path.display().to_string()),
+    /// Writes it as it comes. A reader that has gone away is no error.
+    pub fn write(self, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Stopped>) -> Result<(), CommandError> {
+        let written = match self.path {
+            None => {
+                let mut out = self.printer.stdout();
+                write(&mut out).and_then(|()| Ok(out.flush()?))
+            }
+            Some(path) => whole(path, write),
         };
-        written.map_err(|error| CommandError::caused(Exit::Failed, format!("cannot write {place}"), &error))
+        let place = self.path.map_or_else(|| "to stdout".to_owned(), |path| path.display().to_string());
+        match written {
+            Ok(()) => Ok(()),
+            Err(Stopped::Told(error)) => Err(error),
+            Err(Stopped::Io(error)) if self.path.is_none() && error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(Stopped::Io(error)) => Err(CommandError::caused(Exit::Failed, format!("cannot write {place}"), &error)),
+        }
+    }
+}
+
+/// Why not all was written.
+pub(super) enum Stopped {
+    /// It cannot be written.
+    Io(io::Error),
+    /// There is nothing to write.
+    Told(CommandError),
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<CommandError> for Stopped {
+    fn from(error: CommandError) -> Self {
+        Self::Told(error)
     }
 }
 
 /// Beside its place first, so that no half of it is ever found there.
-fn whole(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> io::Result<()> {
+fn whole(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Stopped>) -> Result<(), Stopped> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let written = File::create(&partial).and_then(|file| {
+    let written = File::create(&partial).map_err(Stopped::Io).and_then(|file| {
         let mut out = BufWriter::new(file);
         write(&mut out)?;
         out.into_inner().map_err(|error| error.into_error())?.sync_all()?;
-        std::fs::rename(&partial, path)
+        Ok(std::fs::rename(&partial, path)?)
     });
     if written.is_err() {
         // What cannot be removed was never made, or is not ours.

@@ -57,13 +57,9 @@ impl Printer {
         }
     }
 
-    /// Data as it comes. A reader that has gone away is no error.
-    pub fn stream(self, write: impl FnOnce(&mut (dyn io::Write + Send)) -> io::Result<()>) -> io::Result<()> {
-        let mut out = io::BufWriter::new(io::stdout());
-        match write(&mut out).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
-        }
+    /// For data as it comes.
+    pub fn stdout(self) -> impl io::Write + Send {
+        io::BufWriter::new(io::stdout())
     }
 
     /// Data as one JSON document.
