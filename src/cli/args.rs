@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 pub use super::args_approve::*;
+pub use super::args_history::*;
 pub use super::args_policy::*;
 use crate::lab::{Fault, Prefix, Subnet};
 use crate::model::{CampaignId, HostName, Ticket, TimeSpan, VulnerabilityId};
+use crate::report::SheetFormat;
 
 /// Policy-as-code remediation for fleets of servers: plan, fix, verify, and go back.
 #[derive(Debug, Parser)]
@@ -70,6 +72,31 @@ pub enum Format {
     Json,
 }
 
+/// How a list is printed, or written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    Table,
+    Json,
+    /// For spreadsheets; what could be taken for a formula has a quote in front
+    Csv,
+    /// An Excel workbook
+    Xlsx,
+    Markdown,
+}
+
+impl ListFormat {
+    /// How a sheet of it is written; none for the table.
+    pub fn sheet(self) -> Option<SheetFormat> {
+        match self {
+            Self::Table => None,
+            Self::Json => Some(SheetFormat::Json),
+            Self::Csv => Some(SheetFormat::Csv),
+            Self::Xlsx => Some(SheetFormat::Xlsx),
+            Self::Markdown => Some(SheetFormat::Markdown),
+        }
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -116,6 +143,8 @@ pub enum Command {
     Clones(Clones),
     /// List package versions that had to be rolled back and stay out of plans; let them in again
     Quarantine(Quarantine),
+    /// Show what became of every vulnerability on every host
+    History(History),
     /// Write the report of a campaign
     Report(Report),
     /// Bring up a real fleet on this machine to try things on
@@ -139,7 +168,8 @@ pub enum Command {
 /// `findings`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback findings -f trivy.json\n  switchback findings -f web-1=trivy.json --format json"
+    after_help = "Examples:\n  switchback findings -f trivy.json\n  switchback findings -f web-1=trivy.json --format json\n  \
+    switchback findings -f trivy.json --format xlsx -o findings.xlsx"
 )]
 pub struct Findings {
     /// Scanner report, or HOST=REPORT to say which host it is about
@@ -161,8 +191,11 @@ pub struct Findings {
     #[arg(long)]
     pub formats: bool,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Where hosts come from, wherever `-i` is taken.

@@ -12,12 +12,13 @@ use crate::engine::StepExecutor;
 use crate::evidence::Judged;
 use crate::intake::{HostScan, Inventory, ReadOptions, Reports, read_inventory, read_report_file};
 use crate::lab::{Fault, Lab, LabError, Prefix, Trigger, UpOptions, default_cache};
-use crate::model::{History, Host, HostName, HostOutcome, TimeSpan};
+use crate::model::{Host, HostName, HostOutcome, TimeSpan};
 use crate::plan::Origin;
 use crate::playbook;
 use crate::policy::Policy;
 use crate::report::{DemoSummary, FindingCounts, plan_table};
 use crate::sim::{self, SimExecutor};
+use crate::store::Lessons;
 
 use super::args::{Demo, Format, Global};
 use super::drive::{Begin, drive, write_html};
@@ -120,7 +121,7 @@ fn story(args: &Demo, state: &Path, fleet: &dyn Fleet, printer: Printer) -> Resu
         0,
         TimeSpan::days(1),
         refs,
-        &History::default(),
+        &Lessons::default(),
         Origin::default(),
     )?;
     let plan_path = args.dir.join("plan.json");

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level};
 use crate::intake::Inventory;
-use crate::model::{Finding, History, HostName};
+use crate::model::{Finding, HostName};
 use crate::plan::{Impact, Origin, Plan, Version, impact, summary};
 use crate::playbook::Playbook;
 use crate::policy::{Bundle, Judged, Policy};
 use crate::report::{impact_markdown, impact_text};
+use crate::store::Lessons;
 
 use super::args::{Diff, DiffFormat};
 use super::error::CommandError;
@@ -144,7 +145,7 @@ fn plan_of(
         0,
         args.horizon,
         BTreeMap::new(),
-        &History::default(),
+        &Lessons::default(),
         Origin::default(),
     )
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
 use crate::evidence::Judged;
-use crate::model::{CampaignId, Digest, History};
+use crate::model::{CampaignId, Digest};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
 use crate::run::{EmbeddedEngine, OnPause, RunError, obey_interrupts};
-use crate::store::{self, Journal as _, Notes, SqliteJournal, StoreError};
+use crate::store::{self, Journal as _, Lessons, Notes, SqliteJournal, StoreError};
 
 use super::args::Format;
 use super::error::CommandError;
@@ -141,15 +141,19 @@ pub(super) fn open(state: &Path) -> Result<SqliteJournal, CommandError> {
 }
 
 /// What the campaigns of a state folder have shown; nothing where there is none.
-pub(super) fn history(state: &Path) -> Result<History, CommandError> {
+pub(super) fn lessons(state: &Path) -> Result<Lessons, CommandError> {
     if !state.join(SqliteJournal::FILE).exists() {
-        return Ok(History::default());
+        return Ok(Lessons::default());
     }
-    let mut history = store::history(&mut open(state)?).map_err(|error| store_failed(&error))?;
-    for released in Notes::open(state).and_then(|notes| notes.released()).map_err(|error| store_failed(&error))? {
-        history.release(&released.name, released.at);
+    let mut lessons = store::lessons(&mut open(state)?).map_err(|error| store_failed(&error))?;
+    let notes = Notes::open(state).and_then(|notes| notes.released()).map_err(|error| store_failed(&error))?;
+    let mut names = lessons.digest.map_or_else(String::new, |digest| digest.to_string());
+    for released in notes {
+        lessons.history.release(&released.name, released.at);
+        names.push_str(&format!("\n{} {}", released.name, released.at));
     }
-    Ok(history)
+    lessons.digest = (!names.is_empty()).then(|| Digest::of(names.as_bytes()));
+    Ok(lessons)
 }
 
 /// The campaign that was named and has not ended, else the only one that has not.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostics;
-use crate::model::{Decision, FindingId, History};
+use crate::model::{Decision, FindingId};
 use crate::plan::{Explanation, Goal, Link, Origin, Plan, Question, WhatIf, chain, explain, what_if};
 use crate::policy::Policy;
 use crate::report::{explain_text, what_if_text};
+use crate::store::Lessons;
 
 use super::args::{Explain, Format};
 use super::error::CommandError;
@@ -80,7 +81,7 @@ fn from_inputs(args: &Explain, printer: Printer) -> Result<Exit, CommandError> {
         0,
         args.horizon,
         BTreeMap::new(),
-        &History::default(),
+        &Lessons::default(),
         Origin::default(),
     )?;
     let explanation = explained(&plan, args)?;

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostics;
 use crate::intake::{Feeds, IntakeError, ReadOptions, Report, Reports, read_report_file, report_formats};
-use crate::model::{AssetName, Finding, HostName, Severity};
-use crate::report::FindingsView;
+use crate::model::{AssetName, Finding, HostName};
+use crate::report::{FindingsView, Sheet, SheetFormat, severity_name};
 
-use super::args::{Findings, Format};
+use super::args::{Findings, ListFormat};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::inputs::{match_findings, read_inventory, settle};
-use super::printer::Printer;
+use super::output::Output;
+use super::printer::{Printer, escape_json};
 
 pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandError> {
     if args.formats {
@@ -33,14 +35,25 @@ pub(super) fn run(args: &Findings, printer: Printer) -> Result<Exit, CommandErro
     for (what, count) in &reports.set_aside {
         printer.talk(format!("beside vulnerabilities: {count} {what}"));
     }
-    match args.format {
-        Format::Json => {
-            let view = FindingsView { read: reports.read, findings: reports.findings, left_out: reports.left_out };
-            printer.json(&view)?;
+    let out = Output::new(args.output.as_deref(), args.format, printer)?;
+    out.write(|out| match args.format.sheet() {
+        // What is read and left out belongs to it.
+        None | Some(SheetFormat::Json) => Ok(out.write_all(whole(args.format, reports)?.as_bytes())?),
+        Some(format) => {
+            let mut sheet = Sheet::begin::<Finding>(format, "findings", crate::env::now(), out)?;
+            reports.findings.iter().try_for_each(|finding| sheet.row(finding))?;
+            Ok(sheet.end()?)
         }
-        Format::Table => printer.data(&table(&reports))?,
-    }
+    })?;
     Ok(Exit::Ok)
+}
+
+fn whole(format: ListFormat, reports: Reports) -> io::Result<String> {
+    if format == ListFormat::Table {
+        return Ok(table(&reports));
+    }
+    let view = FindingsView { read: reports.read, findings: reports.findings, left_out: reports.left_out };
+    Ok(escape_json(&serde_json::to_string_pretty(&view)?) + "\n")
 }
 
 /// The findings by host instead of by what each scanner called it, merged.
@@ -132,14 +145,4 @@ fn table(reports: &Reports) -> String {
         let _ = writeln!(text, "  {count} left out: {reason}");
     }
     text
-}
-
-const fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Negligible => "negligible",
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
-    }
 }

@@ -56,6 +56,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Rehearse(args) => super::rehearse::run(args, &cli.global, printer),
         Command::Quarantine(args) => super::quarantine::run(args, &cli.global, printer),
         Command::Status(args) => super::control::status(args, &cli.global, printer),
+        Command::History(args) => super::history::run(args, &cli.global, printer),
         Command::Report(args) => super::report::run(args, &cli.global, printer),
         Command::Lab(args) => super::lab::run(args, printer),
         Command::Demo(args) => super::demo::run(args, &cli.global, printer),

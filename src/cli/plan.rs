@@ -8,11 +8,12 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostics, Level};
 use crate::intake::{Feeds, Inventory};
-use crate::model::{Finding, History, HostName, TimeSpan, printable};
+use crate::model::{Finding, HostName, TimeSpan, printable};
 use crate::plan::{InputRef, Origin, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::Policy;
 use crate::report::plan_table;
+use crate::store::Lessons;
 
 use super::args::{self, Format, Global};
 use super::error::CommandError;
@@ -80,11 +81,14 @@ pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Resul
         printer.talk(format!("feed: {line}"));
     }
     super::rules::prepare(&policy, &inventory, &findings, as_of)?;
-    let history = super::drive::history(global.state())?;
+    let lessons = super::drive::lessons(global.state())?;
+    if let Some(digest) = lessons.digest {
+        inputs.insert("history".to_owned(), input_ref(&[global.state().to_owned()], digest));
+    }
     let author = args.author.clone().unwrap_or_else(|| author(&args.policies));
     let origin = Origin { author: Some(printable(&author, MAX_AUTHOR)), ticket: args.ticket.clone() };
     let mut plan =
-        make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs, &history, origin)?;
+        make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs, &lessons, origin)?;
     let notes = plan.report.notes.len();
     super::rules::judge(&policy, &mut plan)?;
     for warning in &plan.report.notes[notes..] {
@@ -146,7 +150,7 @@ pub(super) fn make(
     seed: u64,
     horizon: TimeSpan,
     inputs: BTreeMap<String, InputRef>,
-    history: &History,
+    lessons: &Lessons,
     origin: Origin,
 ) -> Result<Plan, CommandError> {
     let input = PlanInput {
@@ -157,7 +161,8 @@ pub(super) fn make(
         as_of,
         seed,
         inputs,
-        history,
+        history: &lessons.history,
+        experience: &lessons.experience,
         origin,
         horizon,
     };

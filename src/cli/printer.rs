@@ -1,12 +1,12 @@
 //! stdout is data, stderr is talk. The only place that writes to either.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, render_text};
-use crate::model::{is_unprintable, printable};
+use crate::model::printable;
+pub(super) use crate::report::escape_json;
 
 use super::args::{Color, Global};
 use super::error::CommandError;
@@ -57,6 +57,11 @@ impl Printer {
         }
     }
 
+    /// For data as it comes.
+    pub fn stdout(self) -> impl io::Write + Send {
+        io::BufWriter::new(io::stdout())
+    }
+
     /// Data as one JSON document.
     pub fn json(self, value: &impl Serialize) -> Result<(), CommandError> {
         let text = serde_json::to_string_pretty(value)
@@ -99,35 +104,5 @@ impl Printer {
     pub fn error(self, error: &CommandError) {
         self.problems(&error.diagnostics);
         let _ = writeln!(io::stderr().lock(), "{}", error.to_text());
-    }
-}
-
-/// The same JSON with what could drive a terminal written as escapes; such characters stand in its strings only.
-pub(super) fn escape_json(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || !is_unprintable(c) {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escaped_json_says_the_same_without_driving_a_terminal() {
-        let text = "a\u{9b}31m\u{202e}\u{feff}\u{1b}\n\u{10ffff}ä";
-        let json = escape_json(&serde_json::to_string_pretty(&[text]).unwrap());
-        assert!(!json.chars().any(|c| c != '\n' && is_unprintable(c)), "{json}");
-        assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [text]);
     }
 }

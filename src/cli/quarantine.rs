@@ -6,14 +6,14 @@ use crate::model::History;
 use crate::store::{Notes, Released};
 
 use super::args::{Format, Global, Quarantine, QuarantineCommand};
-use super::drive::{history, open, store_failed};
+use super::drive::{lessons, open, store_failed};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
 
 pub(super) fn run(args: &Quarantine, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     drop(open(global.state())?);
-    let history = history(global.state())?;
+    let history = lessons(global.state())?.history;
     let now = crate::env::now();
     match args.command.as_ref().unwrap_or(&QuarantineCommand::List { format: Format::Table }) {
         QuarantineCommand::List { format } => list(&history, *format, now, printer)?,

@@ -26,8 +26,8 @@ pub(super) fn run(args: &Rehearse, global: &Global, printer: Printer) -> Result<
         profile = read.unwrap_or(profile);
     }
     if args.history {
-        let experience = store::experience(&mut open(global.state())?).map_err(|error| store_failed(&error))?;
-        profile = profile.with(&experience);
+        let lessons = store::lessons(&mut open(global.state())?).map_err(|error| store_failed(&error))?;
+        profile = profile.with(lessons.experience);
         printer
             .talk(format!("{} kinds of steps go by earlier campaigns, the others by the profile", profile.learned()));
     }

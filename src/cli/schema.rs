@@ -8,8 +8,11 @@ use crate::evidence::Statement;
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
-use crate::report::{ApprovalsReport, CampaignReport, ChangeRequest, DemoSummary, DrillReport, FindingsView};
+use crate::report::{
+    ApprovalsReport, CampaignReport, ChangeRequest, DemoSummary, DrillReport, FindingsView, SummaryLine,
+};
 use crate::sim::Rehearsal;
+use crate::store::LedgerEntry;
 use crate::{intake, playbook, policy, sim};
 
 use super::args;
@@ -21,7 +24,7 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 18] = [
+const SCHEMAS: [(&str, Make); 20] = [
     ("approval", || schema_for!(Statement).to_value()),
     ("approvals", || schema_for!(ApprovalsReport).to_value()),
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
@@ -31,6 +34,8 @@ const SCHEMAS: [(&str, Make); 18] = [
     ("drill", || schema_for!(DrillReport).to_value()),
     ("event", || schema_for!(Event).to_value()),
     ("findings", || schema_for!(FindingsView).to_value()),
+    ("history", || schema_for!(Vec<LedgerEntry>).to_value()),
+    ("history-summary", || schema_for!(Vec<SummaryLine>).to_value()),
     ("host-scan", || schema_for!(HostScan).to_value()),
     ("inventory", intake::inventory_schema),
     ("plan", || schema_for!(Plan).to_value()),

@@ -40,6 +40,16 @@ pub struct HostMachine {
     ended: Option<HostEnd>,
 }
 
+/// The reason of a host that was fixed without some packages, as its code and the beginning of its text.
+const PACKAGES_LEFT_OUT: &str = "packages-left-out";
+const WERE_LEFT_OUT: &str = "they broke a clone and were left out: ";
+
+/// The packages that a host was fixed without, by the reason that it ended with.
+pub(crate) fn packages_left_out(reason: &Reason) -> impl Iterator<Item = &str> {
+    let names = reason.text.strip_prefix(WERE_LEFT_OUT).filter(|_| reason.code == PACKAGES_LEFT_OUT);
+    names.unwrap_or_default().split_whitespace()
+}
+
 /// How a forward step ended.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum StepEnd {
@@ -232,7 +242,7 @@ impl HostMachine {
     fn left_out(&self, plan: &HostPlan) -> Option<Reason> {
         let verify = plan.steps.iter().rev().find(|step| step.kind == StepKind::Verify && step.on.is_none())?;
         let names = self.facts.get(&verify.id)?.get(LEFT_OUT).filter(|names| !names.is_empty())?;
-        Some(Reason::new("packages-left-out", format!("they broke a clone and were left out: {names}")))
+        Some(Reason::new(PACKAGES_LEFT_OUT, format!("{WERE_LEFT_OUT}{names}")))
     }
 
     fn reboot_is_pending(&self, plan: &HostPlan) -> bool {

@@ -24,6 +24,7 @@ pub use campaign::{CANARY_FAILED, CampaignMachine, FAILURE_BUDGET};
 pub use clock::Clock;
 pub use gate::{EARLY, MAX_BACKUP_AGE};
 pub use group::GroupMachine;
+pub(crate) use host::packages_left_out;
 pub use host::{GRACE, HostCommand, HostEnd, HostMachine};
 pub use machine::{Campaign, CampaignState, IllegalTransition};
 pub use record::*;

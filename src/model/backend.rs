@@ -391,6 +391,16 @@ impl ProviderSettings {
 }
 
 impl SwitchSettings {
+    /// The name of the kind, as in inventories.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Haproxy { .. } => "haproxy",
+            Self::Dns(_) => "dns",
+            Self::Command { .. } => "command",
+            Self::Simulated => "simulated",
+        }
+    }
+
     /// Whether it can send a host's traffic to a clone, and not only take the host out of service.
     pub fn moves(&self) -> bool {
         match self {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{AssetName, Cvss, FindingId, PackageName, PackageVersion, Probability, Severity, VulnerabilityId};
+use super::{
+    AssetName, Cvss, FindingId, HostName, PackageName, PackageVersion, Probability, Severity, VulnerabilityId,
+};
 
 /// What kind of thing is vulnerable, and so who can fix it.
 #[derive(
@@ -153,6 +155,17 @@ impl Claim {
     }
 }
 
+/// What the id of a finding tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FindingParts<'a> {
+    /// The vulnerability; the whole id where it was too long to hold it.
+    pub vulnerability: &'a str,
+    /// The package.
+    pub package: Option<&'a str>,
+    /// The version that was installed.
+    pub installed: Option<&'a str>,
+}
+
 impl Finding {
     /// `ASSET/VULNERABILITY/PACKAGE@VERSION#LOCATION` (`-` for no package), shortened by a digest where it would be too long.
     pub fn make_id(
@@ -178,9 +191,68 @@ impl Finding {
         })
     }
 
+    /// What [`Finding::make_id`] has put into the id of a finding of this host.
+    pub fn parts_of<'a>(id: &'a FindingId, host: &HostName) -> FindingParts<'a> {
+        let text = id.as_str();
+        let whole = FindingParts { vulnerability: text, package: None, installed: None };
+        // Scanners mostly call a host what we do; what they call it otherwise may hold a slash as well.
+        let own = text.strip_prefix(host.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        let behind = |at: usize| text.get(at + 1..);
+        let mut slashes = text.match_indices('/').map(|(at, _)| at).filter_map(behind);
+        let advisory = |rest: &&str| {
+            let name = rest.split('/').next().unwrap_or_default();
+            name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.contains('-')
+                && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+                && VulnerabilityId::new(name).is_ok()
+        };
+        let Some(rest) = own.or_else(|| slashes.clone().find(advisory)).or_else(|| slashes.next()) else {
+            return whole;
+        };
+        let Some((vulnerability, rest)) = rest.split_once('/') else { return whole };
+        // Neither a package nor a version holds `#`, and no version holds `@`.
+        let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+        let (package, installed) = match rest.rsplit_once('@') {
+            Some((package, version)) if !package.is_empty() => (package, Some(version)),
+            _ => (rest, None),
+        };
+        FindingParts { vulnerability, package: Some(package).filter(|package| *package != "-"), installed }
+    }
+
     /// The highest base score of the newest CVSS generation that has one (4, then 3, then 2).
     pub fn base_score(&self) -> Option<&Cvss> {
         let generation = |cvss: &Cvss| cvss.version.bytes().next().unwrap_or(b'0');
         self.cvss.iter().max_by_key(|cvss| (generation(cvss), cvss.score))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_tells_what_it_was_made_of(
+            asset in prop_oneof![Just("web-1"), Just("registry.example.com/shop/web:1.2"), Just("Web 1 (debian/12)")],
+            vulnerability in "(CVE|GHSA|DSA|RHSA)-[0-9a-z:-]{1,12}[0-9a-z]",
+            package in prop::option::of("[@a-z_][a-z0-9+._:/@~-]{0,20}[a-z0-9]"),
+            version in prop::option::of("[0-9][a-z0-9+._:~^!-]{0,12}"),
+            location in prop::option::of("[ -~]{1,30}"),
+        ) {
+            let version = version.filter(|_| package.as_ref().is_some_and(|package| !package.contains('@')));
+            let (asset, host) = (AssetName::new(asset).unwrap(), HostName::new("web-1").unwrap());
+            let name = VulnerabilityId::new(&vulnerability).unwrap();
+            // A package with `@` in its middle looks like one with a version, and is told so.
+            let package = package.filter(|package| version.is_some() || !package[1..].contains('@'));
+            let known = package.as_deref().map(|package| PackageName::new(package).unwrap());
+            let installed = version.as_deref().map(|version| PackageVersion::new(version).unwrap());
+            let id = Finding::make_id(&asset, &name, known.as_ref(), installed.as_ref(), location.as_deref());
+            let parts = Finding::parts_of(&id, &host);
+            let made_of = (vulnerability.as_str(), package.as_deref(), version.as_deref());
+            prop_assert_eq!((parts.vulnerability, parts.package, parts.installed), made_of, "{}", id.as_str());
+        }
     }
 }

@@ -103,12 +103,15 @@ impl History {
 
     /// A package version had to be rolled back.
     pub fn quarantine(&mut self, entry: Quarantined) {
-        self.quarantined.entry((entry.package.clone(), entry.os.clone())).or_default().push(entry);
+        let entries = self.quarantined.entry((entry.package.clone(), entry.os.clone())).or_default();
+        entries.insert(entries.partition_point(|known| known.since <= entry.since), entry);
     }
 
     /// A fix had to be rolled back as a whole; what was shown last counts.
     pub fn roll_back(&mut self, entry: RolledBack) {
-        self.rolled_back.insert(entry.cohort.clone(), entry);
+        if self.rolled_back.get(&entry.cohort).is_none_or(|known| known.since <= entry.since) {
+            self.rolled_back.insert(entry.cohort.clone(), entry);
+        }
     }
 
     /// Why this version of a package, or any where it is not known which it will be, must not be installed on such hosts

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::InputRef;
+use super::{Experience, InputRef};
 use crate::model::{Finding, History, Host, HostName, Ticket, TimeSpan};
 use crate::playbook::Playbook;
 use crate::policy::Policy;
@@ -33,12 +33,15 @@ pub struct PlanInput<'a> {
     pub as_of: Timestamp,
     /// Recorded in the plan; whatever chooses at random while the plan runs starts from it.
     pub seed: u64,
-    /// Where it all came from, by role (`policies`, `inventory`, `reports`, `playbooks`, `feeds`).
+    /// Where it all came from, by role (`policies`, `inventory`, `reports`, `playbooks`, `feeds`,
+    /// `history`).
     pub inputs: BTreeMap<String, InputRef>,
     /// What earlier campaigns have shown.
     pub history: &'a History,
     /// Who makes the plan, and for which change request.
     pub origin: Origin,
+    /// How long steps took in them.
+    pub experience: &'a Experience,
     /// How far ahead windows are resolved.
     pub horizon: TimeSpan,
 }

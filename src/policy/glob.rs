@@ -2,7 +2,7 @@
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Glob {
+pub enum Glob {
     /// `*`.
     Any,
     /// No wildcard.
@@ -14,6 +14,7 @@ pub(super) enum Glob {
 }
 
 impl Glob {
+    /// Compiles a pattern; every text is one.
     pub fn new(pattern: &str) -> Self {
         match pattern.find(['*', '?']) {
             None => Self::Exact(pattern.to_owned()),
@@ -25,6 +26,7 @@ impl Glob {
         }
     }
 
+    /// Whether it matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
         match self {
             Self::Any => true,

@@ -41,6 +41,7 @@ pub use dead::Judged;
 pub use decide::Policy;
 pub use exceptions::{ExceptionKind, ExceptionState, ExceptionView, expiry};
 pub use export::{ExportFormat, Exported};
+pub use glob::Glob;
 pub use host_windows::*;
 pub use import::{ImportOptions, Imported, import_exceptions};
 pub use mutate::*;

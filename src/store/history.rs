@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::engine::{Record, RecordBody, StepResult};
 use crate::model::{
-    CampaignId, Drill, Fix, History, Host, HostName, HostOutcome, PackageName, Quarantined, RolledBack, RuleName,
-    Strategy, TimeSpan, os_release,
+    CampaignId, Digest, Drill, Fix, History, Host, HostName, HostOutcome, PackageName, Quarantined, RolledBack,
+    RuleName, Strategy, TimeSpan, os_release,
 };
-use crate::plan::{Action, HostPlan, Plan, Reason, StepKind};
+use crate::plan::{Action, Experience, HostPlan, Plan, Reason, StepKind};
 
+use super::experience::{StepOf, learn as learn_of_steps};
 use super::{Journal, StoreError};
 
 /// Reasons that say nothing of the packages: the network, a person, the controller.
@@ -30,7 +31,18 @@ const NOT_THE_FIX: [&str; 15] = [
     "disarm-failed",
 ];
 
-/// What a plan says of a host, whatever else its format holds: plans of earlier programs count as well.
+/// What the campaigns of a journal have shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lessons {
+    /// Of fixes and of ways back.
+    pub history: History,
+    /// Of steps.
+    pub experience: Experience,
+    /// What names the campaigns, as far as they had gone; none where there are none.
+    pub digest: Option<Digest>,
+}
+
+/// What a plan says of its hosts, whatever else its format holds: plans of earlier programs count as well.
 #[derive(serde::Deserialize)]
 struct PlanOf {
     hosts: BTreeMap<HostName, HostOf>,
@@ -44,36 +56,45 @@ impl PlanOf {
 }
 
 #[derive(serde::Deserialize)]
-struct HostOf {
-    host: Host,
-    cohort: RuleName,
+pub(super) struct HostOf {
+    pub host: Host,
+    pub cohort: RuleName,
     fix: Fix,
     #[serde(default)]
     strategy: Option<String>,
     #[serde(default)]
     quarantine: Option<TimeSpan>,
+    #[serde(default)]
+    pub playbook: Option<RuleName>,
+    #[serde(default)]
+    pub steps: Vec<StepOf>,
 }
 
 /// What the campaigns of a journal have shown. A campaign that cannot be read shows nothing.
-pub fn history(journal: &mut dyn Journal) -> Result<History, StoreError> {
-    let mut history = History::default();
+pub fn lessons(journal: &mut dyn Journal) -> Result<Lessons, StoreError> {
+    let mut lessons = Lessons::default();
     let mut campaigns = journal.campaigns()?;
-    campaigns.sort_by_key(|campaign| campaign.started);
+    // The latest first, as experience wants it.
+    campaigns.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));
+    let mut names = String::new();
     for campaign in campaigns {
+        let last = campaign.last.map_or_else(String::new, |at| at.to_string());
+        names.push_str(&format!("{} {} {} {last}\n", campaign.id, campaign.plan, campaign.records));
         let text = journal.plan(&campaign.id)?;
         let Ok(plan) = serde_json::from_slice::<PlanOf>(&text) else { continue };
         let Ok(records) = journal.read(&campaign.id) else { continue };
+        learn_of_steps(&mut lessons.experience, &plan.hosts, &records);
+        let history = &mut lessons.history;
         if plan.is_drill() {
             // One of another program proves nothing: what it asked is not known.
             let Ok(plan) = serde_json::from_slice::<Plan>(&text) else { continue };
-            records.iter().for_each(|record| learn_of_drill(&mut history, &plan, &campaign.id, record));
+            records.iter().for_each(|record| learn_of_drill(history, &plan, &campaign.id, record));
             continue;
         }
-        for record in &records {
-            learn(&mut history, &plan, &campaign.id, record, &records);
-        }
+        records.iter().for_each(|record| learn(history, &plan, &campaign.id, record, &records));
     }
-    Ok(history)
+    lessons.digest = (!names.is_empty()).then(|| Digest::of(names.as_bytes()));
+    Ok(lessons)
 }
 
 fn learn(history: &mut History, plan: &PlanOf, campaign: &CampaignId, record: &Record, all: &[Record]) {

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+#[cfg(doc)]
+use crate::engine::RecordBody;
 use crate::engine::{Chain, Record};
 use crate::model::{CampaignId, Digest, HostName};
 
@@ -131,6 +133,15 @@ pub trait Journal: Send {
 
     /// All records of a campaign, their chain verified.
     fn read(&mut self, campaign: &CampaignId) -> Result<Vec<Record>, StoreError>;
+
+    /// The records of some kinds ([`RecordBody::kind`]), one by one. For views of many campaigns: the chain is not
+    /// verified.
+    fn scan(
+        &mut self,
+        campaign: &CampaignId,
+        kinds: &[&'static str],
+        each: &mut dyn FnMut(Record),
+    ) -> Result<(), StoreError>;
 }
 
 /// Verifies that records follow each other without a gap from the plan on; names the first that does not.

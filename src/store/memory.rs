@@ -150,4 +150,16 @@ impl Journal for MemoryJournal {
         verify_chain(campaign, Digest::of(&kept.plan), &kept.records)?;
         Ok(kept.records.clone())
     }
+
+    fn scan(
+        &mut self,
+        campaign: &CampaignId,
+        kinds: &[&'static str],
+        each: &mut dyn FnMut(Record),
+    ) -> Result<(), StoreError> {
+        let shared = self.lock();
+        let kept = shared.campaigns.get(campaign).ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))?;
+        kept.records.iter().filter(|record| kinds.contains(&record.body.kind())).cloned().for_each(each);
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 mod experience;
 mod history;
 mod journal;
+mod ledger;
 mod memory;
 mod notes;
 mod signals;
@@ -11,9 +12,9 @@ mod sqlite;
 mod tests;
 mod writer;
 
-pub use experience::*;
-pub use history::history;
+pub use history::{Lessons, lessons};
 pub use journal::*;
+pub use ledger::*;
 pub use memory::*;
 pub use notes::*;
 pub use signals::*;

@@ -150,6 +150,32 @@ impl SqliteJournal {
         }
     }
 
+    /// The records of a campaign, in order, as far as the condition holds.
+    fn each_record(
+        &self,
+        campaign: &CampaignId,
+        condition: &str,
+        each: &mut dyn FnMut(Record),
+    ) -> Result<(), StoreError> {
+        let read = |error: rusqlite::Error| failed(&self.path, "read the journal", &error);
+        let sql = format!("SELECT seq, at, previous, body FROM record WHERE campaign = ?1 {condition} ORDER BY seq");
+        let mut query = self.connection.prepare_cached(&sql).map_err(read)?;
+        let mut rows = query.query([campaign.as_str()]).map_err(read)?;
+        while let Some(row) = rows.next().map_err(read)? {
+            let text = |column: usize| row.get::<_, String>(column).map_err(read);
+            let seq = u64::try_from(row.get::<_, i64>(0).map_err(read)?).unwrap_or(0);
+            let bad = |why: String| broken(campaign, seq, &printable(&why, 200));
+            each(Record {
+                campaign: campaign.clone(),
+                seq,
+                at: text(1)?.parse().map_err(|error: jiff::Error| bad(error.to_string()))?,
+                previous: Digest::try_from(text(2)?).map_err(|why| bad(why.to_owned()))?,
+                body: serde_json::from_str(&text(3)?).map_err(|error| bad(error.to_string()))?,
+            });
+        }
+        Ok(())
+    }
+
     fn lock_path(&self, campaign: &CampaignId) -> PathBuf {
         lock_path(&self.path, campaign)
     }
@@ -360,25 +386,20 @@ impl Journal for SqliteJournal {
 
     fn read(&mut self, campaign: &CampaignId) -> Result<Vec<Record>, StoreError> {
         let digest = self.known(campaign)?;
-        let read = |error: rusqlite::Error| failed(&self.path, "read the journal", &error);
-        let sql = "SELECT seq, at, previous, body FROM record WHERE campaign = ?1 ORDER BY seq";
-        let mut query = self.connection.prepare_cached(sql).map_err(read)?;
-        let mut rows = query.query([campaign.as_str()]).map_err(read)?;
         let mut records = Vec::new();
-        while let Some(row) = rows.next().map_err(read)? {
-            let text = |column: usize| row.get::<_, String>(column).map_err(read);
-            let seq = u64::try_from(row.get::<_, i64>(0).map_err(read)?).unwrap_or(0);
-            let bad = |why: String| broken(campaign, seq, &printable(&why, 200));
-            records.push(Record {
-                campaign: campaign.clone(),
-                seq,
-                at: text(1)?.parse().map_err(|error: jiff::Error| bad(error.to_string()))?,
-                previous: Digest::try_from(text(2)?).map_err(|why| bad(why.to_owned()))?,
-                body: serde_json::from_str(&text(3)?).map_err(|error| bad(error.to_string()))?,
-            });
-        }
+        self.each_record(campaign, "", &mut |record| records.push(record))?;
         verify_chain(campaign, digest, &records)?;
         Ok(records)
+    }
+
+    fn scan(
+        &mut self,
+        campaign: &CampaignId,
+        kinds: &[&'static str],
+        each: &mut dyn FnMut(Record),
+    ) -> Result<(), StoreError> {
+        self.known(campaign)?;
+        self.each_record(campaign, &format!("AND kind IN ('{}')", kinds.join("', '")), each)
     }
 }
 

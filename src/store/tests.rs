@@ -9,13 +9,11 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::{Chain, Effected, JOURNAL_FORMAT, Record, RecordBody, StepResult};
-use crate::model::{AttemptId, CampaignId, Digest, Host, HostName, HostOutcome, ProviderSettings, StepId};
-use crate::plan::{DrillInput, Reason, StepKind, plan_drills};
+use crate::model::{AttemptId, CampaignId, Digest, Host, HostName, HostOutcome, ProviderSettings, RuleName, StepId};
+use crate::plan::{Doing, DrillInput, Experience, Reason, StepKind, plan_drills};
 use crate::policy::Policy;
 
-use super::{
-    Experience, Journal, JournalWriter, MemoryJournal, SignedText, SqliteJournal, StoreError, experience, history,
-};
+use super::{Journal, JournalWriter, MemoryJournal, SignedText, SqliteJournal, StoreError, lessons};
 
 const PLAN: &[u8] = b"{\"plan\":1}";
 
@@ -363,7 +361,14 @@ fn a_torn_tail_leaves_a_journal_that_can_be_read_and_continued() {
 
 #[test]
 fn what_steps_took_and_how_they_ended_is_learned_from_journals() {
-    let plan = br#"{"hosts": {"a": {"steps": [{"id": "a/fix", "kind": "fix", "expected": "10s", "undo": [{"id": "a/restore", "kind": "restore", "expected": "20s"}]}]}}, "other": 1}"#;
+    let plan = br#"{"hosts": {"a": {
+        "host": {"name": "a", "provider": {"kind": "simulated"}}, "cohort": "c", "playbook": "linux-apt",
+        "fix": {"packages": [], "findings": []},
+        "steps": [
+            {"id": "a/fix", "kind": "fix", "undo": [{"id": "a/restore", "kind": "restore"}]},
+            {"id": "a/reboot", "kind": "reboot", "new": true}
+        ]
+    }}, "other": 1}"#;
     let mut journal = MemoryJournal::new();
     journal.create(&id("c1"), plan, &[]).unwrap();
     let fence = journal.claim(&id("c1"), "ann").unwrap();
@@ -372,6 +377,8 @@ fn what_steps_took_and_how_they_ended_is_learned_from_journals() {
     let start: Timestamp = "2027-03-28T02:30:00Z".parse().unwrap();
     let operator = || "ann".to_owned();
     let done = || StepResult::Succeeded { facts: Default::default(), note: None };
+    let not_needed =
+        StepResult::Succeeded { facts: [("reboot".to_owned(), "not-required".to_owned())].into(), note: None };
     let failed =
         StepResult::Failed { reason: Reason::new("x", "x"), effect: Effected::Possibly, evidence: String::new() };
     let unknown = StepResult::Unknown { reason: Reason::new("x", "x") };
@@ -388,15 +395,26 @@ fn what_steps_took_and_how_they_ended_is_learned_from_journals() {
         (15, RecordBody::Probing { attempt: attempt("a/fix"), probe: 1 }),
         (90, RecordBody::Outcome { attempt: attempt("a/fix"), result: done() }),
         (90, RecordBody::Outcome { attempt: attempt("b/fix"), result: done() }),
+        // That a host need not be rebooted says nothing of how long that takes.
+        (90, RecordBody::Intent { attempt: attempt("a/reboot"), undo: false }),
+        (91, RecordBody::Outcome { attempt: attempt("a/reboot"), result: not_needed }),
     ];
     let records: Vec<Record> =
         bodies.map(|(at, body)| chain.push(start + std::time::Duration::from_secs(at), body)).into();
     journal.append(&id("c1"), fence, &records).unwrap();
+    let mut web = Host::named(host("a"));
+    web.provider = Some(ProviderSettings::Simulated);
+    let (name, cohort) = (RuleName::new("linux-apt").unwrap(), RuleName::new("c").unwrap());
+    let of = |kind| Doing { kind, on_clone: false, host: &web, playbook: &name, cohort: &cohort };
     let mut wanted = Experience::default();
-    wanted.add(StepKind::Fix, Some(1_200), false);
-    wanted.add(StepKind::Fix, None, false);
-    wanted.add(StepKind::Restore, None, true);
-    assert_eq!(experience(&mut journal).unwrap(), wanted);
+    wanted.add(&of(StepKind::Fix), Some(12_000), false);
+    wanted.add(&of(StepKind::Fix), None, false);
+    wanted.add(&of(StepKind::Restore), None, true);
+    wanted.add(&of(StepKind::Reboot), None, false);
+    let learned = lessons(&mut journal).unwrap();
+    assert_eq!(learned.experience, wanted);
+    assert!(learned.digest.is_some());
+    assert_eq!(lessons(&mut MemoryJournal::new()).unwrap().digest, None);
 }
 
 /// The plan of a drill of `web-1`, as it is stored.
@@ -443,9 +461,9 @@ fn drilled(journal: &mut dyn Journal, campaign: &str, second: i64, failed: Optio
 fn the_last_drill_that_showed_something_of_the_backup_counts() {
     use HostOutcome::{Proven, Untouched};
     journals(|journal| {
-        assert_eq!(history(journal).unwrap().drilled(&host("web-1")), None);
+        assert_eq!(lessons(journal).unwrap().history.drilled(&host("web-1")), None);
         drilled(journal, "c1", 100, None, Proven);
-        let proven = history(journal).unwrap().drilled(&host("web-1")).cloned().unwrap();
+        let proven = lessons(journal).unwrap().history.drilled(&host("web-1")).cloned().unwrap();
         assert_eq!((proven.campaign.clone(), proven.at.as_second(), &proven.failed), (id("c1"), 102, &None));
         assert_eq!(proven.provider, ProviderSettings::Simulated.digest());
         assert_eq!(proven.probes.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["answers"]);
@@ -460,7 +478,7 @@ fn the_last_drill_that_showed_something_of_the_backup_counts() {
         .enumerate()
         {
             drilled(journal, &format!("c2-{number}"), 200, Some(failed), Untouched);
-            assert_eq!(history(journal).unwrap().drilled(&host("web-1")), Some(&proven), "{failed:?}");
+            assert_eq!(lessons(journal).unwrap().history.drilled(&host("web-1")), Some(&proven), "{failed:?}");
         }
         for (number, (step, code)) in
             [("backup", "backup-not-verified"), ("clone", "clone-not-up"), ("verify-clone", "probe-failed")]
@@ -469,12 +487,16 @@ fn the_last_drill_that_showed_something_of_the_backup_counts() {
         {
             let second = 300 + 10 * i64::try_from(number).unwrap();
             drilled(journal, &format!("c3-{number}"), second, Some((step, code)), Untouched);
-            let known = history(journal).unwrap().drilled(&host("web-1")).cloned().unwrap();
+            let known = lessons(journal).unwrap().history.drilled(&host("web-1")).cloned().unwrap();
             assert_eq!(known.failed, Some(format!("{code}: said so")));
             drilled(journal, &format!("c4-{number}"), second + 5, None, Proven);
-            assert_eq!(history(journal).unwrap().drilled(&host("web-1")).unwrap().failed, None, "it was mended");
+            assert_eq!(
+                lessons(journal).unwrap().history.drilled(&host("web-1")).unwrap().failed,
+                None,
+                "it was mended"
+            );
         }
-        let shown = history(journal).unwrap();
+        let shown = lessons(journal).unwrap().history;
         assert_eq!(shown.quarantine_list().0.len() + shown.quarantine_list().1.len(), 0, "nothing was fixed");
     });
 }

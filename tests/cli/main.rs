@@ -14,6 +14,7 @@ mod editors;
 mod exceptions;
 mod explain;
 mod findings;
+mod history;
 mod inventory;
 mod lab;
 mod plan;

@@ -15,7 +15,7 @@ use switchback::model::{
     AssetName, Cvss, Finding, FixState, History, Host, HostName, Importance, Os, PackageName, PackageVersion,
     ProviderSettings, Score, SwitchSettings, TimeSpan, VulnerabilityId, VulnerabilityType,
 };
-use switchback::plan::{Plan, PlanInput, plan};
+use switchback::plan::{Experience, Plan, PlanInput, plan};
 use switchback::playbook::{Playbook, shipped};
 use switchback::policy::Policy;
 
@@ -53,6 +53,7 @@ pub struct Fleet {
     pub policy: Policy,
     pub playbooks: Vec<Playbook>,
     pub history: History,
+    pub experience: Experience,
 }
 
 impl Fleet {
@@ -74,7 +75,14 @@ impl Fleet {
         let files: Vec<_> = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();
         let policy = Policy::load(files, &mut diagnostics);
         let policy = policy.unwrap_or_else(|| panic!("{:?}", diagnostics.iter().collect::<Vec<_>>()));
-        Self { hosts: BTreeMap::new(), findings: Vec::new(), policy, playbooks: shipped(), history: History::default() }
+        Self {
+            hosts: BTreeMap::new(),
+            findings: Vec::new(),
+            policy,
+            playbooks: shipped(),
+            history: History::default(),
+            experience: Experience::default(),
+        }
     }
 
     /// `hosts` hosts in services of eight, with `findings` findings each.
@@ -123,6 +131,7 @@ impl Fleet {
             inputs: BTreeMap::new(),
             history: &self.history,
             origin: switchback::plan::Origin::default(),
+            experience: &self.experience,
             horizon: TimeSpan::days(28),
         }
     }

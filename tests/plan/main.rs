@@ -8,6 +8,7 @@
 mod care;
 mod checker;
 mod drills;
+mod durations;
 mod file;
 mod fleet;
 mod forecast;

@@ -11,7 +11,7 @@ use crate::plan::draft::{Draft, HostDraft};
 use crate::plan::{AFTER_PILOT, AFTER_TRIAL, PlanError, Reason, StepKind};
 use crate::policy::{Policy, StrategyChoice, StrategyKind, TestFix};
 
-use super::{drilled, pools, steps, windows};
+use super::{drilled, durations, pools, steps, windows};
 
 /// How a host is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ struct Pilot {
 pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
     let policy = draft.input.policy;
     let mut pilots: BTreeMap<RuleName, Pilot> = BTreeMap::new();
+    let mut learned = durations::Learned::new();
     for name in draft.sequence.clone() {
         let Some(host) = draft.hosts.get_mut(&name) else { continue };
         let cohort = cohort(host, policy);
@@ -67,6 +68,7 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
             drilled::ask(host, policy, draft.input.history, draft.input.as_of);
         }
         steps::build(&name, host, &role, policy);
+        durations::join(&mut learned, durations::apply(host, draft.input.experience));
         windows::fit(draft, &name);
         pools::join(draft, &name);
         // A host that cannot be planned speaks for nobody.
@@ -80,6 +82,7 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
             pilot.tried = tried.map(|step| step.id.clone());
         }
     }
+    durations::tell(draft, &learned);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ pub(super) mod care;
 pub(super) mod cohorts;
 pub(super) mod decide;
 pub(super) mod drilled;
+pub(super) mod durations;
 pub(super) mod emergency;
 pub(super) mod limits;
 pub(super) mod machines;

@@ -8,15 +8,11 @@ use serde::Deserialize;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::TimeSpan;
-use crate::plan::StepKind;
-use crate::store::Experience;
+use crate::plan::{ENOUGH, Experience, StepKind, Tried};
 use crate::yaml::{Size, Spanned, parse, span};
 
 /// The version of the format.
 const VERSION: u32 = 1;
-
-/// Fewer attempts of a kind of step say nothing of how often it fails.
-const ENOUGH: u64 = 20;
 
 /// Of a million.
 pub(super) const WHOLE: u32 = 1_000_000;
@@ -43,30 +39,29 @@ impl Spread {
         Self(points.collect())
     }
 
-    /// What was seen.
-    fn seen(mut shares: Vec<u32>) -> Option<Self> {
-        shares.sort_unstable();
-        (shares.len() >= 2).then_some(Self(shares))
-    }
-
-    /// The share that a draw gives; between two points it is in between.
+    /// The share that a draw gives.
     pub fn at(&self, draw: Chance) -> u32 {
-        let steps = self.0.len().saturating_sub(1) as u64;
-        let place = u64::from(draw.min(WHOLE)) * steps;
-        let index = usize::try_from(place / u64::from(WHOLE)).unwrap_or(0);
-        let low = self.0.get(index).copied().unwrap_or(1_000);
-        let high = self.0.get(index + 1).copied().unwrap_or(low);
-        let part = place % u64::from(WHOLE);
-        low + u32::try_from(u64::from(high - low) * part / u64::from(WHOLE)).unwrap_or(0)
+        between(&self.0, draw)
     }
+}
+
+/// The value that a draw gives of ascending ones at equal distances; between two of them it is in between.
+pub(super) fn between(points: &[u32], draw: Chance) -> u32 {
+    let steps = points.len().saturating_sub(1) as u64;
+    let place = u64::from(draw.min(WHOLE)) * steps;
+    let index = usize::try_from(place / u64::from(WHOLE)).unwrap_or(0);
+    let low = points.get(index).copied().unwrap_or(1_000);
+    let high = points.get(index + 1).copied().unwrap_or(low);
+    let part = place % u64::from(WHOLE);
+    low + u32::try_from(u64::from(high - low) * part / u64::from(WHOLE)).unwrap_or(0)
 }
 
 /// What a rehearsal assumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     pub(super) fails: BTreeMap<StepKind, Chance>,
-    spread: Spread,
-    seen: BTreeMap<StepKind, Spread>,
+    pub(super) spread: Spread,
+    pub(super) seen: Experience,
     pub(super) slow: (Chance, u32),
     pub(super) lost: Chance,
     pub(super) gone: Chance,
@@ -102,7 +97,7 @@ impl Default for Profile {
         Self {
             fails: fails.into(),
             spread: Spread::between(600, 1_000),
-            seen: BTreeMap::new(),
+            seen: Experience::default(),
             slow: (20_000, 3),
             lost: 10_000,
             gone: 500,
@@ -220,29 +215,24 @@ impl Profile {
 
     /// With what was seen instead of what was assumed, where enough was seen.
     #[must_use]
-    pub fn with(mut self, experience: &Experience) -> Self {
-        for (kind, seen) in &experience.steps {
-            if seen.attempts < ENOUGH {
-                continue;
-            }
+    pub fn with(mut self, experience: Experience) -> Self {
+        for (kind, tried) in experience.tried.iter().filter(|(_, tried)| is_enough(tried)) {
             // One more of each: that nothing has failed so far does not mean that nothing will.
-            let share = (seen.failures + 1).saturating_mul(u64::from(WHOLE)) / (seen.attempts + 2);
+            let share = (tried.failures + 1).saturating_mul(u64::from(WHOLE)) / (tried.attempts + 2);
             self.fails.insert(*kind, u32::try_from(share).unwrap_or(WHOLE));
-            if let Some(spread) = Spread::seen(seen.shares.clone()) {
-                self.seen.insert(*kind, spread);
-            }
         }
+        self.seen = experience;
         self
-    }
-
-    pub(super) fn spread(&self, kind: StepKind) -> &Spread {
-        self.seen.get(&kind).unwrap_or(&self.spread)
     }
 
     /// How many kinds of steps go by what was seen.
     pub fn learned(&self) -> usize {
-        self.seen.len()
+        self.seen.tried.values().filter(|tried| is_enough(tried)).count()
     }
+}
+
+fn is_enough(tried: &Tried) -> bool {
+    tried.attempts >= ENOUGH as u64
 }
 
 struct Reader<'a> {
@@ -308,10 +298,7 @@ mod tests {
     fn a_spread_goes_through_what_was_asked_for() {
         let spread = Spread::between(600, 1_000);
         assert_eq!([0, WHOLE / 2, WHOLE / 20 * 19, WHOLE].map(|draw| spread.at(draw)), [300, 600, 1_000, 1_500]);
-        let seen = Spread::seen(vec![2_000, 1_000]);
-        let at = |draw| seen.as_ref().map(|seen| seen.at(draw));
-        assert_eq!([0, WHOLE / 4, WHOLE].map(at), [Some(1_000), Some(1_250), Some(2_000)]);
-        assert_eq!(Spread::seen(vec![1]), None);
+        assert_eq!([0, WHOLE / 4, WHOLE].map(|draw| between(&[1_000, 2_000], draw)), [1_000, 1_250, 2_000]);
     }
 
     #[test]
@@ -334,14 +321,12 @@ mod tests {
 
     #[test]
     fn what_was_seen_often_enough_counts() {
-        let mut experience = Experience::default();
-        experience.add(StepKind::Fix, Some(700), false);
-        assert_eq!(Profile::default().with(&experience), Profile::default(), "one attempt says nothing");
-        for _ in 0..97 {
-            experience.add(StepKind::Fix, Some(700), false);
-        }
-        let profile = Profile::default().with(&experience);
-        assert_eq!((profile.fails[&StepKind::Fix], profile.spread(StepKind::Fix).at(WHOLE / 3)), (10_000, 700));
-        assert_eq!(profile.learned(), 1);
+        let mut seen = Experience::default();
+        seen.tried.insert(StepKind::Fix, Tried { attempts: 19, failures: 19 });
+        let profile = Profile::default().with(seen.clone());
+        assert_eq!((&profile.fails, profile.learned()), (&Profile::default().fails, 0), "19 attempts say nothing");
+        seen.tried.insert(StepKind::Fix, Tried { attempts: 98, failures: 0 });
+        let profile = Profile::default().with(seen);
+        assert_eq!((profile.fails[&StepKind::Fix], profile.learned()), (10_000, 1));
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, Princip
 use crate::plan::{Action, Plan, Reason, Step, StepKind};
 
 use super::super::Rng;
-use super::profile::{Chance, Profile, WHOLE};
+use super::profile::{Chance, Profile, WHOLE, between};
 
 /// A host that is gone says nothing for so long.
 const SILENCE: TimeSpan = TimeSpan::seconds(30);
@@ -29,6 +29,8 @@ pub(super) struct Stage<'a> {
     start: Timestamp,
     /// By name: the number of a host, its group, and the first of its deadlines.
     hosts: BTreeMap<&'a str, Cast>,
+    /// How long steps like these took, in milliseconds and ascending; those of which too few were seen are not here.
+    took: BTreeMap<&'a StepId, &'a [u32]>,
 }
 
 /// A host, by numbers.
@@ -98,6 +100,10 @@ impl<'a> Stage<'a> {
             let group = planned.group.as_ref().and_then(|group| groups.get(group)).copied();
             (name.as_str(), Cast { host, group, due: due.get(name).copied() })
         };
+        let took = plan.hosts.values().flat_map(|host| {
+            let all = host.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo));
+            all.filter_map(|step| Some((&step.id, profile.seen.took(&host.doing(step))?)))
+        });
         #[expect(clippy::unwrap_used, reason = "a constant that is a valid id")]
         let id = CampaignId::new("rehearsal").unwrap();
         Self {
@@ -106,6 +112,7 @@ impl<'a> Stage<'a> {
             profile,
             start,
             hosts: plan.hosts.iter().enumerate().map(cast).collect(),
+            took: took.collect(),
         }
     }
 
@@ -309,13 +316,16 @@ impl Scene<'_, '_> {
             profile.slow.0,
         );
         let factor = if slow { u64::from(profile.slow.1) } else { 1 };
-        let millis = |share: u32| step.expected.as_seconds().saturating_mul(u64::from(share)).saturating_mul(factor);
+        let millis = match self.stage.took.get(&step.id) {
+            Some(took) => u64::from(between(took, length)),
+            None => step.expected.as_seconds().saturating_mul(u64::from(profile.spread.at(length))),
+        };
         let takes = match &step.action {
             // It is watched for as long as policy says, or until it fails.
             Action::Soak { span, .. } if fails => span.as_seconds() * u64::from(length) * 1_000 / u64::from(WHOLE),
             Action::Soak { span, .. } => span.as_seconds() * 1_000,
             Action::Reboot { required: Some(_), .. } if !needed => QUESTION,
-            _ => millis(profile.spread(step.kind).at(length)),
+            _ => millis.saturating_mul(factor),
         };
         let takes = TimeSpan::seconds(takes.div_ceil(1_000));
         let failed = |code: &str| StepResult::Failed {
