@@ -97,7 +97,7 @@ fn candidates(from: &Scenario) -> Vec<Scenario> {
         }
         push(&|s| calm(&mut s.disturbances[index].what));
     }
-    let plain: [fn(&mut Shape); 13] = [
+    let plain: [fn(&mut Shape); 14] = [
         |shape| shape.canary = None,
         |shape| shape.waves.clear(),
         |shape| shape.windows = None,
