@@ -1,7 +1,7 @@
 //! Follows a running campaign to its end for `run`, `resume` and `demo`: shows it, obeys Ctrl-C, and tells the outcome.
 
 use std::io::{sink, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
 use crate::model::{CampaignId, Digest, History};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
-use crate::run::{EmbeddedEngine, OnPause, RunError, obey_interrupts};
-use crate::store::{self, Journal as _, Notes, SqliteJournal, StoreError};
+use crate::run::{EmbeddedEngine, OnPause, RunError, Signing, obey_interrupts};
+use crate::store::{self, InputText, Journal as _, Notes, Proofs, SqliteJournal, StoreError};
 
 use super::args::Format;
 use super::error::CommandError;
@@ -19,8 +19,8 @@ use super::printer::Printer;
 
 /// What to run.
 pub(super) enum Begin {
-    /// A new campaign.
-    Start(Arc<Plan>),
+    /// A new campaign, and the texts of what its plan was made from, as far as they are at hand.
+    Start(Arc<Plan>, Vec<InputText>),
     /// One that has begun.
     Resume(CampaignId, Arc<Plan>),
 }
@@ -50,15 +50,25 @@ pub(super) fn drive(
     begin: Begin,
     executor: Arc<dyn StepExecutor>,
     state: &Path,
+    key: Option<PathBuf>,
     format: Format,
     printer: Printer,
 ) -> Result<Driven, CommandError> {
     let runtime = runtime()?;
-    let engine = EmbeddedEngine::new(state, executor, OnPause::Stop);
+    let signing = Signing { key, tell: Arc::new(move |text| printer.talk(text)) };
+    let engine = EmbeddedEngine::new(state, executor, OnPause::Stop).signing(signing);
     let operator = crate::env::operator();
     let (campaign, plan, status) = runtime.block_on(async {
         let (campaign, plan) = match begin {
-            Begin::Start(plan) => (engine.start(Arc::clone(&plan), &operator).await.map_err(failed)?, plan),
+            Begin::Start(plan, texts) => {
+                let campaign = engine.start(Arc::clone(&plan), &operator).await.map_err(failed)?;
+                let kept = Proofs::open(state).and_then(|mut proofs| proofs.keep_inputs(&campaign, &texts));
+                if let Err(error) = kept {
+                    // The campaign is as good without; an audit tells that they are not there.
+                    printer.talk(format!("warning: {error}"));
+                }
+                (campaign, plan)
+            }
             Begin::Resume(campaign, plan) => {
                 engine.resume(&campaign, &operator).await.map_err(failed)?;
                 (campaign, plan)

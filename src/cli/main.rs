@@ -55,6 +55,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Quarantine(args) => super::quarantine::run(args, &cli.global, printer),
         Command::Status(args) => super::control::status(args, &cli.global, printer),
         Command::Report(args) => super::report::run(args, &cli.global, printer),
+        Command::Audit(args) => super::audit::run(args, &cli.global, printer),
         Command::Lab(args) => super::lab::run(args, printer),
         Command::Demo(args) => super::demo::run(args, &cli.global, printer),
         Command::Schema(args) => super::schema::run(args, printer),

@@ -1,7 +1,9 @@
 //! Arguments, exit codes, one file a subcommand.
 
 mod args;
+mod args_audit;
 mod args_policy;
+mod audit;
 mod check;
 mod clones;
 mod completions;

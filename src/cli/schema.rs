@@ -4,6 +4,7 @@ use schemars::schema_for;
 use serde_json::Value;
 
 use crate::engine::{CampaignStatus, Event};
+use crate::evidence::AuditReport;
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
@@ -20,7 +21,8 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 15] = [
+const SCHEMAS: [(&str, Make); 16] = [
+    ("audit-report", || schema_for!(AuditReport).to_value()),
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),

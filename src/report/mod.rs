@@ -1,5 +1,6 @@
 //! Consumers of plans, records, events and diagnostics: text, JSON and HTML for people and machines.
 
+mod audit;
 mod campaign;
 mod contract;
 mod drill;
@@ -23,6 +24,7 @@ mod rehearsal_html;
 mod suite;
 mod what_if;
 
+pub use audit::audit_text;
 pub use campaign::*;
 pub use contract::*;
 pub use drill::*;

@@ -5,6 +5,7 @@ mod history;
 mod journal;
 mod memory;
 mod notes;
+mod proofs;
 mod signals;
 mod sqlite;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use history::history;
 pub use journal::*;
 pub use memory::*;
 pub use notes::*;
+pub use proofs::*;
 pub use signals::*;
 pub use sqlite::*;
 pub use writer::*;
