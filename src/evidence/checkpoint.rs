@@ -170,18 +170,18 @@ mod tests {
         assert_eq!(fs::metadata(&state).unwrap().mode() & 0o777, 0o700);
         assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "nothing else is left there");
 
+        let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
         let plan = Digest::of(b"plan");
         let record = Chain::new(CampaignId::new("c-1").unwrap(), plan)
             .push(Timestamp::UNIX_EPOCH, RecordBody::WaveStarted { wave: 0 });
-        let checkpoint = Checkpoint::behind(&record, plan, Timestamp::UNIX_EPOCH);
+        let checkpoint = Checkpoint::behind(&record, plan, now);
         let signed = key.sign(&checkpoint).unwrap();
         assert_eq!(serde_json::from_str::<Checkpoint>(&signed.statement).unwrap(), checkpoint);
         let allowed = dir.path().join("allowed");
         fs::write(&allowed, controller_line(&signed.key)).unwrap();
         let signature = Signature::parse(&signed.signature).unwrap();
-        let check = |namespace, message: &str| {
-            verify(&allowed, CONTROLLER, namespace, message.as_bytes(), &signature, Timestamp::UNIX_EPOCH)
-        };
+        let check =
+            |namespace, message: &str| verify(&allowed, CONTROLLER, namespace, message.as_bytes(), &signature, now);
         check(CHECKPOINT_NAMESPACE, &signed.statement).unwrap();
         assert!(check(CHECKPOINT_NAMESPACE, "other").is_err());
         assert!(check("file", &signed.statement).is_err());

@@ -205,7 +205,7 @@ impl Look<'_> {
     /// A chain that holds up to this record, and is not the one that was signed.
     fn signed_otherwise(&self, records: &[Record], up_to: u64) -> Option<Problem> {
         let mut last = 0;
-        for (&seq, digest) in self.signed.range(1..=up_to) {
+        for (&seq, digest) in self.signed.range(1..).take_while(|(seq, _)| **seq <= up_to) {
             let index = usize::try_from(seq - 1).unwrap_or(usize::MAX);
             if index >= records.len() {
                 let (end, total) = (records.len(), number(records.len()));
