@@ -50,6 +50,9 @@ pub struct AuditVerify {
     /// The controller's public key as you know it: what `audit key` printed, or a .pub file
     #[arg(long, value_name = "FILE")]
     pub controller_key: Option<PathBuf>,
+    /// Who may approve, in the format of OpenSSH's allowed_signers: approvers must be in it, and in the plan
+    #[arg(long, value_name = "FILE")]
+    pub allowed_signers: Option<PathBuf>,
     /// Let pass a campaign that has not ended
     #[arg(long)]
     pub unfinished: bool,

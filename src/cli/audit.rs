@@ -48,7 +48,10 @@ fn verify(args: &AuditVerify, global: &Global, printer: Printer) -> Result<Exit,
         None => AuditBundle::read(&args.what).map_err(|error| bundle_failed(&error, Exit::InvalidInput))?,
     };
     let controller = args.controller_key.as_deref().map(read_keys).transpose()?.unwrap_or_default();
-    let trust = Trust { controller, unfinished: args.unfinished };
+    if let Some(missing) = args.allowed_signers.as_ref().filter(|file| !file.is_file()) {
+        return Err(CommandError::new(Exit::Usage, format!("there is no file {}", missing.display())));
+    }
+    let trust = Trust { controller, approvers: args.allowed_signers.clone(), unfinished: args.unfinished };
     let report = audit(&bundle, &trust).map_err(|error| cannot_verify(&error))?;
     match args.format {
         Format::Json => printer.json(&report)?,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
+use crate::evidence::Judged;
 use crate::model::{CampaignId, Digest, History};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
@@ -19,10 +20,10 @@ use super::printer::Printer;
 
 /// What to run.
 pub(super) enum Begin {
-    /// A new campaign, and the texts of what its plan was made from, as far as they are at hand.
-    Start(Arc<Plan>, Vec<InputText>),
-    /// One that has begun.
-    Resume(CampaignId, Arc<Plan>),
+    /// A new campaign, with its approvals and the texts of what its plan was made from, as far as they are at hand.
+    Start(Arc<Plan>, Judged, Vec<InputText>),
+    /// One that has begun, with the approvals that count now; none: as they were.
+    Resume(CampaignId, Arc<Plan>, Option<Judged>),
 }
 
 /// How a campaign stands when its controller stops.
@@ -60,8 +61,8 @@ pub(super) fn drive(
     let operator = crate::env::operator();
     let (campaign, plan, status) = runtime.block_on(async {
         let (campaign, plan) = match begin {
-            Begin::Start(plan, texts) => {
-                let campaign = engine.start(Arc::clone(&plan), &operator).await.map_err(failed)?;
+            Begin::Start(plan, judged, texts) => {
+                let campaign = engine.start_with(Arc::clone(&plan), &operator, &judged).await.map_err(failed)?;
                 let kept = Proofs::open(state).and_then(|mut proofs| proofs.keep_inputs(&campaign, &texts));
                 if let Err(error) = kept {
                     // The campaign is as good without; an audit tells that they are not there.
@@ -69,8 +70,8 @@ pub(super) fn drive(
                 }
                 (campaign, plan)
             }
-            Begin::Resume(campaign, plan) => {
-                engine.resume(&campaign, &operator).await.map_err(failed)?;
+            Begin::Resume(campaign, plan, judged) => {
+                engine.resume_with(&campaign, &operator, judged.as_ref()).await.map_err(failed)?;
                 (campaign, plan)
             }
         };

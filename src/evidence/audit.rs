@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::Phase;
@@ -11,6 +11,7 @@ use crate::plan::{Plan, Reason, check, read_plan};
 use crate::policy::digest_of_texts;
 use crate::transport::PrivateDir;
 
+use super::agreed::disagreements;
 use super::journal::{problem, shown};
 use super::meaning::meaning;
 use super::{
@@ -32,6 +33,8 @@ const MAX_KEYS: usize = 20;
 pub struct Trust {
     /// Public keys of the controller, as `TYPE BASE64`; if there are none, those in the bundle are taken at their word.
     pub controller: Vec<String>,
+    /// Who may approve, in the format of `allowed_signers`, beside those whom the plan names: both must.
+    pub approvers: Option<PathBuf>,
     /// Whether the campaign may be one that has not ended.
     pub unfinished: bool,
 }
@@ -138,9 +141,10 @@ pub fn audit(bundle: &AuditBundle, trust: &Trust) -> Result<AuditReport, Signatu
         problems.extend(told.problem);
         let violations = check(plan).into_iter().take(MAX_PROBLEMS);
         problems.extend(violations.map(|violation| problem("audit-plan-unsafe", shown(&violation.to_string()))));
+        problems.extend(disagreements(plan, records, &bundle.approvals, trust.approvers.as_deref())?);
         policies(bundle, plan, &mut problems, &mut notes);
     }
-    if !broken && phase != Phase::Ended {
+    if !broken && plan.is_some() && phase != Phase::Ended {
         let text = format!(
             "the campaign has not ended by record {total}: it was still under way, or what came later was left out"
         );

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::Record;
 use crate::model::{CampaignId, Digest, printable};
 use crate::plan::{MAX_PLAN_BYTES, plan_file};
-use crate::store::{Proofs, SignedCheckpoint, SqliteJournal, StoreError};
+use crate::store::{Journal as _, Proofs, SignedCheckpoint, SignedText, SqliteJournal, StoreError};
 
 /// The version of the bundle's format.
 pub const AUDIT_FORMAT: &str = "switchback.audit/v1";
@@ -137,7 +137,9 @@ pub enum BundleError {
 impl AuditBundle {
     /// The bundle of a campaign in a state folder, whatever state its journal is in.
     pub fn of_state(dir: &Path, campaign: &CampaignId) -> Result<Self, BundleError> {
-        let (canonical, lines) = SqliteJournal::open(dir)?.raw(campaign)?;
+        let mut journal = SqliteJournal::open(dir)?;
+        let (canonical, lines) = journal.raw(campaign)?;
+        let approvals = approval_files(&journal.approvals(campaign)?);
         let (mut signed, mut inputs) = (Vec::new(), Vec::new());
         if dir.join(Proofs::FILE).exists() {
             let proofs = Proofs::open(dir)?;
@@ -157,7 +159,7 @@ impl AuditBundle {
             records: count(lines.len()),
             last: lines.last().map_or(plan, |line| Digest::of(line.as_bytes())),
             checkpoints: count(signed.len()),
-            approvals: 0,
+            approvals: count(approvals.len()),
             policies: count(policies.len()),
         };
         Ok(Self {
@@ -166,7 +168,7 @@ impl AuditBundle {
             journal: joined(&lines),
             checkpoints: joined(&signed.iter().map(checkpoint_line).collect::<Vec<_>>()),
             controller: joined(&controller),
-            approvals: BTreeMap::new(),
+            approvals,
             policies,
             strays: Vec::new(),
         })
@@ -275,6 +277,15 @@ fn joined(lines: &[impl AsRef<str>]) -> Vec<u8> {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// Each statement as it was signed, its signature beside it as `ssh-keygen` names it.
+fn approval_files(signed: &[SignedText]) -> BTreeMap<String, Vec<u8>> {
+    let files = (1..).zip(signed).flat_map(|(number, SignedText { text, signature })| {
+        let name = format!("{number:03}-{}.json", Digest::of(text.as_bytes()).short());
+        [(format!("{name}.sig"), signature.clone().into_bytes()), (name, text.clone().into_bytes())]
+    });
+    files.collect()
 }
 
 /// `003-policies_web.yaml`: a name that is safe everywhere, tells where the file was, and keeps the order.

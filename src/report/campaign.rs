@@ -209,6 +209,10 @@ impl CampaignReport {
                     host.overrun = Some(*window_end);
                 }
             }
+            RecordBody::Approved(approval) => self.note(at, super::live::approval_text(approval)),
+            RecordBody::Disapproved { statement, reason } => {
+                self.note(at, format!("approval {} does not count any more: {}", statement.short(), reason.text));
+            }
             RecordBody::CampaignEnded { .. } => self.ended = Some(at),
             RecordBody::WaveStarted { .. }
             | RecordBody::WaveSoaking { .. }

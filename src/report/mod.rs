@@ -1,5 +1,6 @@
 //! Consumers of plans, records, events and diagnostics: text, JSON and HTML for people and machines.
 
+mod approvals;
 mod audit;
 mod campaign;
 mod contract;
@@ -24,6 +25,7 @@ mod rehearsal_html;
 mod suite;
 mod what_if;
 
+pub use approvals::*;
 pub use audit::audit_text;
 pub use campaign::*;
 pub use contract::*;

@@ -1,5 +1,6 @@
 //! The only async core: performs what the engine asks for, and nothing else.
 
+mod change;
 mod dispatcher;
 mod embedded;
 mod error;
@@ -11,6 +12,7 @@ mod signals;
 mod signer;
 mod worker;
 
+pub use change::*;
 pub use embedded::*;
 pub use error::*;
 pub use executor::{ProviderOf, RemoteExecutor, SwitchOf};

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
-use switchback::engine::{Chain, Record};
+use switchback::engine::{Campaign, Chain, Effect, Input, Record};
 use switchback::evidence::{
-    AuditBundle, Checkpoint, CheckpointLine, ControllerKey, Trust, audit, controller_line, inspect_journal,
+    APPROVAL_NAMESPACE, Asking, AuditBundle, Checkpoint, CheckpointLine, ControllerKey, Judged, SigningKey, Trust,
+    audit, controller_line, inspect_journal, read_folder, sign,
 };
-use switchback::model::Digest;
+use switchback::model::{CampaignId, Digest};
+use switchback::plan::read_plan;
+use switchback::store::{Journal as _, Proofs, SqliteJournal};
 
 use super::conform::conforms;
 use super::{Ran, World};
@@ -351,6 +354,101 @@ fn plan_policies_checkpoints_and_manifest_are_held_against_each_other() {
     let ran = world.run(VERIFY);
     assert_eq!(ran.code, Some(0), "{}", ran.show());
     assert!(ran.stdout.contains("texts of the policies are not there"), "{}", ran.show());
+}
+
+/// A campaign that began with an approval, in the state folder `s`.
+fn approved() -> (World, String) {
+    let world = World::new();
+    world.example("first-plan");
+    let keys = |name: &str| {
+        let file = world.path().join(name);
+        let made = ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"];
+        assert!(Command::new("ssh-keygen").args(made).arg(&file).status().unwrap().success());
+        std::fs::read_to_string(file.with_extension("pub")).unwrap()
+    };
+    let (alice, mallory) = (keys("alice"), keys("mallory"));
+    world.write("policies/approvers", &format!("alice@example.com {alice}"));
+    world.write("others", &format!("mallory@example.com {mallory}"));
+    let rule = "version: 1\napprovals:\n  - {match: all, required: 1, from: approvers, valid_for: 72h}\n";
+    world.write("policies/approvals.yaml", rule);
+    let ran = world.run(super::FIRST_PLAN);
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+    let ran = world.run(&["approve", "plan.json", "--key", "alice"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+
+    let (id, plan) = read_plan(std::fs::File::open(world.path().join("plan.json")).unwrap()).unwrap();
+    let found = read_folder(&world.path().join("plan.json.approvals")).unwrap();
+    let now = switchback::env::now();
+    let judged = Judged::of(&plan, &found, &|file| world.path().join(file), now).unwrap();
+    assert!(judged.is_complete(), "{judged:?}");
+    let campaign = CampaignId::new("c-0123456789abcdef").unwrap();
+    let bytes = serde_json::to_vec(&plan).unwrap();
+    let state = world.path().join("s");
+    let mut journal = SqliteJournal::open(&state).unwrap();
+    journal.create(&campaign, &bytes, &[]).unwrap();
+    journal.keep_approvals(&campaign, &judged.signed).unwrap();
+    let fence = journal.claim(&campaign, "tester").unwrap();
+    let mut folded = Campaign::new(Arc::new(plan), id, campaign.clone());
+    let start = Input::Start { operator: "tester".to_owned(), approvals: judged.accepted };
+    let mut chain = Chain::new(campaign.clone(), id);
+    let records: Vec<Record> = folded
+        .handle(now, start)
+        .unwrap()
+        .into_iter()
+        .filter_map(|effect| match effect {
+            Effect::Append(body) => Some(chain.push(now, body)),
+            _ => None,
+        })
+        .collect();
+    assert!(records.iter().any(|record| record.body.kind() == "approved"));
+    journal.append(&campaign, fence, &records).unwrap();
+    let key = ControllerKey::of_state(&state).unwrap();
+    let signed = key.sign(&Checkpoint::behind(records.last().unwrap(), id, now)).unwrap();
+    Proofs::open(&state).unwrap().add_checkpoint(&campaign, &signed).unwrap();
+    (world, campaign.to_string())
+}
+
+#[test]
+fn approvals_are_held_against_what_was_signed() {
+    let (world, campaign) = approved();
+    let ran = world.run(&["audit", "export", &campaign, "-o", "evidence", "--state", "s"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.show());
+    let names: Vec<PathBuf> = std::fs::read_dir(world.path().join("evidence/approvals"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    let [statement] = names.as_slice() else { panic!("{names:?}") };
+    let signature = PathBuf::from(format!("{}.sig", statement.display()));
+    let verify = |more: &[&str]| {
+        let ran = world.run(&[&["audit", "verify", "evidence", "--unfinished", "--format", "json"], more].concat());
+        let report = ran.json();
+        let problems = report["problems"].as_array().unwrap().iter();
+        (ran.code, problems.map(|problem| problem["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(verify(&[]), (Some(0), Vec::new()));
+    assert_eq!(verify(&["--allowed-signers", "policies/approvers"]), (Some(0), Vec::new()));
+    let wrong = (Some(13), vec!["audit-approval-wrong".to_owned()]);
+    assert_eq!(verify(&["--allowed-signers", "others"]), wrong, "the auditor does not know her");
+
+    let (text, good) = (std::fs::read_to_string(statement).unwrap(), std::fs::read_to_string(&signature).unwrap());
+    let mallory = SigningKey::file(&world.path().join("mallory"));
+    let forged = sign(&mallory, APPROVAL_NAMESPACE, text.as_bytes(), Asking::Nobody).unwrap();
+    std::fs::write(&signature, forged.as_str()).unwrap();
+    assert_eq!(verify(&[]), wrong, "signed again by somebody who may not approve");
+    let alice = SigningKey::file(&world.path().join("alice"));
+    let other = sign(&alice, "git", text.as_bytes(), Asking::Nobody).unwrap();
+    std::fs::write(&signature, other.as_str()).unwrap();
+    assert_eq!(verify(&[]), wrong, "signed for another use");
+    std::fs::write(&signature, good).unwrap();
+    std::fs::write(statement, text.replacen("\"comment\"", "\"x\"", 1).replacen("web-1", "web-3", 1)).unwrap();
+    assert_eq!(verify(&[]), (Some(13), vec!["audit-approval-missing".to_owned()]), "changed by a byte");
+    std::fs::remove_file(statement).unwrap();
+    let (code, problems) = verify(&[]);
+    assert_eq!(code, Some(13));
+    for code in ["audit-approval-missing", "audit-approval-wrong", "audit-manifest-wrong"] {
+        assert!(problems.iter().any(|found| found == code), "{code}: {problems:?}");
+    }
 }
 
 #[test]
