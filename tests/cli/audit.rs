@@ -98,10 +98,10 @@ fn chained(lines: &mut [String], change: impl Fn(&mut Record)) {
     }
 }
 
-/// A host that went back is told to be fixed.
+/// What made a host go back is glossed over.
 fn whitewash(record: &mut Record) {
     let text = serde_json::to_string(&record.body).unwrap();
-    let text = text.replace("its service", "our service");
+    let text = text.replace("does not answer", "answers slowly");
     record.body = serde_json::from_str(&text).unwrap();
 }
 
@@ -149,6 +149,13 @@ fn a_stranger_verifies_a_campaign_without_its_state_folder() {
     let records = std::fs::read_to_string(world.path().join("evidence/journal.jsonl")).unwrap().lines().count();
     let text = without_ids(&ran).replace(&records.to_string(), "[N]");
     insta::assert_snapshot!(text, @r"
+    exit: 0
+    ----- stdout
+    campaign [CAMPAIGN]: verified
+    plan      [DIGEST]
+    records   [N] hold, [N] of them are signed (2 checkpoints)
+    key       [KEY] (the one you gave)
+    hosts     1 fixed, 1 restored
     ");
     let ran = world.run(&[VERIFY, &["--format", "json"]].concat());
     conforms("audit-report", &ran.json());
@@ -216,8 +223,8 @@ fn what_is_done_to_single_records_is_named() {
     let world = stranger();
     let mut changed = 0;
     edit(&world, "journal.jsonl", |lines| {
-        let at = lines.iter().position(|line| line.contains("\"evidence\":\"")).unwrap();
-        lines[at] = lines[at].replacen("\"evidence\":\"", "\"evidence\":\"all is well: ", 1);
+        let at = lines.iter().position(|line| line.contains("does not answer")).unwrap();
+        lines[at] = lines[at].replacen("does not answer", "answers", 1);
         changed = at as u64 + 1;
     });
     assert_eq!(problems(&world).1, Some(changed));
@@ -550,5 +557,5 @@ fn a_key_that_cannot_sign_stops_no_campaign() {
     assert!(ran.stdout.contains("[audit-tail-unsigned]"), "{}", ran.show());
     let mut command = world.command(&args);
     command.env("SWITCHBACK_CONTROLLER_KEY", "nowhere");
-    assert_eq!(world.finish(command, "").code, Some(2), "a key that is not there is told before anything is done");
+    assert_eq!(world.finish(command, "").code, Some(2), "a key that is not there is told");
 }
