@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 pub use super::args_approve::*;
+pub use super::args_audit::*;
 pub use super::args_history::*;
 pub use super::args_policy::*;
 use crate::lab::{Fault, Prefix, Subnet};
@@ -147,6 +148,9 @@ pub enum Command {
     History(History),
     /// Write the report of a campaign
     Report(Report),
+    /// Prove a campaign to others, and verify what they prove
+    #[command(subcommand)]
+    Audit(Audit),
     /// Bring up a real fleet on this machine to try things on
     Lab(Lab),
     /// Run the main job from end to end on a fleet made for it
@@ -469,6 +473,9 @@ pub struct Run {
     /// Run the plan without comparing it with its inputs
     #[arg(long)]
     pub trust_plan: bool,
+    /// Who signs
+    #[command(flatten)]
+    pub signs: Signs,
     /// Write the report to this HTML file at the end
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -483,6 +490,9 @@ pub struct Run {
 pub struct Resume {
     /// The campaign; the only one that has not ended where absent
     pub campaign: Option<CampaignId>,
+    /// Who signs
+    #[command(flatten)]
+    pub signs: Signs,
     /// Where approvals are; without a folder those that the campaign began with are judged anew
     #[command(flatten)]
     pub place: ApprovalPlace,

@@ -21,10 +21,11 @@ use crate::sim::{self, SimExecutor};
 use crate::store::Lessons;
 
 use super::args::{Demo, Format, Global};
+use super::audit::controller_key;
 use super::drive::{Begin, drive, write_html};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{match_findings, settle};
+use super::inputs::{match_findings, policy_texts, settle};
 use super::plan::{inputs, make, save};
 use super::printer::Printer;
 use super::run::executor;
@@ -130,8 +131,8 @@ fn story(args: &Demo, state: &Path, fleet: &dyn Fleet, printer: Printer) -> Resu
 
     printer.talk("== run");
     let plan = Arc::new(plan);
-    let mut driven =
-        drive(Begin::Start(Arc::clone(&plan), Judged::default()), fleet.executor()?, state, args.format, printer)?;
+    let begin = Begin::Start(Arc::clone(&plan), Judged::default(), policy_texts(&policy));
+    let mut driven = drive(begin, fleet.executor()?, state, controller_key(None)?, args.format, printer)?;
 
     printer.talk("== scan again");
     let after_path = args.dir.join("findings-after.json");

@@ -10,11 +10,12 @@ use crate::plan::{DrillInput, Drills, plan_drills};
 use crate::report::DrillReport;
 
 use super::args::{Drill, Format, Global};
+use super::audit::controller_key;
 use super::drive::{Begin, drive};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::findings::{read_reports, split};
-use super::inputs::{judge, load_playbooks, load_policy, match_findings, read_inventory, settle};
+use super::inputs::{judge, load_playbooks, load_policy, match_findings, policy_texts, read_inventory, settle};
 use super::plan::inputs;
 use super::printer::Printer;
 use super::run::executor;
@@ -47,13 +48,8 @@ pub(super) fn run(args: &Drill, global: &Global, printer: Printer) -> Result<Exi
     if !plan.hosts.is_empty() {
         printer.talk(format!("drills {} hosts, {concurrency} at once: {}", plan.hosts.len(), some(plan.hosts.keys())));
         let plan = Arc::new(plan);
-        let driven = drive(
-            Begin::Start(Arc::clone(&plan), Judged::default()),
-            executor()?,
-            global.state(),
-            Format::Table,
-            printer,
-        )?;
+        let begin = Begin::Start(Arc::clone(&plan), Judged::default(), policy_texts(&policy));
+        let driven = drive(begin, executor()?, global.state(), controller_key(None)?, Format::Table, printer)?;
         report.add(&driven.report, &plan);
         exit = driven.exit();
     }

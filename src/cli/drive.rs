@@ -1,7 +1,7 @@
 //! Follows a running campaign to its end for `run`, `resume` and `demo`: shows it, obeys Ctrl-C, and tells the outcome.
 
 use std::io::{sink, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::evidence::Judged;
 use crate::model::{CampaignId, Digest};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
-use crate::run::{EmbeddedEngine, OnPause, RunError, obey_interrupts};
-use crate::store::{self, Journal as _, Lessons, Notes, SqliteJournal, StoreError};
+use crate::run::{EmbeddedEngine, OnPause, RunError, Signing, obey_interrupts};
+use crate::store::{self, InputText, Journal as _, Lessons, Notes, Proofs, SqliteJournal, StoreError};
 
 use super::args::Format;
 use super::error::CommandError;
@@ -20,8 +20,8 @@ use super::printer::Printer;
 
 /// What to run.
 pub(super) enum Begin {
-    /// A new campaign, with its approvals.
-    Start(Arc<Plan>, Judged),
+    /// A new campaign, with its approvals and the texts of what its plan was made from, as far as they are at hand.
+    Start(Arc<Plan>, Judged, Vec<InputText>),
     /// One that has begun, with the approvals that count now; none: as they were.
     Resume(CampaignId, Arc<Plan>, Option<Judged>),
 }
@@ -51,16 +51,24 @@ pub(super) fn drive(
     begin: Begin,
     executor: Arc<dyn StepExecutor>,
     state: &Path,
+    key: Option<PathBuf>,
     format: Format,
     printer: Printer,
 ) -> Result<Driven, CommandError> {
     let runtime = runtime()?;
-    let engine = EmbeddedEngine::new(state, executor, OnPause::Stop);
+    let signing = Signing { key, tell: Arc::new(move |text| printer.talk(text)) };
+    let engine = EmbeddedEngine::new(state, executor, OnPause::Stop).signing(signing);
     let operator = crate::env::operator();
     let (campaign, plan, status) = runtime.block_on(async {
         let (campaign, plan) = match begin {
-            Begin::Start(plan, judged) => {
-                (engine.start_with(Arc::clone(&plan), &operator, &judged).await.map_err(failed)?, plan)
+            Begin::Start(plan, judged, texts) => {
+                let campaign = engine.start_with(Arc::clone(&plan), &operator, &judged).await.map_err(failed)?;
+                let kept = Proofs::open(state).and_then(|mut proofs| proofs.keep_inputs(&campaign, &texts));
+                if let Err(error) = kept {
+                    // The campaign is as good without; an audit tells that they are not there.
+                    printer.talk(format!("warning: {error}"));
+                }
+                (campaign, plan)
             }
             Begin::Resume(campaign, plan, judged) => {
                 engine.resume_with(&campaign, &operator, judged.as_ref()).await.map_err(failed)?;

@@ -29,11 +29,13 @@ pub enum Exit {
     Changed = 11,
     /// A test of policies failed, or they cover too little.
     TestsFailed = 12,
+    /// The evidence is not what it must be.
+    NotVerified = 13,
 }
 
 impl Exit {
     /// Every code with its name and meaning, for the documentation.
-    pub const TABLE: [(Self, &'static str, &'static str); 13] = [
+    pub const TABLE: [(Self, &'static str, &'static str); 14] = [
         (Self::Ok, "ok", "done as asked; after a campaign: every host is fixed or needed nothing"),
         (Self::Failed, "failed", "failed for a reason outside the input: I/O, journal, connection"),
         (Self::Usage, "usage", "the command line is wrong"),
@@ -51,6 +53,11 @@ impl Exit {
         (Self::Unsupported, "unsupported", "this machine lacks something that is needed; nothing was done"),
         (Self::Changed, "changed", "the comparison found changes"),
         (Self::TestsFailed, "tests-failed", "a test of policies failed, a mutant survived, or too little is covered"),
+        (
+            Self::NotVerified,
+            "not-verified",
+            "the evidence of a campaign is not what it must be; what is wrong is on stdout",
+        ),
     ];
 }
 

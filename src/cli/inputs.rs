@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
+use crate::evidence::POLICY_ROLE;
 use crate::intake::{self, Inventory, Reports, merge_scanners};
 use crate::model::{AssetName, Digest, Finding, HostName, Os, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::{Bundle, Policy};
+use crate::store::InputText;
 use crate::transport::run_argv_whole;
 
 use super::drive::runtime;
@@ -47,6 +50,16 @@ pub(super) fn load_policy(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> O
             None
         }
     }
+}
+
+/// The texts that an audit holds against the digest of a policy.
+pub(super) fn policy_texts(policy: &Policy) -> Vec<InputText> {
+    let text = |file: &Arc<Source>| InputText {
+        role: POLICY_ROLE.to_owned(),
+        name: file.name.clone(),
+        text: file.text.clone(),
+    };
+    policy.texts().iter().map(text).collect()
 }
 
 /// Reads the policy files of a bundle.

@@ -58,6 +58,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Status(args) => super::control::status(args, &cli.global, printer),
         Command::History(args) => super::history::run(args, &cli.global, printer),
         Command::Report(args) => super::report::run(args, &cli.global, printer),
+        Command::Audit(args) => super::audit::run(args, &cli.global, printer),
         Command::Lab(args) => super::lab::run(args, printer),
         Command::Demo(args) => super::demo::run(args, &cli.global, printer),
         Command::Schema(args) => super::schema::run(args, printer),

@@ -16,10 +16,11 @@ use crate::transport::{SshLimits, SshTransport};
 
 use super::approvals;
 use super::args::{Global, Resume, Run};
+use super::audit::controller_key;
 use super::drive::{Begin, Driven, check_html, drive, open, read, store_failed, stored_plan, which_open, write_html};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{judge, load_plan, load_policy, read_inventory};
+use super::inputs::{judge, load_plan, load_policy, policy_texts, read_inventory};
 use super::printer::Printer;
 
 /// What can always be done.
@@ -28,6 +29,8 @@ const ABORT: &str = "`switchback abort` and then `switchback resume` take back w
 pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     check_html(args.html.as_deref())?;
     let (id, plan) = load_plan(&args.plan)?;
+    let key = controller_key(args.signs.controller_key.as_deref())?;
+    let mut texts = Vec::new();
     if !args.trust_plan {
         compare(&plan, "inventory", &args.inventory, |paths| {
             let mut diagnostics = Diagnostics::default();
@@ -37,7 +40,9 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
         compare(&plan, "policies", &args.place.policies, |paths| {
             let mut diagnostics = Diagnostics::default();
             let policy = load_policy(paths, &mut diagnostics);
-            policy.map(|p| p.digest()).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
+            let policy = policy.ok_or_else(|| CommandError::invalid(diagnostics.sorted()))?;
+            texts = policy_texts(&policy);
+            Ok(policy.digest())
         })?;
         if let Some(line) = moved_feeds(&plan) {
             printer.talk(line);
@@ -55,13 +60,14 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
     let (hosts, waves) = (count(plan.hosts.len(), "host"), count(plan.rollout.waves.len(), "wave"));
     printer.talk(format!("plan {}: {hosts} in {waves}", id.short()));
     let plan = Arc::new(plan);
-    let driven =
-        drive(Begin::Start(Arc::clone(&plan), judged), executor()?, global.state(), args.view.format, printer)?;
+    let begin = Begin::Start(Arc::clone(&plan), judged, texts);
+    let driven = drive(begin, executor()?, global.state(), key, args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
 }
 
 pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     check_html(args.html.as_deref())?;
+    let key = controller_key(args.signs.controller_key.as_deref())?;
     let campaign = which_open(global.state(), args.campaign.as_ref())?;
     let plan = Arc::new(stored_plan(global.state(), &campaign)?);
     judge(&plan)?;
@@ -71,7 +77,7 @@ pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result
         false => Some(approvals_of(args, global, &campaign, &plan, printer)?),
     };
     let begin = Begin::Resume(campaign, Arc::clone(&plan), judged);
-    let driven = drive(begin, executor()?, global.state(), args.view.format, printer)?;
+    let driven = drive(begin, executor()?, global.state(), key, args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
 }
 
@@ -140,7 +146,7 @@ fn compare(
     plan: &Plan,
     role: &str,
     given: &[PathBuf],
-    digest_of: impl Fn(&[PathBuf]) -> Result<Digest, CommandError>,
+    digest_of: impl FnOnce(&[PathBuf]) -> Result<Digest, CommandError>,
 ) -> Result<(), CommandError> {
     let Some(recorded) = plan.inputs.get(role) else {
         return Ok(());

@@ -4,7 +4,7 @@ use schemars::schema_for;
 use serde_json::Value;
 
 use crate::engine::Event;
-use crate::evidence::Statement;
+use crate::evidence::{AuditReport, Statement};
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
@@ -24,9 +24,10 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 20] = [
+const SCHEMAS: &[(&str, Make)] = &[
     ("approval", || schema_for!(Statement).to_value()),
     ("approvals", || schema_for!(ApprovalsReport).to_value()),
+    ("audit-report", || schema_for!(AuditReport).to_value()),
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("change-request", || schema_for!(ChangeRequest).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),

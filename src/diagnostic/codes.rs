@@ -39,6 +39,71 @@ pub const CODES: &[(&str, &str)] = &[
         "A command written as `run` has `args` as well. The list behind `run` holds the program and all its arguments.",
     ),
     (
+        "audit-approval-missing",
+        "The journal tells of an approval whose statement is not in the evidence. It was left out, or it was changed: then it is not the one any more that was accepted.",
+    ),
+    (
+        "audit-approval-wrong",
+        "What the journal says of an approval is not what was signed, the signature does not hold, or whoever signed may not approve. The message says which.",
+    ),
+    ("audit-checkpoint-foreign", "A checkpoint is of another campaign or plan: the evidence was mixed."),
+    (
+        "audit-checkpoint-wrong",
+        "A line of the checkpoints is none, or is there twice. It was changed after it was written.",
+    ),
+    (
+        "audit-journal-cut",
+        "The journal ends before the last record that was signed, or in the middle of one. The rest was cut off or lost.",
+    ),
+    (
+        "audit-manifest-wrong",
+        "The manifest tells of more or less than there is, or of another last record. Something was taken out or added after the export.",
+    ),
+    (
+        "audit-outside-window",
+        "The first disruptive step of a host began outside its windows. No controller does that by itself.",
+    ),
+    (
+        "audit-plan-changed",
+        "The plan is not the one that was run, or it cannot be read. If it has another format, verify with the version of the program that made it.",
+    ),
+    ("audit-plan-unsafe", "The plan breaks an invariant: no controller runs such a plan."),
+    (
+        "audit-policies-changed",
+        "The texts of the policies do not have the digest that the plan names: they are not those from which it was made.",
+    ),
+    ("audit-record-added", "A record is there that the controller did not write there, or one is there twice."),
+    (
+        "audit-record-changed",
+        "A record is not what its controller wrote: the record behind it, or a signature, names another digest. Where a chain was made anew, one of the records since the last signature was changed.",
+    ),
+    (
+        "audit-record-foreign",
+        "A record is of another campaign, or the journal begins with another plan: the evidence was mixed.",
+    ),
+    (
+        "audit-record-impossible",
+        "A record cannot follow from the plan and the records before it, although it is in the chain: the engine would not have written it.",
+    ),
+    ("audit-record-moved", "Records are not in the order in which they were written."),
+    ("audit-record-removed", "Records that the next one follows are not there."),
+    (
+        "audit-signature-wrong",
+        "A checkpoint is not signed by the controller's key: it was changed, or signed by somebody else. If the controller's key was changed meanwhile, give both with --controller-key.",
+    ),
+    (
+        "audit-tail-unsigned",
+        "The last records are covered by no signature: the controller could not sign, crashed before it did, or somebody added or rewrote them.",
+    ),
+    (
+        "audit-unfinished",
+        "The campaign has not ended by its records. Either it was still under way when it was exported (then --unfinished lets it pass), or its end was left out.",
+    ),
+    (
+        "audit-unreadable",
+        "The folder is no bundle of `switchback audit export`, or holds what no bundle has: links, devices, files that are too large.",
+    ),
+    (
         "campaign-ended",
         "The campaign has ended: there is nothing to pause, abort or resume. Make a new plan for what is left.",
     ),

@@ -108,6 +108,12 @@ pub fn write_plan(plan: &Plan, mut out: impl Write) -> Result<PlanId, PlanFileEr
     Ok(id)
 }
 
+/// The file of a plan whose canonical JSON is at hand.
+pub fn plan_file(canonical: &[u8]) -> Vec<u8> {
+    let head = format!("{HEAD}{PLAN_FORMAT}{DIGEST}{}{PLAN}", Digest::of(canonical));
+    [head.as_bytes(), canonical, TAIL.as_bytes()].concat()
+}
+
 /// Reads a file that [`write_plan`] wrote, and refuses every other.
 pub fn read_plan(input: impl Read) -> Result<(PlanId, Plan), PlanFileError> {
     read_limited(input, MAX_PLAN_BYTES)

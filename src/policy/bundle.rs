@@ -291,7 +291,12 @@ fn about(path: &Path, error: &io::Error) -> io::Error {
 
 /// The digest of the texts, whatever the files are called and in which order they come.
 pub(super) fn digest<'a>(files: impl IntoIterator<Item = &'a Arc<Source>>) -> Digest {
-    let mut all: Vec<String> = files.into_iter().map(|file| Digest::of(file.text.as_bytes()).to_string()).collect();
+    digest_of_texts(files.into_iter().map(|file| file.text.as_bytes()))
+}
+
+/// The digest of policies with these texts, in any order.
+pub fn digest_of_texts<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
+    let mut all: Vec<String> = texts.into_iter().map(|text| Digest::of(text).to_string()).collect();
     all.sort();
     Digest::of(all.join("\n").as_bytes())
 }

@@ -65,7 +65,8 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     // What policies name is part of what they say.
     let named = std::mem::take(&mut check.named);
     let rules = std::mem::take(&mut check.rules);
-    policy.digest = super::bundle::digest(files.iter().chain(named.values()));
+    policy.texts = files.iter().chain(named.values()).cloned().collect();
+    policy.digest = super::bundle::digest(&policy.texts);
     policy.rules = Rules::new(RuleSet::read(rules, &mut found));
     policy.set_at = set.into_iter().filter(|((_, name), _)| name.is_empty()).map(|((key, _), at)| (key, at)).collect();
     // The order of files must not matter: where the first match wins, names decide.

@@ -1,7 +1,7 @@
 //! A checked policy, and what it says of findings and hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ use super::{
     Amount, ApprovalPolicy, BackupPolicy, ProbePolicy, Proven, RebootPolicy, RolloutPolicy, StrategyChoice,
     StrategyKind, TestFix, WindowSet,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{
     Assessment, ChangePolicy, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval,
     PendingReboot, Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
@@ -49,6 +49,8 @@ pub struct Policy {
     /// `playbooks.allow_removals`: whether a fix may remove packages.
     pub allow_removals: bool,
     pub(super) digest: Digest,
+    /// The files whose texts the digest names.
+    pub(super) texts: Vec<Arc<Source>>,
     pub(super) scoring: Scoring,
     pub(super) thresholds_at: Option<Place>,
     pub(super) unscored: (Priority, RuleRef),
@@ -232,6 +234,7 @@ impl Policy {
             verify_soak: TimeSpan::minutes(5),
             allow_removals: false,
             digest,
+            texts: Vec::new(),
             scoring: Scoring::default(),
             thresholds_at: None,
             unscored: (Priority::High, default.clone()),
@@ -274,6 +277,11 @@ impl Policy {
     /// The digest of the texts of all files; their names and order do not matter.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The files that the digest is made of: policies and what they name.
+    pub fn texts(&self) -> &[Arc<Source>] {
+        &self.texts
     }
 
     /// The importance of a host, and what says so: the inventory, else the first rule that matches, else the default.

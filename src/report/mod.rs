@@ -1,6 +1,7 @@
 //! Consumers of plans, records, events and diagnostics: text, JSON and HTML for people and machines.
 
 mod approvals;
+mod audit;
 mod campaign;
 mod change;
 mod contract;
@@ -29,6 +30,7 @@ mod suite;
 mod what_if;
 
 pub use approvals::*;
+pub use audit::audit_text;
 pub use campaign::*;
 pub use change::*;
 pub use contract::*;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::engine::{
     BoxFuture, Campaign, CampaignStatus, Chain, Engine, EventStream, Input, Phase, Record, Signal, StepExecutor,
@@ -17,6 +18,7 @@ use crate::store::{Journal, JournalWriter, SignalBox, SqliteJournal, StoreError}
 use super::RunError;
 use super::dispatcher::{self, Dispatcher, Message};
 use super::hub::{Hub, Stream};
+use super::signer::{self, Signing};
 
 /// What the controller does when its campaign is paused and nothing runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub struct EmbeddedEngine {
     journal: OpenJournal,
     executor: Arc<dyn StepExecutor>,
     on_pause: OnPause,
+    signing: Option<Signing>,
     controllers: Mutex<BTreeMap<CampaignId, Controller>>,
 }
 
@@ -71,7 +74,15 @@ impl EmbeddedEngine {
 
     /// An engine with another journal; signals are kept in the folder all the same.
     pub fn with_journal(dir: &Path, journal: OpenJournal, executor: Arc<dyn StepExecutor>, on_pause: OnPause) -> Self {
-        Self { dir: dir.to_owned(), journal, executor, on_pause, controllers: Mutex::new(BTreeMap::new()) }
+        let (dir, controllers) = (dir.to_owned(), Mutex::new(BTreeMap::new()));
+        Self { dir, journal, executor, on_pause, signing: None, controllers }
+    }
+
+    /// The same, signing checkpoints of its journals.
+    #[must_use]
+    pub fn signing(mut self, signing: Signing) -> Self {
+        self.signing = Some(signing);
+        self
     }
 
     /// Takes up a campaign whose controller is gone: folds its journal and asks hosts what became of what ran. An engine
@@ -197,9 +208,16 @@ impl EmbeddedEngine {
         };
         let (tell, end) = watch::channel(None);
         let told = Arc::clone(&hub);
+        // Dropped with the task, as in a crash.
+        let mut beside = JoinSet::new();
+        if let Some(signing) = self.signing.clone() {
+            beside.spawn(signer::sign_along(hub.listen().1, self.dir.clone(), digest, signing));
+        }
         let task = tokio::spawn(async move {
             let result = dispatcher::run(dispatcher, first, receiver).await;
             told.close();
+            // What is not signed by then is shown by whoever verifies.
+            let _ = tokio::time::timeout(signer::LAST, beside.join_next()).await;
             tell.send_replace(Some(result));
         });
         self.controllers().insert(id, Controller { messages, hub, end, task });

@@ -89,7 +89,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    async fn next(&mut self) -> Option<Event> {
+    pub(super) async fn next(&mut self) -> Option<Event> {
         tokio::select! {
             biased;
             record = self.records.recv() => record.map(Event::Record),

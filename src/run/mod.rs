@@ -9,6 +9,7 @@ mod held;
 mod hub;
 mod scan;
 mod signals;
+mod signer;
 mod worker;
 
 pub use change::*;
@@ -18,3 +19,4 @@ pub use executor::{ProviderOf, RemoteExecutor, SwitchOf};
 pub use held::{HeldItem, Past, Unasked, discard, held};
 pub use scan::*;
 pub use signals::*;
+pub use signer::Signing;

@@ -6,6 +6,7 @@ mod journal;
 mod ledger;
 mod memory;
 mod notes;
+mod proofs;
 mod signals;
 mod sqlite;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use journal::*;
 pub use ledger::*;
 pub use memory::*;
 pub use notes::*;
+pub use proofs::*;
 pub use signals::*;
 pub use sqlite::*;
 pub use writer::*;

@@ -176,6 +176,27 @@ impl SqliteJournal {
         Ok(())
     }
 
+    /// The plan and the records of a campaign as they stand in the file, a line a record, as its digest is made; nothing
+    /// is verified.
+    pub fn raw(&mut self, campaign: &CampaignId) -> Result<(Vec<u8>, Vec<String>), StoreError> {
+        let read = |error: rusqlite::Error| failed(&self.path, "read the journal", &error);
+        let sql = "SELECT plan FROM campaign WHERE id = ?1";
+        let plan = self.connection.query_row(sql, [campaign.as_str()], |row| row.get(0)).optional().map_err(read)?;
+        let plan = plan.ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))?;
+        let sql = "SELECT seq, at, previous, body FROM record WHERE campaign = ?1 ORDER BY seq";
+        let mut query = self.connection.prepare_cached(sql).map_err(read)?;
+        let rows = query.query_map([campaign.as_str()], |row| {
+            let (seq, at, previous, body) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let (seq, at, previous, body): (i64, String, String, String) = (seq, at, previous, body);
+            let [id, at, previous] = [campaign.as_str(), &at, &previous].map(|text| serde_json::Value::from(text));
+            // A line is a record, whatever somebody has put into its columns.
+            let body = body.replace(['\n', '\r'], " ");
+            Ok(format!(r#"{{"campaign":{id},"seq":{seq},"at":{at},"previous":{previous},"body":{body}}}"#))
+        });
+        let lines = rows.and_then(Iterator::collect).map_err(read)?;
+        Ok((plan, lines))
+    }
+
     fn lock_path(&self, campaign: &CampaignId) -> PathBuf {
         lock_path(&self.path, campaign)
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod approve;
+mod audit;
 mod basics;
 mod check;
 mod ci;
