@@ -1,12 +1,20 @@
 //! Consumers of plans, records, events and diagnostics: text, JSON and HTML for people and machines.
 
+mod axis;
 mod campaign;
+mod campaign_html;
+mod campaign_junit;
+mod campaign_markdown;
+mod campaign_table;
+mod campaign_words;
+mod chart;
 mod contract;
 mod drill;
 mod host_windows;
-mod html;
 mod impact;
+mod junit;
 mod live;
+mod markdown;
 mod page;
 mod plan_dot;
 mod plan_explain;
@@ -24,10 +32,13 @@ mod suite;
 mod what_if;
 
 pub use campaign::*;
+pub use campaign_html::campaign_html;
+pub use campaign_junit::campaign_junit;
+pub use campaign_markdown::campaign_markdown;
+pub use campaign_table::campaign_table;
 pub use contract::*;
 pub use drill::*;
 pub use host_windows::*;
-pub use html::*;
 pub use impact::*;
 pub use live::*;
 pub use plan_dot::*;
