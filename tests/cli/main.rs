@@ -14,6 +14,8 @@ mod exceptions;
 mod explain;
 mod findings;
 mod inventory;
+#[path = "../support/junit.rs"]
+mod junit;
 mod lab;
 mod plan;
 mod rego;

@@ -8,7 +8,7 @@ use super::super::campaign_words::{evidence, result};
 use super::super::plan_text::package;
 use super::went_back::excerpt;
 use super::{MAX_ROWS, Page, class, count, marked, names, outcome, step_class, text, when};
-use crate::model::HostName;
+use crate::model::{HostName, TimeSpan, printable};
 use crate::plan::Plan;
 
 /// Hosts with a row: all of nearly every campaign, in some two megabytes.
@@ -19,7 +19,9 @@ const MAX_DETAILS: usize = 200;
 const MAX_STEPS: usize = 80;
 /// Packages named, and characters of what a step said.
 const NAMED: usize = 60;
-const EVIDENCE: usize = 4_000;
+const EVIDENCE: usize = 2_000;
+/// Characters of a reason in a row.
+const WHY: usize = 160;
 
 /// The hosts whose steps are on the page.
 pub(super) struct Details<'a>(BTreeSet<&'a HostName>);
@@ -89,13 +91,12 @@ pub(super) fn table(page: &mut Page, report: &CampaignReport, plan: &Plan, detai
 
 fn row(name: &HostName, host: &HostReport, plan: &Plan, details: &Details<'_>) -> Vec<String> {
     let why = match (&host.reason, &host.waiting) {
-        (Some(reason), _) => text(&reason.text),
-        (None, Some(waits)) => format!("waits: {}", text(waits)),
+        (Some(reason), _) => text(printable(&reason.text, WHY)),
+        (None, Some(waits)) => format!("waits: {}", text(printable(waits, WHY))),
         (None, None) => String::new(),
     };
     let forecast = plan.report.forecast.as_ref().and_then(|forecast| forecast.hosts.get(name));
-    let foretold =
-        forecast.map_or("–".to_owned(), |host| crate::model::TimeSpan::between(host.start, host.end).to_string());
+    let foretold = forecast.map_or("–".to_owned(), |host| TimeSpan::between(host.start, host.end).to_string());
     vec![
         details.link(name),
         marked(host),
@@ -129,9 +130,7 @@ fn section(page: &mut Page, name: &HostName, host: &HostReport, plan: &Plan) {
         page.put(format_args!("<p class=\"bad\">⚠ Went on past the end of its window at {}.</p>\n", when(end)));
     }
     for wait in host.waits.iter().take(MAX_ROWS) {
-        let until = wait
-            .to
-            .map_or("until now".to_owned(), |to| format!("for {}", crate::model::TimeSpan::between(wait.from, to)));
+        let until = wait.to.map_or("until now".to_owned(), |to| format!("for {}", TimeSpan::between(wait.from, to)));
         page.put(format_args!("<p class=\"why\">Waited {until} from {}: {}</p>\n", when(wait.from), text(&wait.why)));
     }
     if host.steps.is_empty() {
