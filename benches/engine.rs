@@ -73,6 +73,10 @@ fn plan(hosts: usize, limited: bool) -> Plan {
         windows: BTreeMap::new(),
         hosts: names.iter().enumerate().map(|(i, name)| (name.clone(), host_plan(i, name))).collect(),
         approvals: Vec::new(),
+        author: None,
+        ticket: None,
+        signers: BTreeMap::new(),
+        change: None,
         scripts: BTreeMap::new(),
         report: PlanReport::default(),
     }
@@ -83,7 +87,7 @@ fn run(mut campaign: Campaign) -> usize {
     let now = Timestamp::UNIX_EPOCH;
     let mut begun = VecDeque::new();
     let mut records = 0;
-    let mut input = Input::Start { operator: "bench".to_owned() };
+    let mut input = Input::Start { operator: "bench".to_owned(), approvals: Vec::new() };
     loop {
         for effect in campaign.handle(now, input).unwrap() {
             match effect {

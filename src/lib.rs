@@ -9,7 +9,7 @@
 //! (`tests/architecture.rs` holds this):
 //!
 //! `model, diagnostic < yaml < intake < policy, playbook < plan < engine < store, transport < provider,
-//! switch < run, sim, lab < report < cli`
+//! switch, evidence < run, sim, lab < report < cli`
 //!
 //! - [`model`]: the nouns; no IO, no clock
 //! - [`diagnostic`]: problems in input files, collected and shown with their source
@@ -23,6 +23,7 @@
 //! - [`transport`]: how a command reaches a host, and the detached jobs that survive its loss
 //! - [`provider`]: backups, restores and clones
 //! - [`switch`](mod@switch): traffic
+//! - [`evidence`]: what others can verify without us
 //! - [`run`]: the only async core; performs what the engine asks for
 //! - [`sim`]: a simulated fleet behind the same seam
 //! - [`lab`]: a real fleet on one machine
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod diagnostic;
 pub mod engine;
 pub mod env;
+pub mod evidence;
 pub mod intake;
 pub mod lab;
 pub mod model;

@@ -15,14 +15,14 @@ const ROWS: &[&[&str]] = &[
     &["plan"],
     &["engine"],
     &["store", "transport"],
-    &["provider", "switch"],
+    &["provider", "switch", "evidence"],
     &["run", "sim", "lab"],
     &["report"],
     &["cli"],
 ];
 
 /// Clock, randomness and environment are for those who talk to the world; what decides must be repeatable.
-const MAY_USE_ENV: &[&str] = &["store", "transport", "provider", "switch", "run", "sim", "lab", "cli"];
+const MAY_USE_ENV: &[&str] = &["store", "transport", "provider", "switch", "evidence", "run", "sim", "lab", "cli"];
 
 /// A file that is longer has more than one purpose.
 const MAX_LINES: usize = 800;

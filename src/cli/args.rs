@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub use super::args_approve::*;
 pub use super::args_policy::*;
 use crate::lab::{Fault, Prefix, Subnet};
-use crate::model::{CampaignId, HostName, TimeSpan, VulnerabilityId};
+use crate::model::{CampaignId, HostName, Ticket, TimeSpan, VulnerabilityId};
 
 /// Policy-as-code remediation for fleets of servers: plan, fix, verify, and go back.
 #[derive(Debug, Parser)]
@@ -97,6 +98,10 @@ pub enum Command {
     Windows(Windows),
     /// Explain why a host or a finding is, or is not, planned
     Explain(Explain),
+    /// Approve a plan with your SSH key
+    Approve(Approve),
+    /// Show who has approved a plan, and what is missing
+    Approvals(Approvals),
     /// Run a plan
     Run(Run),
     /// Go on with a campaign that was paused or whose controller died
@@ -233,6 +238,12 @@ pub struct Plan {
     /// Orders what is otherwise equal
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+    /// Who makes the plan; without it, git's `user.email` beside the policies, else the name of the user
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
+    /// The change request that the plan belongs to
+    #[arg(long, value_name = "TICKET")]
+    pub ticket: Option<Ticket>,
     /// How far ahead windows are looked for
     #[arg(long, value_name = "SPAN", default_value = "35d")]
     pub horizon: TimeSpan,
@@ -415,9 +426,9 @@ pub struct Run {
     /// Inventories that are programs
     #[command(flatten)]
     pub programs: Programs,
-    /// Compare the policies with the plan's from here instead of the recorded paths
-    #[arg(short, long, value_name = "POLICIES", num_args = 1..)]
-    pub policies: Vec<PathBuf>,
+    /// Where approvals are
+    #[command(flatten)]
+    pub place: ApprovalPlace,
     /// Run the plan without comparing it with its inputs
     #[arg(long)]
     pub trust_plan: bool,
@@ -435,6 +446,9 @@ pub struct Run {
 pub struct Resume {
     /// The campaign; the only one that has not ended where absent
     pub campaign: Option<CampaignId>,
+    /// Where approvals are; without a folder those that the campaign began with are judged anew
+    #[command(flatten)]
+    pub place: ApprovalPlace,
     /// Write the report to this HTML file at the end
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

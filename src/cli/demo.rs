@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::StepExecutor;
+use crate::evidence::Judged;
 use crate::intake::{HostScan, Inventory, ReadOptions, Reports, read_inventory, read_report_file};
 use crate::lab::{Fault, Lab, LabError, Prefix, Trigger, UpOptions, default_cache};
 use crate::model::{History, Host, HostName, HostOutcome, TimeSpan};
+use crate::plan::Origin;
 use crate::playbook;
 use crate::policy::Policy;
 use crate::report::{DemoSummary, plan_table};
@@ -110,15 +112,26 @@ fn story(args: &Demo, state: &Path, fleet: &dyn Fleet, printer: Printer) -> Resu
         &playbooks,
     )?;
     let as_of = crate::env::now();
-    let plan =
-        make(&inventory, &findings, &policy, &playbooks, as_of, 0, TimeSpan::days(1), refs, &History::default())?;
+    let plan = make(
+        &inventory,
+        &findings,
+        &policy,
+        &playbooks,
+        as_of,
+        0,
+        TimeSpan::days(1),
+        refs,
+        &History::default(),
+        Origin::default(),
+    )?;
     let plan_path = args.dir.join("plan.json");
     let id = save(&plan, &plan_path)?;
     printer.talk(plan_table(&plan, &id));
 
     printer.talk("== run");
     let plan = Arc::new(plan);
-    let mut driven = drive(Begin::Start(Arc::clone(&plan)), fleet.executor()?, state, args.format, printer)?;
+    let mut driven =
+        drive(Begin::Start(Arc::clone(&plan), Judged::default()), fleet.executor()?, state, args.format, printer)?;
 
     printer.talk("== scan again");
     let after_path = args.dir.join("findings-after.json");

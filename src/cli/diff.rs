@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::diagnostic::{Diagnostic, Diagnostics, Level};
 use crate::intake::Inventory;
 use crate::model::{Finding, History, HostName};
-use crate::plan::{Impact, Plan, Version, impact, summary};
+use crate::plan::{Impact, Origin, Plan, Version, impact, summary};
 use crate::playbook::Playbook;
 use crate::policy::{Bundle, Judged, Policy};
 use crate::report::{impact_markdown, impact_text};
@@ -135,7 +135,18 @@ fn plan_of(
     as_of: Timestamp,
     args: &Diff,
 ) -> Result<Plan, CommandError> {
-    make(inventory, findings, policy, playbooks, as_of, 0, args.horizon, BTreeMap::new(), &History::default())
+    make(
+        inventory,
+        findings,
+        policy,
+        playbooks,
+        as_of,
+        0,
+        args.horizon,
+        BTreeMap::new(),
+        &History::default(),
+        Origin::default(),
+    )
 }
 
 /// The policies of a version: a folder or file, a revision of git (`REV`, or `REV:PATH`), or else `-p`.

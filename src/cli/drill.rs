@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
+use crate::evidence::Judged;
 use crate::model::{Host, HostName};
 use crate::plan::{DrillInput, Drills, plan_drills};
 use crate::report::DrillReport;
@@ -46,7 +47,13 @@ pub(super) fn run(args: &Drill, global: &Global, printer: Printer) -> Result<Exi
     if !plan.hosts.is_empty() {
         printer.talk(format!("drills {} hosts, {concurrency} at once: {}", plan.hosts.len(), some(plan.hosts.keys())));
         let plan = Arc::new(plan);
-        let driven = drive(Begin::Start(Arc::clone(&plan)), executor()?, global.state(), Format::Table, printer)?;
+        let driven = drive(
+            Begin::Start(Arc::clone(&plan), Judged::default()),
+            executor()?,
+            global.state(),
+            Format::Table,
+            printer,
+        )?;
         report.add(&driven.report, &plan);
         exit = driven.exit();
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
+use crate::evidence::Judged;
 use crate::model::{CampaignId, Digest, History};
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
@@ -19,10 +20,10 @@ use super::printer::Printer;
 
 /// What to run.
 pub(super) enum Begin {
-    /// A new campaign.
-    Start(Arc<Plan>),
-    /// One that has begun.
-    Resume(CampaignId, Arc<Plan>),
+    /// A new campaign, with its approvals.
+    Start(Arc<Plan>, Judged),
+    /// One that has begun, with the approvals that count now; none: as they were.
+    Resume(CampaignId, Arc<Plan>, Option<Judged>),
 }
 
 /// How a campaign stands when its controller stops.
@@ -58,9 +59,11 @@ pub(super) fn drive(
     let operator = crate::env::operator();
     let (campaign, plan, status) = runtime.block_on(async {
         let (campaign, plan) = match begin {
-            Begin::Start(plan) => (engine.start(Arc::clone(&plan), &operator).await.map_err(failed)?, plan),
-            Begin::Resume(campaign, plan) => {
-                engine.resume(&campaign, &operator).await.map_err(failed)?;
+            Begin::Start(plan, judged) => {
+                (engine.start_with(Arc::clone(&plan), &operator, &judged).await.map_err(failed)?, plan)
+            }
+            Begin::Resume(campaign, plan, judged) => {
+                engine.resume_with(&campaign, &operator, judged.as_ref()).await.map_err(failed)?;
                 (campaign, plan)
             }
         };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::diagnostic::Diagnostics;
 use crate::model::{Decision, FindingId, History};
-use crate::plan::{Explanation, Goal, Link, Plan, Question, WhatIf, chain, explain, what_if};
+use crate::plan::{Explanation, Goal, Link, Origin, Plan, Question, WhatIf, chain, explain, what_if};
 use crate::policy::Policy;
 use crate::report::{explain_text, what_if_text};
 
@@ -71,8 +71,18 @@ fn from_inputs(args: &Explain, printer: Printer) -> Result<Exit, CommandError> {
         return Err(CommandError::new(Exit::InvalidInput, "policies or inventory cannot be read"));
     };
     rules::prepare(&policy, &inventory, &findings, as_of)?;
-    let plan =
-        make(&inventory, &findings, &policy, &playbooks, as_of, 0, args.horizon, BTreeMap::new(), &History::default())?;
+    let plan = make(
+        &inventory,
+        &findings,
+        &policy,
+        &playbooks,
+        as_of,
+        0,
+        args.horizon,
+        BTreeMap::new(),
+        &History::default(),
+        Origin::default(),
+    )?;
     let explanation = explained(&plan, args)?;
     let about: Vec<FindingId> = explanation.decisions.iter().map(|decision| decision.finding.clone()).collect();
     findings.retain(|(host, _)| *host == args.host);

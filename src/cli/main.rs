@@ -46,6 +46,8 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Show(args) => super::show::show(args, printer),
         Command::Windows(args) => super::windows::run(args, printer),
         Command::Explain(args) => super::explain::run(args, printer),
+        Command::Approve(args) => super::approve::run(args, printer),
+        Command::Approvals(args) => super::approvals::list(args, printer),
         Command::Run(args) => super::run::run(args, &cli.global, printer),
         Command::Resume(args) => super::run::resume(args, &cli.global, printer),
         Command::Pause(args) => super::control::pause(args, &cli.global, printer),

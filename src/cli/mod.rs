@@ -1,6 +1,9 @@
 //! Arguments, exit codes, one file a subcommand.
 
+mod approvals;
+mod approve;
 mod args;
+mod args_approve;
 mod args_policy;
 mod check;
 mod clones;

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostics, Level};
 use crate::intake::{Feeds, Inventory};
-use crate::model::{Finding, History, HostName, TimeSpan};
-use crate::plan::{InputRef, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
+use crate::model::{Finding, History, HostName, TimeSpan, printable};
+use crate::plan::{InputRef, Origin, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::Policy;
 use crate::report::plan_table;
@@ -22,6 +22,10 @@ use super::inputs::{
     file_digest, input_ref, judge, load_playbooks, load_policy, match_findings, read_inventory, settle,
 };
 use super::printer::Printer;
+use super::revision;
+
+/// As long as an address may be.
+const MAX_AUTHOR: usize = 254;
 
 pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let as_of = args.as_of.unwrap_or_else(crate::env::now);
@@ -77,7 +81,10 @@ pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Resul
     }
     super::rules::prepare(&policy, &inventory, &findings, as_of)?;
     let history = super::drive::history(global.state())?;
-    let mut plan = make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs, &history)?;
+    let author = args.author.clone().unwrap_or_else(|| author(&args.policies));
+    let origin = Origin { author: Some(printable(&author, MAX_AUTHOR)), ticket: args.ticket.clone() };
+    let mut plan =
+        make(&inventory, &findings, &policy, &playbooks, as_of, args.seed, args.horizon, inputs, &history, origin)?;
     let notes = plan.report.notes.len();
     super::rules::judge(&policy, &mut plan)?;
     for warning in &plan.report.notes[notes..] {
@@ -96,8 +103,19 @@ pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Resul
         }))?,
         Format::Table => printer.data(&plan_table(&plan, &id))?,
     }
+    if plan.ticket.is_none() && plan.change.as_ref().is_some_and(|change| change.required) {
+        printer
+            .talk("warning: the policy wants a ticket, without which the plan will not run: --ticket [ticket-missing]");
+    }
     printer.talk(format!("plan {} is in {}", id.short(), args.output.display()));
     Ok(Exit::Ok)
+}
+
+/// Who makes plans from these policies, as git knows it, else as this machine does.
+fn author(policies: &[PathBuf]) -> String {
+    let folder =
+        policies.first().map(|path| if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(path) });
+    folder.and_then(revision::user_email).unwrap_or_else(crate::env::operator)
 }
 
 /// What the plan was made from, to be compared when it is run.
@@ -129,9 +147,20 @@ pub(super) fn make(
     horizon: TimeSpan,
     inputs: BTreeMap<String, InputRef>,
     history: &History,
+    origin: Origin,
 ) -> Result<Plan, CommandError> {
-    let input =
-        PlanInput { hosts: &inventory.hosts, findings, policy, playbooks, as_of, seed, inputs, history, horizon };
+    let input = PlanInput {
+        hosts: &inventory.hosts,
+        findings,
+        policy,
+        playbooks,
+        as_of,
+        seed,
+        inputs,
+        history,
+        origin,
+        horizon,
+    };
     let plan =
         plan(&input).map_err(|error| CommandError::caused(Exit::InvalidInput, "no plan", &error).code(error.code()))?;
     judge(&plan)?;

@@ -98,6 +98,14 @@ fn read(wanted: &[(String, String)]) -> std::io::Result<BTreeMap<String, Vec<u8>
     Ok(files)
 }
 
+/// The address that git puts on commits made in a folder.
+pub(super) fn user_email(folder: &Path) -> Option<String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let out = git(&["config", "--get", "user.email"]).current_dir(folder).output().ok()?;
+    let email = String::from_utf8(out.stdout).ok()?.trim().to_owned();
+    (out.status.success() && !email.is_empty()).then_some(email)
+}
+
 /// Writes the files below a path of a revision into a folder and gives the place of the path there.
 pub(super) fn export(revision: &str, path: &str, folder: &Path) -> Result<std::path::PathBuf, CommandError> {
     let io = |error: std::io::Error| CommandError::caused(Exit::Failed, "cannot write a temporary file", &error);

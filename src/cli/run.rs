@@ -4,19 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
-use crate::engine::StepExecutor;
+use crate::engine::{RecordBody, Signal, StepExecutor};
+use crate::evidence::Judged;
 use crate::intake::Feeds;
-use crate::model::Digest;
-use crate::plan::Plan;
+use crate::model::{CampaignId, Digest};
+use crate::plan::{Plan, plan_id};
+use crate::report::lines_of;
 use crate::run::RemoteExecutor;
+use crate::store::{Journal as _, SignalBox};
 use crate::transport::{SshLimits, SshTransport};
 
+use super::approvals;
 use super::args::{Global, Resume, Run};
-use super::drive::{Begin, Driven, check_html, drive, stored_plan, which_open, write_html};
+use super::drive::{Begin, Driven, check_html, drive, open, read, store_failed, stored_plan, which_open, write_html};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::inputs::{judge, load_plan, load_policy, read_inventory};
 use super::printer::Printer;
+
+/// What can always be done.
+const ABORT: &str = "`switchback abort` and then `switchback resume` take back what is in the middle";
 
 pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     check_html(args.html.as_deref())?;
@@ -27,7 +34,7 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
             let inventory = read_inventory(paths, args.programs.run_inventory, &mut diagnostics);
             inventory.map(|i| i.digest).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
         })?;
-        compare(&plan, "policies", &args.policies, |paths| {
+        compare(&plan, "policies", &args.place.policies, |paths| {
             let mut diagnostics = Diagnostics::default();
             let policy = load_policy(paths, &mut diagnostics);
             policy.map(|p| p.digest()).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
@@ -36,14 +43,19 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
             printer.talk(line);
         }
     }
-    approved(&plan)?;
+    let found = approvals::found(Some(&args.plan), args.place.approvals.as_deref())?;
+    let judged = approvals::judged(&plan, found, &args.place.policies)?;
+    approvals::complete(&judged)?;
     if plan.hosts.is_empty() {
         printer.talk("the plan touches no host: nothing to do");
         return Ok(Exit::Ok);
     }
+    approvals::forecast(&judged.rules, printer);
+    approvals::change(id, &plan)?;
     printer.talk(format!("plan {}: {} hosts in {} waves", id.short(), plan.hosts.len(), plan.rollout.waves.len()));
     let plan = Arc::new(plan);
-    let driven = drive(Begin::Start(Arc::clone(&plan)), executor()?, global.state(), args.view.format, printer)?;
+    let driven =
+        drive(Begin::Start(Arc::clone(&plan), judged), executor()?, global.state(), args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
 }
 
@@ -52,25 +64,44 @@ pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result
     let campaign = which_open(global.state(), args.campaign.as_ref())?;
     let plan = Arc::new(stored_plan(global.state(), &campaign)?);
     judge(&plan)?;
-    let begin = Begin::Resume(campaign, Arc::clone(&plan));
+    let judged = match is_aborted(global, &campaign)? {
+        // What is in the middle goes back, whatever has become of ticket and approvals.
+        true => None,
+        false => Some(approvals_of(args, global, &campaign, &plan, printer)?),
+    };
+    let begin = Begin::Resume(campaign, Arc::clone(&plan), judged);
     let driven = drive(begin, executor()?, global.state(), args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
 }
 
-/// A plan that needs approvals is not run without them.
-fn approved(plan: &Plan) -> Result<(), CommandError> {
-    if plan.approvals.is_empty() {
-        return Ok(());
+/// Whether a campaign is being aborted, or will be as soon as it goes on.
+fn is_aborted(global: &Global, campaign: &CampaignId) -> Result<bool, CommandError> {
+    let mut signals = SignalBox::open(global.state()).map_err(|error| store_failed(&error))?;
+    let waiting = signals.waiting(campaign).map_err(|error| store_failed(&error))?;
+    let (_, records) = read(global.state(), campaign)?;
+    let aborted = records.iter().any(|record| matches!(record.body, RecordBody::Aborted { .. }));
+    Ok(aborted || waiting.iter().any(|(_, signal)| matches!(signal, Signal::Abort { .. })))
+}
+
+/// The approvals of a campaign that goes on, judged anew: those that it began with, and those of the folder that is
+/// named. What is missing by now does not end what is in the middle; hosts that have not begun are left untouched.
+fn approvals_of(
+    args: &Resume,
+    global: &Global,
+    campaign: &CampaignId,
+    plan: &Plan,
+    printer: Printer,
+) -> Result<Judged, CommandError> {
+    let id = plan_id(plan).map_err(|error| CommandError::caused(Exit::Failed, "plan", &error))?;
+    approvals::change(id, plan).map_err(|error| error.hint(ABORT))?;
+    let kept = open(global.state())?.approvals(campaign).map_err(|error| store_failed(&error))?;
+    let mut found = approvals::found(None, args.place.approvals.as_deref())?;
+    found.extend(approvals::kept(kept));
+    let judged = approvals::judged(plan, found, &args.place.policies).map_err(|error| error.hint(ABORT))?;
+    for rule in judged.rules.iter().filter(|rule| !rule.is_complete()) {
+        printer.talk(format!("warning: {}: {} [approval-missing]", rule.rule, lines_of(rule).join("; ")));
     }
-    let mut error =
-        CommandError::new(Exit::PlanRefused, "the plan needs approvals, and none can be given yet; nothing was done")
-            .code("approval-missing");
-    for approval in &plan.approvals {
-        let from = approval.from.as_deref().map_or(String::new(), |from| format!(" of {from}"));
-        let people = approval.required;
-        error = error.hint(format!("{} wants {people}{from} for {} hosts", approval.rule.name, approval.hosts.len()));
-    }
-    Err(error)
+    Ok(judged)
 }
 
 /// The executor that reaches hosts over SSH.

@@ -4,10 +4,11 @@ use schemars::schema_for;
 use serde_json::Value;
 
 use crate::engine::{CampaignStatus, Event};
+use crate::evidence::Statement;
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
-use crate::report::{CampaignReport, DemoSummary, DrillReport, FindingsView};
+use crate::report::{ApprovalsReport, CampaignReport, DemoSummary, DrillReport, FindingsView};
 use crate::sim::Rehearsal;
 use crate::{intake, playbook, policy, sim};
 
@@ -20,7 +21,9 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 15] = [
+const SCHEMAS: [(&str, Make); 17] = [
+    ("approval", || schema_for!(Statement).to_value()),
+    ("approvals", || schema_for!(ApprovalsReport).to_value()),
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, StepId};
-use crate::plan::{HostPlan, Plan};
+use crate::plan::{HostPlan, Plan, PlanApproval};
 
 use super::agenda::Agenda;
 use super::campaign::Was;
 use super::gate::window_end;
 use super::roster::{Member, Roster, problem};
-use super::{CampaignMachine, GroupMachine, HostEnd, HostMachine, JOURNAL_FORMAT, Record, RecordBody, StepResult};
+use super::{
+    Approvals, CampaignMachine, GroupMachine, HostEnd, HostMachine, JOURNAL_FORMAT, Record, RecordBody, StepResult,
+};
 
 /// Operators' retries would count it up; there is one try of every step.
 pub(super) const GENERATION: u32 = 1;
@@ -45,6 +47,8 @@ pub struct CampaignState {
     pub groups: Vec<GroupMachine>,
     /// Hosts, in wave order.
     pub hosts: Vec<HostMachine>,
+    /// What people have approved.
+    pub approvals: Approvals,
 }
 
 /// Campaigns are equal when their states are; what each has on its agenda follows from the state.
@@ -64,6 +68,7 @@ impl Campaign {
             campaign: CampaignMachine::new(u32::try_from(roster.hosts.len()).unwrap_or(u32::MAX), &plan.rollout),
             groups: plan.rollout.groups.values().map(|group| GroupMachine::new(group.max_unavailable)).collect(),
             hosts: vec![HostMachine::default(); roster.hosts.len()],
+            approvals: Approvals::default(),
         };
         Self { plan, digest: plan_digest, id, roster: Arc::new(roster), state, agenda: Agenda::default() }
     }
@@ -123,6 +128,14 @@ impl Campaign {
             RecordBody::HostEnded { host, outcome, reason } => {
                 self.end(now, host, HostEnd { outcome: *outcome, reason: reason.clone() })
             }
+            RecordBody::Approved(approval) => {
+                self.state.approvals.accept(approval.clone());
+                Ok(())
+            }
+            RecordBody::Disapproved { statement, .. } => match self.state.approvals.withdraw(statement) {
+                true => Ok(()),
+                false => illegal(format!("approval {} is withdrawn and was never given", statement.short())),
+            },
             RecordBody::Overrun { host, .. } => self.host(host.as_str())?.machine.overrun(host),
             _ => Ok(()),
         }
@@ -138,6 +151,7 @@ impl Campaign {
         self.check(attempt)?;
         if !undo {
             self.check_awaited(attempt)?;
+            self.check_approved(at, attempt)?;
         }
         let parts = self.host(attempt.step.host())?;
         let (had_begun, was_in_chain) = (parts.machine.has_begun(), parts.machine.is_in_chain());
@@ -174,6 +188,28 @@ impl Campaign {
             None => Ok(()),
             Some((pilot, _)) => illegal(format!("attempt {attempt} begins although {pilot} has not spoken for it")),
         }
+    }
+
+    /// Neither a host's first step nor its disruptive part begins without the approvals that the plan needs for it.
+    fn check_approved(&self, at: Timestamp, attempt: &AttemptId) -> Result<(), IllegalTransition> {
+        let number = self.roster.number(attempt.step.host());
+        let Some(member) = number.and_then(|number| self.roster.hosts.get(number)) else { return Ok(()) };
+        let plan = self.plan.hosts.get(&member.name);
+        let index = plan.and_then(|plan| plan.steps.iter().position(|step| step.id == attempt.step));
+        match self.unapproved(at, member).filter(|_| index == Some(0) || index == member.lengths.chain_start) {
+            Some(rule) => illegal(format!("attempt {attempt} begins without what {} asks for", rule.rule.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// The rule whose approvals a host does not have at a time, if there is one.
+    pub(super) fn unapproved(&self, at: Timestamp, member: &Member) -> Option<&PlanApproval> {
+        #[cfg(test)]
+        if super::planted::planted(super::planted::Defect::NeedsNoApproval) {
+            return None;
+        }
+        let plan = self.plan.hosts.get(&member.name).filter(|_| !member.approvals.is_empty())?;
+        self.state.approvals.missing(&self.plan, &member.approvals, plan, at)
     }
 
     /// Whom a host waits for before its step of this index, and whether that host may still succeed; none if nobody.

@@ -1,6 +1,7 @@
 //! The pure machines: (state, input, now) becomes records and effects. No IO, no clock.
 
 mod agenda;
+mod approval;
 mod campaign;
 mod clock;
 mod gate;
@@ -18,6 +19,7 @@ pub(crate) mod planted;
 #[cfg(test)]
 mod tests;
 
+pub use approval::*;
 pub use campaign::{CANARY_FAILED, CampaignMachine, FAILURE_BUDGET};
 pub use clock::Clock;
 pub use gate::{EARLY, MAX_BACKUP_AGE};

@@ -39,11 +39,13 @@ pub(crate) enum Defect {
     RepeatsWhatLeftNoResult,
     /// A reboot whose answer was lost is made again.
     RebootsTwice,
+    /// Approvals are not asked for.
+    NeedsNoApproval,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SkipsTheProbe,
         Self::ForgetsFailedHosts,
         Self::ReservesNothing,
@@ -61,6 +63,7 @@ impl Defect {
         Self::LosesTheLastRecord,
         Self::RepeatsWhatLeftNoResult,
         Self::RebootsTwice,
+        Self::NeedsNoApproval,
     ];
 }
 

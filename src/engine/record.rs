@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, RuleName, StepId};
 use crate::plan::Reason;
 
-use super::StepResult;
+use super::{Approval, StepResult};
 
 /// The version of the journal format.
 pub const JOURNAL_FORMAT: u32 = 1;
@@ -207,6 +207,15 @@ pub enum RecordBody {
         /// The time after.
         to: Timestamp,
     },
+    /// A person's approval was accepted; again if it counts for something else than before.
+    Approved(Approval),
+    /// An approval that was accepted does not count any more.
+    Disapproved {
+        /// The digest of what was signed.
+        statement: Digest,
+        /// Why.
+        reason: Reason,
+    },
     /// Every host has ended.
     CampaignEnded {
         /// How many hosts ended in which state.
@@ -234,6 +243,8 @@ impl RecordBody {
             Self::Resumed { .. } => "resumed",
             Self::Aborted { .. } => "aborted",
             Self::ClockJump { .. } => "clock_jump",
+            Self::Approved(_) => "approved",
+            Self::Disapproved { .. } => "disapproved",
             Self::CampaignEnded { .. } => "campaign_ended",
         }
     }
@@ -292,6 +303,7 @@ pub enum Gate {
     FailureBudget,
     Concurrency,
     Paused,
+    Approval,
 }
 
 /// Something for eyes: durable records are never dropped, progress may be.

@@ -32,6 +32,8 @@ pub(super) struct Member {
     pub lengths: Lengths,
     /// What must have succeeded on other hosts before a step: its index, the number of the host, the index there.
     pub awaits: Vec<(usize, usize, usize)>,
+    /// The rules of approvals that are for it, by their place in the plan.
+    pub approvals: Vec<usize>,
     windows: Option<usize>,
 }
 
@@ -67,10 +69,19 @@ impl Roster {
                     pools: host.pools.iter().filter_map(|pool| roster.pools.binary_search(pool).ok()).collect(),
                     lengths: Lengths::of(host, &plan.rollout),
                     awaits,
+                    approvals: Vec::new(),
                     windows: host.windows.as_ref().and_then(|set| sets.binary_search(&set).ok()),
                 });
             }
             roster.waves.push(roster.hosts.len());
+        }
+        for (rule, approval) in plan.approvals.iter().enumerate() {
+            for name in &approval.hosts {
+                let number = roster.number(name.as_str());
+                if let Some(member) = number.and_then(|number| roster.hosts.get_mut(number)) {
+                    member.approvals.push(rule);
+                }
+            }
         }
         roster
     }

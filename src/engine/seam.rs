@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::model::{AttemptId, CampaignId, HostName, HostOutcome};
 use crate::plan::{Plan, Reason};
 
-use super::{Event, RecordBody};
+use super::{Approval, Event, RecordBody};
 
 /// A boxed future, so that the traits of the seam can be used as objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -109,11 +109,15 @@ pub enum Input {
     Start {
         /// Who.
         operator: String,
+        /// The approvals that count.
+        approvals: Vec<Approval>,
     },
     /// The journal was folded; this controller goes on.
     Recover {
         /// Who.
         operator: String,
+        /// The approvals that count now; none: those that the journal has.
+        approvals: Option<Vec<Approval>>,
     },
     /// A step's result.
     Finished {

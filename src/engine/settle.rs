@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{AttemptId, HostName, HostOutcome, StepId};
-use crate::plan::Reason;
+use crate::plan::{PlanApproval, Reason};
 
 use super::agenda::{Park, Room};
 use super::gate::{Lengths, MAX_BACKUP_AGE, WindowAnswer, chain_may_start, preparation_may_start};
@@ -14,8 +14,8 @@ use super::machine::illegal;
 use super::planted::{Defect, planted};
 use super::roster::Member;
 use super::{
-    Campaign, Effect, Gate, GateVerdict, HostCommand, HostEnd, HostMachine, IllegalTransition, Input, JOURNAL_FORMAT,
-    Mode, Phase, RecordBody, Signal,
+    Approval, Campaign, Effect, Gate, GateVerdict, HostCommand, HostEnd, HostMachine, IllegalTransition, Input,
+    JOURNAL_FORMAT, Mode, Phase, RecordBody, Signal,
 };
 
 /// What the gates say to a host.
@@ -46,13 +46,17 @@ impl Campaign {
             self.list_wave();
         }
         match input {
-            Input::Start { operator } => {
+            Input::Start { operator, approvals } => {
                 let (format, plan) = (JOURNAL_FORMAT, self.plan_digest());
                 self.append(&mut out, now, RecordBody::CampaignStarted { format, plan, operator: operator.clone() })?;
                 self.take_over(&mut out, now, operator)?;
+                self.approve(&mut out, now, &approvals)?;
             }
-            Input::Recover { operator } => {
+            Input::Recover { operator, approvals } => {
                 self.take_over(&mut out, now, operator)?;
+                if let Some(approvals) = approvals {
+                    self.approve(&mut out, now, &approvals)?;
+                }
                 let running: Vec<StepId> = self.state.hosts.iter().filter_map(HostMachine::looked_at).collect();
                 #[cfg(test)]
                 let running = if planted(Defect::ForgetsWhatRuns) { Vec::new() } else { running };
@@ -103,6 +107,16 @@ impl Campaign {
         self.append(out, now, RecordBody::ControllerStarted { fence, operator })?;
         self.list_wave();
         Ok(())
+    }
+
+    /// These approvals count from now on, and no others.
+    fn approve(
+        &mut self,
+        out: &mut Vec<Effect>,
+        now: Timestamp,
+        approvals: &[Approval],
+    ) -> Result<(), IllegalTransition> {
+        self.state.approvals.update(approvals).into_iter().try_for_each(|body| self.append(out, now, body))
     }
 
     fn signal(&mut self, out: &mut Vec<Effect>, now: Timestamp, signal: Signal) -> Result<(), IllegalTransition> {
@@ -347,6 +361,8 @@ impl Campaign {
             self.ask_pilot(member, machine),
             first.then(|| self.ask_preparation(now, member, lengths)),
             chain.then(|| self.ask_chain(now, member, machine, lengths)),
+            // Last, so that an approval that is renewed before the host's turn comes is soon enough.
+            (first || chain).then(|| self.ask_approval(now, member)),
         ];
         answers.into_iter().flatten().find(|answer| !matches!(answer, Answer::Go)).unwrap_or(Answer::Go)
     }
@@ -362,6 +378,14 @@ impl Campaign {
             let why = format!("{pilot}, which goes first for hosts like this one, did not succeed");
             Answer::Never { gate, code: "pilot-failed", why }
         })
+    }
+
+    /// Whether the approvals that the plan needs for a host are there.
+    fn ask_approval(&self, now: Timestamp, member: &Member) -> Answer {
+        let Some(rule) = self.unapproved(now, member) else { return Answer::Go };
+        let why =
+            format!("it does not have the {} of {} that must be good when it begins", people(rule), rule.rule.name);
+        Answer::Never { gate: Gate::Approval, code: "approval-expired", why }
     }
 
     fn ask_preparation(&self, now: Timestamp, member: &Member, lengths: Lengths) -> Answer {
@@ -463,6 +487,10 @@ impl Campaign {
         out.push(Effect::Append(body));
         Ok(())
     }
+}
+
+fn people(rule: &PlanApproval) -> String {
+    if rule.required == 1 { "approval".to_owned() } else { format!("{} approvals", rule.required) }
 }
 
 fn over(lengths: Lengths) -> Answer {

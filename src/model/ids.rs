@@ -164,6 +164,19 @@ text_id!(
     |c, _first| !is_unprintable(c)
 );
 
+text_id!(
+    /// A change request in a ticket system.
+    Ticket, "ticket", 128,
+    "letters, digits and . _ - / # : only, starting with a letter or digit, at most 128",
+    |c, first| c.is_ascii_alphanumeric() || (!first && matches!(c, '.' | '_' | '-' | '/' | '#' | ':'))
+);
+text_id!(
+    /// Who signs, as `allowed_signers` names people.
+    Principal, "principal", 256,
+    "letters, digits and . _ - + @ only, starting with a letter or digit, at most 256",
+    |c, first| c.is_ascii_alphanumeric() || (!first && matches!(c, '.' | '_' | '-' | '+' | '@'))
+);
+
 impl StepId {
     /// The id of the step `step` of `host`.
     pub fn of(host: &HostName, step: &str) -> Self {

@@ -3,6 +3,7 @@
 mod asset;
 mod backend;
 mod backend_kinds;
+mod change;
 mod command;
 mod cvss;
 mod decision;
@@ -21,6 +22,7 @@ mod vex;
 pub use asset::*;
 pub use backend::*;
 pub use backend_kinds::*;
+pub use change::*;
 pub use command::*;
 pub use cvss::*;
 pub use decision::*;

@@ -28,6 +28,8 @@ pub(super) struct Draft<'a> {
     pub waves: Vec<Wave>,
     pub failure_budget: u32,
     pub approvals: Vec<PlanApproval>,
+    /// Files of approvers by path.
+    pub signers: BTreeMap<String, String>,
     pub notes: BTreeSet<Reason>,
 }
 
@@ -80,6 +82,7 @@ impl<'a> Draft<'a> {
             waves: Vec::new(),
             failure_budget: 0,
             approvals: Vec::new(),
+            signers: BTreeMap::new(),
             notes: BTreeSet::new(),
         }
     }

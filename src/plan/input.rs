@@ -5,9 +5,18 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::InputRef;
-use crate::model::{Finding, History, Host, HostName, TimeSpan};
+use crate::model::{Finding, History, Host, HostName, Ticket, TimeSpan};
 use crate::playbook::Playbook;
 use crate::policy::Policy;
+
+/// Who makes a plan, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The author.
+    pub author: Option<String>,
+    /// The change request.
+    pub ticket: Option<Ticket>,
+}
 
 /// Everything a plan depends on: neither clock nor environment nor the order of these lists adds to it.
 #[derive(Clone, Debug)]
@@ -28,6 +37,8 @@ pub struct PlanInput<'a> {
     pub inputs: BTreeMap<String, InputRef>,
     /// What earlier campaigns have shown.
     pub history: &'a History,
+    /// Who makes the plan, and for which change request.
+    pub origin: Origin,
     /// How far ahead windows are resolved.
     pub horizon: TimeSpan,
 }

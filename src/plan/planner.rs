@@ -130,6 +130,8 @@ fn finish(draft: Draft<'_>) -> Plan {
         as_of: input.as_of,
         seed: input.seed,
         tzdata: input.policy.tzdata_version(),
+        author: input.origin.author.clone(),
+        ticket: input.origin.ticket.clone(),
         inputs,
         rollout: Rollout {
             waves: draft.waves,
@@ -142,6 +144,8 @@ fn finish(draft: Draft<'_>) -> Plan {
         },
         windows: draft.windows,
         approvals: draft.approvals,
+        signers: draft.signers,
+        change: input.policy.change.clone(),
         hosts,
         scripts: draft.scripts,
         report,

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::Forecast;
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, PackageName, Priority, RuleName, RuleRef,
-    StepId, TimeSpan,
+    ChangePolicy, Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, PackageName, Priority,
+    RuleName, RuleRef, StepId, Ticket, TimeSpan,
 };
 
 pub use crate::model::{PlanWindow, Strategy};
@@ -38,6 +38,12 @@ pub struct Plan {
     pub seed: u64,
     /// The version of the time zone data that resolved the windows.
     pub tzdata: String,
+    /// Who made it: what the machine that made it says, not a proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The change request that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
     /// What went in, by role (`policies`, `inventory`, `reports`, `playbooks`).
     pub inputs: BTreeMap<String, InputRef>,
     /// Waves, budgets and limits.
@@ -49,6 +55,12 @@ pub struct Plan {
     /// Who must approve the plan before it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<PlanApproval>,
+    /// Who may approve: files in the format of `allowed_signers`, as they were when the plan was made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signers: BTreeMap<String, String>,
+    /// What its change request is held against before it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangePolicy>,
     /// Texts of scripts.
     pub scripts: BTreeMap<Digest, String>,
     /// Why each thing is, is not, or is not yet planned.
@@ -95,9 +107,12 @@ pub struct PlanApproval {
     pub rule: RuleRef,
     /// How many people must approve.
     pub required: u32,
-    /// Where the people are named who may.
+    /// Where the people are named who may, as the policy says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// The file that this is: key into [`Plan::signers`]. Nobody can approve where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signers: Option<String>,
     /// Whether who made the plan does not count.
     #[serde(default)]
     pub not_author: bool,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Plan, PlanInput, plan};
+use super::{Origin, Plan, PlanInput, plan};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::model::{
     Assessment, Decision, DecisionKind, Finding, FindingId, History, Host, HostName, Place, Priority, Score, TimeSpan,
@@ -149,6 +149,7 @@ fn state(question: &Question<'_>, bundle: &Bundle) -> Option<State> {
         seed: 0,
         inputs: BTreeMap::new(),
         history: &History::default(),
+        origin: Origin::default(),
         horizon: question.horizon,
     };
     let plan: Plan = plan(&input).ok()?;

@@ -10,16 +10,18 @@ use super::decide::{
 };
 use super::exceptions;
 use super::raw::{
-    ApprovalRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, StrategyRaw,
-    WindowRaw,
+    ApprovalRaw, ChangeRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw,
+    StrategyRaw, WindowRaw,
 };
 use super::rego::{RuleSet, Rules, is_rego_test};
 use super::score;
 use super::selector::{Context, Selector};
 use super::vex;
-use super::{Amount, ApprovalPolicy, Bundle, ProbePolicy, Proven};
+use super::{Amount, ApprovalPolicy, Bundle, ProbePolicy, Proven, Signers};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::model::{Importance, Priority, RuleName, RuleRef, Score, TimeSpan, is_unprintable, printable};
+use crate::model::{
+    ChangeCheck, ChangePolicy, Importance, Priority, RuleName, RuleRef, Score, TimeSpan, is_unprintable, printable,
+};
 use crate::yaml::{Size, Spanned, parse, span};
 
 /// The version of the policy format.
@@ -30,6 +32,9 @@ pub(super) const APPROVAL_VALID: TimeSpan = TimeSpan::days(3);
 
 /// No plan waits for more people.
 const MAX_PEOPLE: u32 = 20;
+
+/// A thousand people with a key each.
+const MAX_SIGNERS: usize = 256 << 10;
 
 /// Names are shown in tables and become part of other names.
 const MAX_NAME: usize = 100;
@@ -147,6 +152,7 @@ impl Check<'_> {
             self.probe(source, raw);
         }
         self.approvals(source, raw.approvals);
+        self.change(source, raw.change);
         for raw in raw.notify {
             self.notify(source, raw);
         }
@@ -330,9 +336,77 @@ impl Check<'_> {
                 self.error("invalid-value", source, valid, "an approval that is good for no time is never given");
             }
             let rule = rule(&format!("approvals/{}", index + 1), Some(&at));
+            let signers = raw.from.as_ref().and_then(|from| self.signers(source, from));
             let from = raw.from.map(|from| printable(&from.value, 200));
-            let approval = ApprovalPolicy { rule, required, from, not_author: raw.not_author, valid_for };
+            let approval = ApprovalPolicy { rule, required, from, signers, not_author: raw.not_author, valid_for };
             self.policy.approvals.push(ApprovalRule { selector, approval, at });
+        }
+    }
+
+    /// The people who may approve. Their file is no part of the policy's digest: a plan keeps whom it had, and who leaves
+    /// the file later stops counting without a new plan.
+    fn signers(&mut self, source: &Arc<Source>, from: &Spanned<String>) -> Option<Signers> {
+        let found = match self.bundle.find(source, &from.value) {
+            Ok(found) => found,
+            Err(error) => {
+                self.error("unreadable-file", source, from, format!("`{}`: {error}", printable(&from.value, 120)));
+                return None;
+            }
+        };
+        let [file] = found.as_slice() else {
+            let message = format!("`{}` is not one file of approvers: nobody can approve", printable(&from.value, 120));
+            self.push(
+                Diagnostic::warning("approvers-missing", message)
+                    .at(span(source, from))
+                    .help("name a file in the format of `allowed_signers` of OpenSSH beside the policy"),
+            );
+            return None;
+        };
+        let names = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        if !file.text.lines().any(names) || file.text.len() > MAX_SIGNERS {
+            let message = format!("this file of approvers names nobody, or is larger than {} KiB", MAX_SIGNERS >> 10);
+            self.error("invalid-value", source, from, message);
+            return None;
+        }
+        Some(Signers { file: file.name.clone(), text: file.text.clone() })
+    }
+
+    fn change(&mut self, source: &Arc<Source>, raw: Option<Spanned<ChangeRaw>>) {
+        let Some((raw, _)) = self.scalar("change", source, raw) else { return };
+        let mut check = None;
+        if let Some(asked) = raw.check {
+            check = match (&asked.value.command, &asked.value.webhook) {
+                (Some(command), None) => {
+                    if command.value.first().is_none_or(|program| program.trim().is_empty()) {
+                        self.error("invalid-value", source, command, "the command is empty");
+                    }
+                    Some(ChangeCheck::Command(command.value.clone()))
+                }
+                (None, Some(webhook)) => {
+                    self.variable(source, &webhook.url_env);
+                    Some(ChangeCheck::Webhook { url_env: webhook.url_env.value.clone() })
+                }
+                _ => {
+                    self.error("invalid-value", source, &asked, "a check has either `command` or `webhook`");
+                    None
+                }
+            };
+        }
+        self.policy.change = Some(ChangePolicy { required: raw.required, check });
+    }
+
+    /// The name of an environment variable that holds a URL.
+    fn variable(&mut self, source: &Arc<Source>, name: &Spanned<String>) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.value.is_empty()
+            || !name.value.chars().all(plain)
+            || name.value.starts_with(|c: char| c.is_ascii_digit())
+        {
+            self.push(
+                Diagnostic::error("invalid-value", format!("`{}` is no variable", printable(&name.value, 60)))
+                    .at(span(source, name))
+                    .help("name the environment variable that holds the URL: secrets do not stand in policies"),
+            );
         }
     }
 
@@ -349,18 +423,7 @@ impl Check<'_> {
         if raw.on.value.0.is_empty() {
             self.error("invalid-value", source, &raw.on, "this notifies of nothing");
         }
-        let name = &raw.webhook.url_env;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.value.is_empty()
-            || !name.value.chars().all(plain)
-            || name.value.starts_with(|c: char| c.is_ascii_digit())
-        {
-            self.push(
-                Diagnostic::error("invalid-value", format!("`{}` is no variable", printable(&name.value, 60)))
-                    .at(span(source, name))
-                    .help("name the environment variable that holds the URL: secrets do not stand in policies"),
-            );
-        }
+        self.variable(source, &raw.webhook.url_env);
         self.policy.notifies += 1;
     }
 

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::model::{
-    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, PendingReboot,
-    Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
+    Assessment, ChangePolicy, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval,
+    PendingReboot, Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
 };
 
 /// A checked policy.
@@ -79,6 +79,8 @@ pub struct Policy {
     pub(super) strategy_rules: Vec<StrategyRule>,
     pub(super) emergency: Option<Emergency>,
     pub(super) approvals: Vec<ApprovalRule>,
+    /// Section `change`.
+    pub change: Option<ChangePolicy>,
     pub(super) order: Vec<OrderRule>,
     /// How many entries `notify` has.
     pub notifies: u32,
@@ -252,6 +254,7 @@ impl Policy {
             strategy_rules: Vec::new(),
             emergency: None,
             approvals: Vec::new(),
+            change: None,
             order: Vec::new(),
             notifies: 0,
             probes: Vec::new(),
@@ -509,6 +512,7 @@ impl Policy {
                     rule: lane.rule.clone(),
                     required,
                     from: None,
+                    signers: None,
                     not_author: false,
                     valid_for,
                 });

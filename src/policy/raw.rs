@@ -68,6 +68,9 @@ pub(super) struct PolicyRaw {
     /// Who must say yes before a plan is run.
     #[serde(default)]
     pub approvals: Vec<ApprovalRaw>,
+    /// What the change request of a plan is held against before it is run.
+    #[serde(default)]
+    pub change: Option<Spanned<ChangeRaw>>,
     /// Rules in Rego.
     #[serde(default)]
     pub rules: Vec<Spanned<String>>,
@@ -229,7 +232,7 @@ pub(super) struct ApprovalRaw {
     pub matches: Spanned<MatchRaw>,
     /// How many people must approve.
     pub required: Spanned<u32>,
-    /// Where the people are named who may.
+    /// The file that names the people who may, in the format of `allowed_signers` of OpenSSH.
     #[serde(default)]
     pub from: Option<Spanned<String>>,
     /// Whether who made the plan may not approve it.
@@ -239,6 +242,31 @@ pub(super) struct ApprovalRaw {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub valid_for: Option<Spanned<TimeSpan>>,
+}
+
+/// What the change request of a plan is held against before it is run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeRaw {
+    /// Whether a plan without a ticket is refused.
+    #[serde(default)]
+    pub required: bool,
+    /// Who is asked whether the change may go on, whenever a campaign starts or is resumed.
+    #[serde(default)]
+    pub check: Option<Spanned<ChangeCheckRaw>>,
+}
+
+/// Who is asked: one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeCheckRaw {
+    /// A program and its arguments, without a shell; `{ticket}` and `{plan}` stand for the ticket and the plan's digest.
+    /// Exit code 0 means yes.
+    #[serde(default)]
+    pub command: Option<Spanned<Vec<String>>>,
+    /// A POST of ticket and plan; the answer `{"allowed": true}` means yes.
+    #[serde(default)]
+    pub webhook: Option<WebhookRaw>,
 }
 
 /// When to tell whom.

@@ -117,10 +117,21 @@ pub struct ApprovalPolicy {
     pub required: u32,
     /// Where the people are named who may.
     pub from: Option<String>,
+    /// The file that names them, as it is now; none where there is no such file.
+    pub signers: Option<Signers>,
     /// Whether who made the plan counts.
     pub not_author: bool,
     /// How long an approval is good for.
     pub valid_for: TimeSpan,
+}
+
+/// A file in the format of `allowed_signers` of OpenSSH.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signers {
+    /// Its path.
+    pub file: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// Section `rollout`.

@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 
 use super::campaign::{CampaignReport, Deadlines, Durations, HostReport, Kept, KeptKind};
-use super::campaign_words::{after, deadlines, ends, evidence, findings, remediation, result, still_found, verdict};
+use super::campaign_words::{
+    after, approved, deadlines, ends, evidence, findings, remediation, result, still_found, verdict,
+};
 use super::markdown::{fenced, md};
 use super::page::when;
 use super::plan_text::count;
@@ -39,6 +41,7 @@ fn facts(out: &mut String, report: &CampaignReport, plan: &Plan) {
         let _ = writeln!(out, "- {text}");
     };
     fact(format!("Plan `{}`, made {}", report.plan, when(plan.as_of)));
+    report.ticket.iter().for_each(|ticket| fact(format!("Change request {}", md(ticket.as_str()))));
     if let Some(started) = report.started {
         let by = md(&report.operator);
         fact(match report.ended {
@@ -60,7 +63,8 @@ fn facts(out: &mut String, report: &CampaignReport, plan: &Plan) {
     remediation(report).into_iter().for_each(&mut fact);
     fact(deadlines(report));
     ends(report).into_iter().for_each(&mut fact);
-    if !plan.approvals.is_empty() {
+    approved(report).into_iter().for_each(|told| fact(md(&told)));
+    if !plan.approvals.is_empty() && report.approvals.is_empty() {
         let most = plan.approvals.iter().map(|approval| approval.required).max().unwrap_or(0);
         fact(format!("{} asked for by the policy", count(most as usize, "approval")));
     }

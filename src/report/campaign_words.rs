@@ -1,10 +1,15 @@
 //! A campaign in words: what its page, its Markdown and its table say alike.
 
+use std::collections::BTreeSet;
+
 use super::campaign::{CampaignReport, FindingsReport, StepReport, Verdict};
 use super::page::when;
 use super::plan_text::count;
 use crate::engine::StepResult;
 use crate::model::TimeSpan;
+
+/// People named in a sentence.
+const MAX_PEOPLE: usize = 10;
 
 /// A number of findings, for [`count`].
 pub(super) fn number(n: u64) -> usize {
@@ -73,7 +78,7 @@ pub(super) fn after(report: &FindingsReport) -> String {
 /// Findings that the scan still has although they were fixed; none where there are none.
 pub(super) fn still_found(report: &FindingsReport) -> Option<String> {
     let scan = report.later_scan.as_ref().filter(|scan| !scan.still_found.is_empty())?;
-    let findings: usize = scan.still_found.values().map(std::collections::BTreeSet::len).sum();
+    let findings: usize = scan.still_found.values().map(BTreeSet::len).sum();
     let hosts = count(scan.still_found.len(), "host");
     Some(format!(
         "The scan still reports {} on {hosts} that {} fixed and verified",
@@ -145,4 +150,25 @@ pub(super) fn evidence(step: &StepReport) -> &str {
         Some(StepResult::Failed { evidence, .. }) => evidence,
         _ => "",
     }
+}
+
+/// Who approved it; none where nobody did.
+pub(super) fn approved(report: &CampaignReport) -> Option<String> {
+    let (held, withdrawn): (Vec<_>, Vec<_>) = report.approvals.iter().partition(|given| given.withdrawn.is_none());
+    if report.approvals.is_empty() {
+        return None;
+    }
+    let people: BTreeSet<&str> = held.iter().map(|given| given.by.as_str()).collect();
+    let by = people.iter().take(MAX_PEOPLE).copied().collect::<Vec<_>>().join(", ");
+    let more =
+        if people.len() > MAX_PEOPLE { format!(" and {} more", people.len() - MAX_PEOPLE) } else { String::new() };
+    let back = match withdrawn.len() {
+        0 => String::new(),
+        some => format!("; {} withdrawn", count(some, "approval")),
+    };
+    Some(if people.is_empty() {
+        format!("No approval held to the end{back}")
+    } else {
+        format!("Approved by {by}{more}{back}")
+    })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use crate::engine::{Event, GateVerdict, Record, RecordBody, StepResult};
+use crate::engine::{Approval, Event, GateVerdict, Gives, Record, RecordBody, StepResult};
 use crate::model::{HostName, HostOutcome, StepId, TimeSpan, printable};
 use crate::plan::Plan;
 
@@ -102,12 +102,26 @@ pub fn line(record: &Record, plan: &Plan) -> Option<String> {
         RecordBody::Resumed { by } => format!("resumed by {by}"),
         RecordBody::Aborted { by, reason } => format!("aborted by {by}: {}", reason.text),
         RecordBody::ClockJump { from, to } => format!("the clock jumped from {from} to {to}"),
+        RecordBody::Approved(approval) => approval_text(approval),
+        RecordBody::Disapproved { statement, reason } => {
+            format!("approval {} does not count any more: {}", statement.short(), reason.text)
+        }
         RecordBody::CampaignEnded { outcomes } => {
             let parts: Vec<String> = outcomes.iter().map(|(o, n)| format!("{n} {}", o.as_str())).collect();
             format!("campaign {} ended: {}", record.campaign, parts.join(", "))
         }
     })
     .map(|text| printable(&text, 500))
+}
+
+/// An approval in a few words.
+pub(super) fn approval_text(approval: &Approval) -> String {
+    let what = match approval.gives {
+        Gives::Approval => "approved",
+        Gives::WithoutBackup => "accepted as without a backup",
+    };
+    let hosts = super::plan_text::count(approval.hosts.len(), "host");
+    format!("{hosts} {what} by {} until {}, with key {}", approval.by, approval.until, approval.key)
 }
 
 /// A result in a few words.

@@ -1,5 +1,6 @@
 //! Consumers of plans, records, events and diagnostics: text, JSON and HTML for people and machines.
 
+mod approvals;
 mod axis;
 mod campaign;
 mod campaign_html;
@@ -31,6 +32,7 @@ mod rehearsal_html;
 mod suite;
 mod what_if;
 
+pub use approvals::*;
 pub use campaign::*;
 pub use campaign_html::campaign_html;
 pub use campaign_junit::campaign_junit;

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::engine::{
     BoxFuture, Campaign, CampaignStatus, Chain, Engine, EventStream, Input, Phase, Record, Signal, StepExecutor,
 };
+use crate::evidence::Judged;
 use crate::model::{CampaignId, Digest, HostName};
 use crate::plan::Plan;
 use crate::store::{Journal, JournalWriter, SignalBox, SqliteJournal, StoreError};
@@ -76,11 +77,23 @@ impl EmbeddedEngine {
     /// Takes up a campaign whose controller is gone: folds its journal and asks hosts what became of what ran. An engine
     /// that stops when a campaign is paused lets a paused one go on.
     pub async fn resume(&self, campaign: &CampaignId, operator: &str) -> Result<(), RunError> {
+        self.resume_with(campaign, operator, None).await
+    }
+
+    /// The same with the approvals that count now.
+    pub async fn resume_with(
+        &self,
+        campaign: &CampaignId,
+        operator: &str,
+        judged: Option<&Judged>,
+    ) -> Result<(), RunError> {
         let mut journal = self.open().await?;
         let id = campaign.clone();
         let claimed_by = operator.to_owned();
+        let signed = judged.map(|judged| judged.signed.clone()).unwrap_or_default();
         let (journal, fence, plan, records) = blocking(move || {
             let fence = journal.claim(&id, &claimed_by)?;
+            journal.keep_approvals(&id, &signed)?;
             let plan = journal.plan(&id)?;
             let records = journal.read(&id)?;
             Ok((journal, fence, plan, records))
@@ -103,7 +116,11 @@ impl EmbeddedEngine {
                 .map_err(RunError::Store)?;
         }
         // The first controller may have died between registering the campaign and its first record.
-        let first = if records.is_empty() { Input::Start { operator } } else { Input::Recover { operator } };
+        let approvals = judged.map(|judged| judged.accepted.clone());
+        let first = match records.is_empty() {
+            true => Input::Start { operator, approvals: approvals.unwrap_or_default() },
+            false => Input::Recover { operator, approvals },
+        };
         self.control(folded, digest, journal, fence, &records, first)
     }
 
@@ -119,7 +136,8 @@ impl EmbeddedEngine {
         ended.unwrap_or_else(|| Err(RunError::Stopped(campaign.clone())))
     }
 
-    async fn begin(&self, plan: Arc<Plan>, operator: &str) -> Result<CampaignId, RunError> {
+    /// Accepts a plan with its approvals and starts its campaign.
+    pub async fn start_with(&self, plan: Arc<Plan>, operator: &str, judged: &Judged) -> Result<CampaignId, RunError> {
         let problems = crate::plan::check(&plan);
         if !problems.is_empty() {
             return Err(RunError::Plan(problems.iter().map(ToString::to_string).collect()));
@@ -132,15 +150,17 @@ impl EmbeddedEngine {
         let digest = Digest::of(&bytes);
         let mut journal = self.open().await?;
         let (name, claimed_by) = (id.clone(), operator.to_owned());
+        let signed = judged.signed.clone();
         let (journal, fence) = blocking(move || {
             journal.create(&name, &bytes, &hosts)?;
+            journal.keep_approvals(&name, &signed)?;
             let fence = journal.claim(&name, &claimed_by)?;
             Ok((journal, fence))
         })
         .await
         .map_err(RunError::Store)?;
         let campaign = Campaign::new(plan, digest, id.clone());
-        let first = Input::Start { operator: operator.to_owned() };
+        let first = Input::Start { operator: operator.to_owned(), approvals: judged.accepted.clone() };
         self.control(campaign, digest, journal, fence, &[], first)?;
         Ok(id)
     }
@@ -218,7 +238,7 @@ impl Engine for EmbeddedEngine {
     type Error = RunError;
 
     fn start<'a>(&'a self, plan: Arc<Plan>, operator: &'a str) -> BoxFuture<'a, Result<CampaignId, RunError>> {
-        Box::pin(self.begin(plan, operator))
+        Box::pin(async move { self.start_with(plan, operator, &Judged::default()).await })
     }
 
     fn signal<'a>(&'a self, campaign: &'a CampaignId, signal: Signal) -> BoxFuture<'a, Result<(), RunError>> {

@@ -1,5 +1,6 @@
 //! The only async core: performs what the engine asks for, and nothing else.
 
+mod change;
 mod dispatcher;
 mod embedded;
 mod error;
@@ -10,6 +11,7 @@ mod scan;
 mod signals;
 mod worker;
 
+pub use change::*;
 pub use embedded::*;
 pub use error::*;
 pub use executor::{ProviderOf, RemoteExecutor, SwitchOf};

@@ -111,7 +111,7 @@ impl SimRun {
             finished: false,
         };
         let mut now = self.start;
-        driver.input(now, Input::Start { operator: "simulator".to_owned() });
+        driver.input(now, Input::Start { operator: "simulator".to_owned(), approvals: Vec::new() });
         let (mut events, mut asks) = (0u64, 0u32);
         while !driver.finished && events < MAX_EVENTS {
             events += 1;
@@ -465,7 +465,14 @@ impl Driver {
                 let operator = format!("simulator {}", self.controllers);
                 // Nothing is durable of a campaign whose first record was lost: it is started.
                 let first = self.records.is_empty();
-                self.input(now, if first { Input::Start { operator } } else { Input::Recover { operator } });
+                self.input(
+                    now,
+                    if first {
+                        Input::Start { operator, approvals: Vec::new() }
+                    } else {
+                        Input::Recover { operator, approvals: None }
+                    },
+                );
                 if !self.asked.is_empty() {
                     self.due.insert((now, Due::Deliver));
                 }

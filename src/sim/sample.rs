@@ -123,6 +123,10 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
         windows,
         hosts,
         approvals: Vec::new(),
+        author: None,
+        ticket: None,
+        signers: BTreeMap::new(),
+        change: None,
         scripts: BTreeMap::new(),
         report: report(fleet),
     }

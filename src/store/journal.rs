@@ -79,6 +79,15 @@ pub enum StoreError {
     Stopped,
 }
 
+/// A text and the signature of it, as they were given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignedText {
+    /// The text.
+    pub text: String,
+    /// Its armoured signature.
+    pub signature: String,
+}
+
 /// A campaign of the journal, for lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CampaignEntry {
@@ -113,6 +122,12 @@ pub trait Journal: Send {
 
     /// Appends records of one campaign, all or none; they must follow what is there. A `HostEnded` unlocks its host, a `CampaignEnded` all.
     fn append(&mut self, campaign: &CampaignId, fence: u64, records: &[Record]) -> Result<(), StoreError>;
+
+    /// Keeps what people signed for a campaign; what is there already stays as it is.
+    fn keep_approvals(&mut self, campaign: &CampaignId, signed: &[SignedText]) -> Result<(), StoreError>;
+
+    /// What people signed for a campaign, sorted.
+    fn approvals(&mut self, campaign: &CampaignId) -> Result<Vec<SignedText>, StoreError>;
 
     /// All records of a campaign, their chain verified.
     fn read(&mut self, campaign: &CampaignId) -> Result<Vec<Record>, StoreError>;

@@ -1,13 +1,13 @@
 //! A journal in memory, for tests and simulations, with faults that can be planted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::{Chain, Record, RecordBody};
 use crate::model::{CampaignId, Digest, HostName};
 
 use super::journal::follow;
-use super::{CampaignEntry, Journal, StoreError, verify_chain};
+use super::{CampaignEntry, Journal, SignedText, StoreError, verify_chain};
 
 /// A journal in memory; clones share it, so that a second controller can open what a killed one left.
 #[derive(Clone, Debug, Default)]
@@ -23,11 +23,12 @@ struct Shared {
     fail_at: Option<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Kept {
     plan: Vec<u8>,
     records: Vec<Record>,
     fence: u64,
+    approvals: BTreeSet<SignedText>,
 }
 
 impl MemoryJournal {
@@ -71,7 +72,7 @@ impl Journal for MemoryJournal {
             return Err(StoreError::HostBusy { host: host.clone(), campaign: by.clone() });
         }
         shared.locks.extend(hosts.iter().map(|host| (host.clone(), campaign.clone())));
-        shared.campaigns.insert(campaign.clone(), Kept { plan: plan.to_vec(), records: Vec::new(), fence: 0 });
+        shared.campaigns.insert(campaign.clone(), Kept { plan: plan.to_vec(), ..Kept::default() });
         Ok(())
     }
 
@@ -128,6 +129,19 @@ impl Journal for MemoryJournal {
         }
         kept.records.extend_from_slice(records);
         Ok(())
+    }
+
+    fn keep_approvals(&mut self, campaign: &CampaignId, signed: &[SignedText]) -> Result<(), StoreError> {
+        let mut shared = self.lock();
+        let kept = shared.campaigns.get_mut(campaign).ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))?;
+        kept.approvals.extend(signed.iter().cloned());
+        Ok(())
+    }
+
+    fn approvals(&mut self, campaign: &CampaignId) -> Result<Vec<SignedText>, StoreError> {
+        let shared = self.lock();
+        let kept = shared.campaigns.get(campaign).ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))?;
+        Ok(kept.approvals.iter().cloned().collect())
     }
 
     fn read(&mut self, campaign: &CampaignId) -> Result<Vec<Record>, StoreError> {

@@ -12,10 +12,10 @@ use crate::engine::{Chain, Record, RecordBody};
 use crate::model::{CampaignId, Digest, HostName, printable};
 
 use super::journal::follow;
-use super::{CampaignEntry, Journal, StoreError, verify_chain};
+use super::{CampaignEntry, Journal, SignedText, StoreError, verify_chain};
 
 /// The schema this program writes.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 /// How long to wait for another program that reads or writes the file.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -40,6 +40,18 @@ CREATE TRIGGER record_no_delete BEFORE DELETE ON record BEGIN SELECT RAISE(ABORT
 CREATE TRIGGER record_no_update BEFORE UPDATE ON record BEGIN SELECT RAISE(ABORT, 'the journal is append only'); END;
 CREATE TRIGGER campaign_no_delete BEFORE DELETE ON campaign BEGIN SELECT RAISE(ABORT, 'the journal is append only'); END;
 CREATE TRIGGER campaign_no_update BEFORE UPDATE ON campaign BEGIN SELECT RAISE(ABORT, 'the journal is append only'); END;
+";
+
+/// What version 2 adds: what people signed, so that it can be shown to others.
+const CREATE_APPROVALS: &str = "
+CREATE TABLE approvals(
+  campaign TEXT NOT NULL REFERENCES campaign(id),
+  statement TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  UNIQUE(campaign, statement, signature)
+) STRICT;
+CREATE TRIGGER approvals_no_delete BEFORE DELETE ON approvals BEGIN SELECT RAISE(ABORT, 'the journal is append only'); END;
+CREATE TRIGGER approvals_no_update BEFORE UPDATE ON approvals BEGIN SELECT RAISE(ABORT, 'the journal is append only'); END;
 ";
 
 /// A journal in a SQLite file. Not for network file systems: neither the write-ahead log nor the locks work there.
@@ -91,6 +103,9 @@ impl SqliteJournal {
         let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open)?;
         if found == 0 {
             tx.execute_batch(CREATE).map_err(open)?;
+        }
+        if found < 2 {
+            tx.execute_batch(CREATE_APPROVALS).map_err(open)?;
             tx.pragma_update(None, "user_version", SCHEMA).map_err(open)?;
         }
         tx.commit().map_err(open)
@@ -286,6 +301,28 @@ impl Journal for SqliteJournal {
         tx.commit().map_err(|error| failed(&path, "write the journal", &error))?;
         self.ends.insert(campaign.clone(), end);
         Ok(())
+    }
+
+    fn keep_approvals(&mut self, campaign: &CampaignId, signed: &[SignedText]) -> Result<(), StoreError> {
+        self.known(campaign)?;
+        let path = self.path.clone();
+        let write = |error: rusqlite::Error| failed(&path, "write the journal", &error);
+        let tx = begin(&mut self.connection, &path)?;
+        let sql = "INSERT INTO approvals(campaign, statement, signature) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        for SignedText { text, signature } in signed {
+            tx.execute(sql, [campaign.as_str(), text, signature]).map_err(write)?;
+        }
+        tx.commit().map_err(write)
+    }
+
+    fn approvals(&mut self, campaign: &CampaignId) -> Result<Vec<SignedText>, StoreError> {
+        self.known(campaign)?;
+        let read = |error: rusqlite::Error| failed(&self.path, "read the journal", &error);
+        let sql = "SELECT statement, signature FROM approvals WHERE campaign = ?1 ORDER BY statement, signature";
+        let mut query = self.connection.prepare(sql).map_err(read)?;
+        let rows =
+            query.query_map([campaign.as_str()], |row| Ok(SignedText { text: row.get(0)?, signature: row.get(1)? }));
+        rows.and_then(Iterator::collect).map_err(read)
     }
 
     fn read(&mut self, campaign: &CampaignId) -> Result<Vec<Record>, StoreError> {

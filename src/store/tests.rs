@@ -13,7 +13,9 @@ use crate::model::{AttemptId, CampaignId, Digest, Host, HostName, HostOutcome, P
 use crate::plan::{DrillInput, Reason, StepKind, plan_drills};
 use crate::policy::Policy;
 
-use super::{Experience, Journal, JournalWriter, MemoryJournal, SqliteJournal, StoreError, experience, history};
+use super::{
+    Experience, Journal, JournalWriter, MemoryJournal, SignedText, SqliteJournal, StoreError, experience, history,
+};
 
 const PLAN: &[u8] = b"{\"plan\":1}";
 
@@ -69,6 +71,32 @@ fn what_was_appended_is_read_back() {
         assert!(matches!(journal.read(&id("c9")), Err(StoreError::UnknownCampaign(_))));
         assert!(matches!(journal.claim(&id("c9"), "ann"), Err(StoreError::UnknownCampaign(_))));
     });
+}
+
+#[test]
+fn what_people_signed_is_kept_once_and_stays() {
+    journals(|journal| {
+        journal.create(&id("c1"), PLAN, &[]).unwrap();
+        journal.create(&id("c2"), PLAN, &[]).unwrap();
+        let signed = |text: &str| SignedText { text: text.to_owned(), signature: format!("signature of {text}") };
+        journal.keep_approvals(&id("c1"), &[signed("b"), signed("a")]).unwrap();
+        journal.keep_approvals(&id("c1"), &[signed("a"), signed("c")]).unwrap();
+        assert_eq!(journal.approvals(&id("c1")).unwrap(), [signed("a"), signed("b"), signed("c")]);
+        assert_eq!(journal.approvals(&id("c2")).unwrap(), []);
+        assert!(matches!(journal.keep_approvals(&id("c9"), &[signed("a")]), Err(StoreError::UnknownCampaign(_))));
+    });
+}
+
+#[test]
+fn a_journal_of_the_first_schema_gets_what_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(SqliteJournal::open(dir.path()).unwrap());
+    let file = rusqlite::Connection::open(dir.path().join(SqliteJournal::FILE)).unwrap();
+    file.execute_batch("DROP TABLE approvals; PRAGMA user_version = 1").unwrap();
+    drop(file);
+    let mut journal = SqliteJournal::open(dir.path()).unwrap();
+    journal.create(&id("c1"), PLAN, &[]).unwrap();
+    assert_eq!(journal.approvals(&id("c1")).unwrap(), []);
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod wire;
 pub use local::LocalTransport;
 pub(crate) use private_dir::PrivateDir;
 pub use private_dir::effect_lock;
-pub use process::{Printed, ProcessError, Ran, fill_argv, run_argv, run_argv_holding, run_argv_whole};
+pub use process::{Printed, ProcessError, Ran, fill_argv, fill_values, run_argv, run_argv_holding, run_argv_whole};
 pub use remote_job::*;
 pub use ssh::{SshLimits, SshTransport};
 pub use types::*;

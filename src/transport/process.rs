@@ -79,6 +79,12 @@ pub fn fill_argv(argv: &[String], host: &Host, more: &[(&str, &str)]) -> Result<
     argv.iter().map(|element| fill(element, &value_of)).collect()
 }
 
+/// Puts values into an argv, as whole elements or parts of them, where no host is meant.
+pub fn fill_values(argv: &[String], values: &[(&str, &str)]) -> Result<Vec<String>, ProcessError> {
+    let value_of = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    argv.iter().map(|element| fill(element, &value_of)).collect()
+}
+
 fn fill<'v>(element: &str, value_of: &dyn Fn(&str) -> Option<&'v str>) -> Result<String, ProcessError> {
     let mut out = String::new();
     let mut rest = element;

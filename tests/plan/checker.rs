@@ -45,6 +45,7 @@ fn approval(plan: &Plan, hosts: &[&str]) -> PlanApproval {
         rule: plan.report.decisions[0].rule.clone(),
         required: 1,
         from: None,
+        signers: None,
         not_author: false,
         valid_for: TimeSpan::hours(1),
         hosts: hosts.iter().map(|host| HostName::new(host).unwrap()).collect(),
@@ -213,7 +214,15 @@ const MUTATIONS: &[Mutation] = &[
     ("an approval by nobody", "approval-zero", |p| {
         let rule = p.report.decisions[0].rule.clone();
         let valid_for = switchback::model::TimeSpan::hours(1);
-        p.approvals.push(PlanApproval { rule, required: 0, from: None, not_author: false, valid_for, hosts: vec![] });
+        p.approvals.push(PlanApproval {
+            rule,
+            required: 0,
+            from: None,
+            signers: None,
+            not_author: false,
+            valid_for,
+            hosts: vec![],
+        });
     }),
     // Waves and budgets.
     ("a host in two waves", "wave-twice", |p| {

@@ -122,6 +122,7 @@ impl Fleet {
             seed: 7,
             inputs: BTreeMap::new(),
             history: &self.history,
+            origin: switchback::plan::Origin::default(),
             horizon: TimeSpan::days(28),
         }
     }

@@ -210,8 +210,8 @@ impl Engines {
         let mut folded = campaign.clone();
         let operator = "model".to_owned();
         let input = match told {
-            Told::Start => Input::Start { operator },
-            Told::Recover => Input::Recover { operator },
+            Told::Start => Input::Start { operator, approvals: Vec::new() },
+            Told::Recover => Input::Recover { operator, approvals: None },
             Told::Abort => Input::Signal(Signal::Abort { by: operator }),
             Told::Finished(step, answer) => Input::Finished { attempt: self.attempt(step), result: result(answer) },
         };
@@ -320,6 +320,10 @@ fn plan() -> Plan {
         windows: BTreeMap::new(),
         hosts: BTreeMap::from([(host, host_plan)]),
         approvals: vec![],
+        author: None,
+        ticket: None,
+        signers: BTreeMap::new(),
+        change: None,
         scripts: BTreeMap::new(),
         report: PlanReport::default(),
     }

@@ -176,6 +176,10 @@ impl PlanSpec {
             windows: windows.collect(),
             hosts: plans,
             approvals: Vec::new(),
+            author: None,
+            ticket: None,
+            signers: BTreeMap::new(),
+            change: None,
             scripts: BTreeMap::new(),
             report: PlanReport::default(),
         }

@@ -309,7 +309,8 @@ fn taking_over_counts_the_fence_and_looks_at_what_runs() {
     let mut world = World::with_deeds(PlanSpec::hosts(3).build(), &[]);
     world.start();
     world.run(Some(at(35)));
-    let effects = world.campaign.clone().handle(at(40), Input::Recover { operator: "bob".to_owned() }).unwrap();
+    let effects =
+        world.campaign.clone().handle(at(40), Input::Recover { operator: "bob".to_owned(), approvals: None }).unwrap();
     assert_eq!(effects[0], Effect::Append(RecordBody::ControllerStarted { fence: 2, operator: "bob".to_owned() }));
     assert_eq!(effects.len(), 4);
     assert!(effects[1..].iter().all(

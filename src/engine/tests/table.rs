@@ -152,10 +152,10 @@ fn inputs_that_do_not_fit_are_errors() {
     let mut world = World::with_deeds(PlanSpec::hosts(1).build(), &[]);
     let ann = || "ann".to_owned();
     assert!(world.campaign.handle(at(0), Input::Tick).is_err());
-    assert!(world.campaign.handle(at(0), Input::Recover { operator: ann() }).is_err());
+    assert!(world.campaign.handle(at(0), Input::Recover { operator: ann(), approvals: None }).is_err());
     assert!(world.campaign.handle(at(0), Input::Signal(Signal::Pause { by: ann() })).is_err());
     world.start();
-    assert!(world.campaign.handle(at(0), Input::Start { operator: ann() }).is_err());
+    assert!(world.campaign.handle(at(0), Input::Start { operator: ann(), approvals: Vec::new() }).is_err());
     let body = RecordBody::WaveStarted { wave: 7 };
     assert!(world.campaign.clone().apply(at(0), &body).is_err());
     let body =
@@ -170,7 +170,7 @@ fn a_plan_that_cannot_be_run_is_refused_at_the_start() {
         let mut plan = PlanSpec::hosts(2).build();
         change(&mut plan);
         let mut world = World::with_deeds(plan, &[]);
-        world.campaign.handle(at(0), Input::Start { operator: "ann".to_owned() }).is_err()
+        world.campaign.handle(at(0), Input::Start { operator: "ann".to_owned(), approvals: Vec::new() }).is_err()
     };
     assert!(!refused(|_| ()));
     assert!(refused(|plan| plan.rollout.concurrency = 0));

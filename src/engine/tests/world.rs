@@ -127,7 +127,7 @@ impl World {
     }
 
     pub fn start(&mut self) -> bool {
-        self.give(Input::Start { operator: "ann".to_owned() })
+        self.give(Input::Start { operator: "ann".to_owned(), approvals: Vec::new() })
     }
 
     pub fn signal(&mut self, signal: Signal) -> bool {
@@ -258,7 +258,7 @@ impl World {
         if self.records.is_empty() {
             return self.start();
         }
-        self.give(Input::Recover { operator: "bob".to_owned() })
+        self.give(Input::Recover { operator: "bob".to_owned(), approvals: None })
     }
 
     pub fn outcomes(&self) -> BTreeMap<String, HostOutcome> {

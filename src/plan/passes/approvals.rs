@@ -14,12 +14,14 @@ pub(in crate::plan) fn run(draft: &mut Draft<'_>) -> Result<(), PlanError> {
             needed.entry(approval).or_default().push(name.clone());
         }
     }
+    draft.signers = needed.keys().filter_map(|approval| approval.signers.clone()).map(|s| (s.file, s.text)).collect();
     draft.approvals = needed
         .into_iter()
         .map(|(approval, hosts)| PlanApproval {
             rule: approval.rule,
             required: approval.required,
             from: approval.from,
+            signers: approval.signers.map(|signers| signers.file),
             not_author: approval.not_author,
             valid_for: approval.valid_for,
             hosts,

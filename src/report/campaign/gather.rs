@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::types::{
-    CampaignReport, FindingsReport, HostReport, Operation, Sla, StepReport, Verdict, Wait, WaveReport, WentBack,
+    CampaignReport, FindingsReport, GivenApproval, HostReport, Operation, Sla, StepReport, TurnedBack, Verdict, Wait,
+    WaveReport,
 };
 use super::{disruption, findings, kept, sla};
-use crate::engine::{GateVerdict, Record, RecordBody, StepResult};
+use crate::engine::{Approval, GateVerdict, Record, RecordBody, StepResult};
 use crate::model::{CampaignId, Digest, HostName, HostOutcome, PackageName, StepId, told, told_lines};
 use crate::plan::{HostPlan, Plan, Reason, StepKind};
 
@@ -24,6 +25,9 @@ impl CampaignReport {
             campaign: campaign.clone(),
             plan: digest,
             verdict: Verdict::Open,
+            author: plan.author.as_ref().map(|author| told(author, MAX_SAID)),
+            ticket: plan.ticket.clone(),
+            approvals: Vec::new(),
             operator: String::new(),
             started: None,
             ended: None,
@@ -102,6 +106,12 @@ impl CampaignReport {
                 self.note(at, format!("aborted by {by}: {}", reason.text));
             }
             RecordBody::ClockJump { from, to } => self.note(at, format!("the clock jumped from {from} to {to}")),
+            RecordBody::Approved(approval) => self.approve(at, plan, approval),
+            RecordBody::Disapproved { statement, reason } => {
+                if let Some(given) = self.approvals.iter_mut().find(|given| given.statement == *statement) {
+                    given.withdrawn = Some(TurnedBack { at, reason: said(reason) });
+                }
+            }
             RecordBody::CampaignEnded { .. } => self.ended = Some(at),
             RecordBody::Gate { host, verdict, .. } => {
                 if let Some(host) = self.hosts.get_mut(host) {
@@ -146,7 +156,7 @@ impl CampaignReport {
             }
             RecordBody::UndoStarted { host, reason } => {
                 if let Some(host) = self.hosts.get_mut(host) {
-                    host.went_back.get_or_insert(WentBack { at, reason: said(reason) });
+                    host.went_back.get_or_insert(TurnedBack { at, reason: said(reason) });
                 }
             }
             RecordBody::HostEnded { host, outcome, reason } => {
@@ -169,6 +179,26 @@ impl CampaignReport {
         if let Some(wave) = usize::try_from(number).ok().and_then(|number| self.waves.get_mut(number)) {
             change(wave);
         }
+    }
+
+    /// Of one statement the last that is said holds.
+    fn approve(&mut self, at: Timestamp, plan: &Plan, approval: &Approval) {
+        let rule = |number: &u32| usize::try_from(*number).ok().and_then(|number| plan.approvals.get(number));
+        let given = GivenApproval {
+            at,
+            by: approval.by.clone(),
+            key: told(&approval.key, MAX_SAID),
+            statement: approval.statement,
+            gives: approval.gives,
+            rules: approval.rules.iter().filter_map(rule).map(|rule| rule.rule.name.to_string()).collect(),
+            hosts: u32::try_from(approval.hosts.len()).unwrap_or(u32::MAX),
+            signed_at: approval.signed_at,
+            until: approval.until,
+            ticket: approval.ticket.clone(),
+            withdrawn: None,
+        };
+        self.approvals.retain(|known| known.statement != given.statement);
+        self.approvals.push(given);
     }
 
     fn note(&mut self, at: Timestamp, what: String) {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::engine::{Gate, StepResult};
+use crate::engine::{Gate, Gives, StepResult};
 use crate::model::{
-    CampaignId, Digest, FindingId, HostName, HostOutcome, PackageName, Priority, RuleName, StepId, Strategy, TimeSpan,
+    CampaignId, Digest, FindingId, HostName, HostOutcome, PackageName, Principal, Priority, RuleName, StepId, Strategy,
+    Ticket, TimeSpan,
 };
 use crate::plan::{BreachCause, Reason, StepKind};
 
@@ -20,6 +21,14 @@ pub struct CampaignReport {
     pub plan: Digest,
     /// What it came to.
     pub verdict: Verdict,
+    /// Who made the plan, as its machine says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The change request that the plan belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+    /// Approvals that were accepted, in order.
+    pub approvals: Vec<GivenApproval>,
     /// Who started it.
     pub operator: String,
     /// When it started.
@@ -51,6 +60,35 @@ pub struct CampaignReport {
     pub aborted: bool,
     /// How many records the journal holds.
     pub records: u64,
+}
+
+/// An approval that was accepted.
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
+pub struct GivenApproval {
+    /// When the campaign took it in, for the last time.
+    pub at: Timestamp,
+    /// Who gave it.
+    pub by: Principal,
+    /// The fingerprint of the key.
+    pub key: String,
+    /// The digest of what was signed.
+    pub statement: Digest,
+    /// What it gives.
+    pub gives: Gives,
+    /// The names of the rules for which it counts.
+    pub rules: BTreeSet<String>,
+    /// For how many hosts it is as the plan is.
+    pub hosts: u32,
+    /// When it was signed.
+    pub signed_at: Timestamp,
+    /// Until when it is good.
+    pub until: Timestamp,
+    /// The change request that it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+    /// When and why it did not count any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<TurnedBack>,
 }
 
 /// What a campaign came to.
@@ -122,7 +160,7 @@ pub struct HostReport {
     pub disrupted: Option<Timestamp>,
     /// When it went back, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub went_back: Option<WentBack>,
+    pub went_back: Option<TurnedBack>,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Every attempt, in order.
@@ -141,9 +179,9 @@ pub struct HostReport {
     pub overrun: Option<Timestamp>,
 }
 
-/// A host turned back.
+/// Something was taken back: the changes of a host, an approval.
 #[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
-pub struct WentBack {
+pub struct TurnedBack {
     /// When.
     pub at: Timestamp,
     /// Why.

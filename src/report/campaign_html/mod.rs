@@ -30,7 +30,7 @@ pub fn campaign_html(report: &CampaignReport, plan: &Plan) -> String {
     timeline::timeline(&mut page, report, plan);
     figures::waves(&mut page, report);
     services::services(&mut page, report);
-    summary::approvals(&mut page, plan);
+    summary::approvals(&mut page, report, plan);
     hosts::table(&mut page, report, plan, &details);
     details.write(&mut page, report, plan);
     summary::kept(&mut page, report);

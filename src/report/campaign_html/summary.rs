@@ -1,8 +1,9 @@
 //! What a reader must know before all detail, and what is only looked up.
 
 use super::super::campaign::{CampaignReport, Verdict};
-use super::super::campaign_words::{after, deadlines, ends, findings, remediation, still_found, verdict};
+use super::super::campaign_words::{after, approved, deadlines, ends, findings, remediation, still_found, verdict};
 use super::{MAX_ROWS, Page, class, count, names, text, when};
+use crate::engine::Gives;
 use crate::model::TimeSpan;
 use crate::plan::Plan;
 
@@ -48,6 +49,8 @@ pub(super) fn summary(page: &mut Page, report: &CampaignReport, plan: &Plan) {
 fn facts(report: &CampaignReport, plan: &Plan) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Plan", format!("<code>{}</code>", report.plan))];
     facts.push(("Plan made", when(plan.as_of)));
+    facts.extend(report.author.as_ref().map(|author| ("Plan made by", text(author))));
+    facts.extend(report.ticket.as_ref().map(|ticket| ("Change request", text(ticket))));
     facts.push(("Started by", text(&report.operator)));
     facts.extend(report.started.map(|at| ("Started", when(at))));
     match (report.ended, report.as_of) {
@@ -82,6 +85,9 @@ fn points(report: &CampaignReport) -> Vec<(&'static str, String)> {
         (_, 0) => ("Services", "No service had more hosts unavailable than its disruption budget allows.".to_owned()),
         _ => ("Services", format!("⚠ More hosts unavailable than allowed: {}.", names(over.iter(), NAMED))),
     });
+    if let Some(told) = approved(report) {
+        points.push(("Approvals", format!("{told}.")));
+    }
     let overran: Vec<_> =
         report.hosts.iter().filter(|(_, host)| host.overrun.is_some()).map(|(name, _)| name).collect();
     if !overran.is_empty() {
@@ -90,22 +96,49 @@ fn points(report: &CampaignReport) -> Vec<(&'static str, String)> {
     points
 }
 
-/// What the plan asks for; who gave it stands in the journal.
-pub(super) fn approvals(page: &mut Page, plan: &Plan) {
+/// What the plan asks for, and who gave it.
+pub(super) fn approvals(page: &mut Page, report: &CampaignReport, plan: &Plan) {
     page.heading("Approvals");
     if plan.approvals.is_empty() {
         page.put(format_args!("<p>The policy asks for none.</p>\n"));
+    } else {
+        let rows = plan.approvals.iter().take(MAX_ROWS).map(|approval| {
+            vec![
+                text(&approval.rule.name),
+                approval.required.to_string(),
+                approval.from.as_ref().map_or("–".to_owned(), text),
+                approval.hosts.len().to_string(),
+                if approval.not_author { "does not count" } else { "counts" }.to_owned(),
+            ]
+        });
+        page.table(&["Rule", "Approvals needed", "Of", "Hosts", "Who made the plan"], rows);
+        page.cut_of_campaign(plan.approvals.len(), "rule");
+    }
+    if report.approvals.is_empty() {
         return;
     }
-    let rows = plan.approvals.iter().take(MAX_ROWS).map(|approval| {
+    let rows = report.approvals.iter().take(MAX_ROWS).map(|given| {
+        let gives = match given.gives {
+            Gives::Approval => "as planned",
+            Gives::WithoutBackup => "⚠ without a backup",
+        };
+        let until = match &given.withdrawn {
+            None => when(given.until),
+            Some(back) => format!("⚠ {}, when it was withdrawn: {}", when(back.at), text(&back.reason.text)),
+        };
         vec![
-            text(&approval.rule.name),
-            approval.required.to_string(),
-            approval.from.as_ref().map_or("–".to_owned(), text),
-            approval.hosts.len().to_string(),
+            text(&given.by),
+            gives.to_owned(),
+            count(given.hosts as usize, "host"),
+            names(given.rules.iter(), NAMED),
+            when(given.signed_at),
+            until,
+            given.ticket.as_ref().map_or("–".to_owned(), text),
+            format!("<code>{}</code><br><small>statement {}</small>", text(&given.key), given.statement.short()),
         ]
     });
-    page.table(&["Rule", "Approvals needed", "Of", "Hosts"], rows);
+    page.table(&["Given by", "What", "For", "Rules", "Signed", "Good until", "Ticket", "Key"], rows);
+    page.cut_of_campaign(report.approvals.len(), "approval");
 }
 
 pub(super) fn kept(page: &mut Page, report: &CampaignReport) {

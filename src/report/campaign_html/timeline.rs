@@ -67,7 +67,7 @@ fn axis(report: &CampaignReport, plan: &Plan) -> Option<(Axis, Timestamp)> {
     let (first, last) = (worked.iter().map(|i| i.start).min()?, worked.iter().map(|i| i.end).max()?);
     let longest = worked.iter().map(Interval::length).max()?;
     // What lies close together is one stretch.
-    let near = TimeSpan::seconds((longest.as_seconds() / 4).max(60));
+    let near = TimeSpan::seconds((longest.as_seconds() / 4).max(1));
     let mut happens: Vec<Interval> =
         worked.iter().map(|i| Interval { start: near.before(i.start), end: near.after(i.end) }).collect();
     for wave in &report.waves {

@@ -204,6 +204,10 @@ fn plan(host: Host, step: Step) -> Plan {
         windows: BTreeMap::new(),
         hosts: [(host.name, host_plan)].into(),
         approvals: Vec::new(),
+        author: None,
+        ticket: None,
+        signers: BTreeMap::new(),
+        change: None,
         scripts: BTreeMap::<Digest, String>::new(),
         report: PlanReport::default(),
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::engine::{Campaign, Effect, Effected, Input, Mode, RecordBody, Signal, StepResult};
-use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, StepId, TimeSpan};
+use crate::engine::{Approval, Campaign, Effect, Effected, Gives, Input, Mode, RecordBody, Signal, StepResult};
+use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, Principal, StepId, TimeSpan};
 use crate::plan::{Action, Plan, Reason, Step, StepKind};
 
 use super::super::Rng;
@@ -131,6 +131,29 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// As if everybody had approved everything for good: a rehearsal asks what would happen then.
+fn assumed(plan: &Plan) -> Vec<Approval> {
+    let rules: Vec<u32> = (0..).take(plan.approvals.len()).collect();
+    let people = plan.approvals.iter().map(|rule| rule.required).max().unwrap_or(0);
+    let words = (0..people).flat_map(|person| [(person, Gives::Approval), (person, Gives::WithoutBackup)]);
+    words
+        .filter_map(|(person, gives)| {
+            let name = format!("person-{person}");
+            Some(Approval {
+                by: Principal::new(&name).ok()?,
+                key: name,
+                statement: Digest::of(format!("{person} {gives:?}").as_bytes()),
+                gives,
+                rules: rules.iter().copied().collect(),
+                hosts: plan.hosts.keys().cloned().collect(),
+                signed_at: Timestamp::MAX,
+                until: Timestamp::MAX,
+                ticket: None,
+            })
+        })
+        .collect()
+}
+
 struct Scene<'s, 'a> {
     stage: &'s Stage<'a>,
     seed: u64,
@@ -147,7 +170,7 @@ struct Scene<'s, 'a> {
 impl Scene<'_, '_> {
     fn play(&mut self) {
         let mut now = self.stage.start;
-        self.input(now, Input::Start { operator: "rehearsal".to_owned() });
+        self.input(now, Input::Start { operator: "rehearsal".to_owned(), approvals: assumed(&self.stage.plan) });
         while !self.finished {
             let next = self.due.peek().map(|Reverse(due)| due.at);
             match (next, self.wake) {

@@ -1,0 +1,128 @@
+//! `switchback approvals`, and what `run` and `resume` ask of approvals and tickets.
+
+use std::path::{Path, PathBuf};
+
+use crate::evidence::{Found, JudgeError, Judged, RuleState, approvals_folder, read_folder};
+use crate::plan::{Plan, PlanId};
+use crate::report::{ApprovalsReport, lines_of, wanted};
+use crate::run::check_change;
+use crate::store::SignedText;
+
+use super::args::{self, Format};
+use super::drive::runtime;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::inputs::load_plan;
+use super::printer::Printer;
+
+/// What does not count is told of this many statements.
+const TOLD: usize = 20;
+
+pub(super) fn list(args: &args::Approvals, printer: Printer) -> Result<Exit, CommandError> {
+    let (id, plan) = load_plan(&args.plan)?;
+    let judged = judged(&plan, found(Some(&args.plan), args.place.approvals.as_deref())?, &args.place.policies)?;
+    let report = ApprovalsReport::new(id, &plan, &judged);
+    match args.format {
+        Format::Json => printer.json(&report)?,
+        Format::Table => printer.data(&report.to_text())?,
+    }
+    Ok(if report.complete { Exit::Ok } else { Exit::PlanRefused })
+}
+
+/// The statements of a folder: the one that is named, else the one beside the plan.
+pub(super) fn found(plan: Option<&Path>, named: Option<&Path>) -> Result<Vec<Found>, CommandError> {
+    let folder = named.map(Path::to_owned).or_else(|| plan.map(approvals_folder));
+    let Some(folder) = folder else { return Ok(Vec::new()) };
+    if let Some(named) = named.filter(|named| !named.is_dir()) {
+        return Err(CommandError::new(Exit::Failed, format!("there is no folder {}", named.display()))
+            .code("unreadable-file")
+            .hint("--approvals names the folder into which `switchback approve` writes"));
+    }
+    read_folder(&folder)
+        .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot read {}", folder.display()), &error))
+}
+
+/// Judges approvals by the files of approvers as they are now.
+pub(super) fn judged(plan: &Plan, found: Vec<Found>, policies: &[PathBuf]) -> Result<Judged, CommandError> {
+    if plan.approvals.is_empty() {
+        return Ok(Judged::default());
+    }
+    let judged = Judged::of(plan, &found, &|file| current(plan, file, policies), crate::env::now());
+    judged.map_err(|error| {
+        let failed = CommandError::new(Exit::PlanRefused, error.to_string());
+        match error {
+            JudgeError::Approvers { .. } => failed
+                .code("approvers-missing")
+                .hint("say where the policies are now (-p): who may approve is looked up at every start"),
+            JudgeError::Signature { .. } | JudgeError::Io(_) => failed.code("approval-not-checked"),
+        }
+    })
+}
+
+/// Where a file of approvers is now: where it was, or at the same place below the policies that are named instead.
+pub(super) fn current(plan: &Plan, file: &str, policies: &[PathBuf]) -> PathBuf {
+    let was = plan.inputs.get("policies").map(|input| input.paths.as_slice()).unwrap_or_default();
+    let file = Path::new(file);
+    // Inputs are sorted in the plan; where there are several, their order says nothing.
+    let moved = policies.iter().flat_map(|policies| {
+        was.iter().filter_map(move |was| {
+            let was = Path::new(was);
+            // A policy that was named itself has its files beside it.
+            let below = file.strip_prefix(was).or_else(|_| file.strip_prefix(was.parent().unwrap_or(was))).ok()?;
+            let folder = if policies.is_dir() { policies.as_path() } else { policies.parent()? };
+            Some(folder.join(below)).filter(|path| path.is_file())
+        })
+    });
+    moved.into_iter().next().unwrap_or_else(|| file.to_owned())
+}
+
+/// Refuses a plan to which somebody has not agreed.
+pub(super) fn complete(judged: &Judged) -> Result<(), CommandError> {
+    if judged.is_complete() {
+        return Ok(());
+    }
+    let mut error =
+        CommandError::new(Exit::PlanRefused, "the plan does not have the approvals that it needs; nothing was done")
+            .code("approval-missing");
+    for rule in judged.rules.iter().filter(|rule| !rule.is_complete()) {
+        error = error.hint(format!("{} wants {}: {}", rule.rule, wanted(rule), lines_of(rule).join("; ")));
+    }
+    for void in judged.void.iter().take(TOLD) {
+        let by = void.by.as_ref().map_or(String::new(), |by| format!(" of {by}"));
+        error = error.hint(format!("{}{by} does not count: {} [{}]", void.file, void.reason.text, void.reason.code));
+    }
+    Err(error.hint("`switchback approvals PLAN` shows how they stand, `switchback approve PLAN` gives one"))
+}
+
+/// Tells of approvals that will not be good when they are needed.
+pub(super) fn forecast(rules: &[RuleState], printer: Printer) {
+    for rule in rules.iter().filter(|rule| !rule.too_short.is_empty()) {
+        let hosts = crate::report::named(&rule.too_short);
+        printer.talk(format!(
+            "warning: the approvals of {} will have expired when the first window opens of {hosts} [approval-too-short]",
+            rule.rule
+        ));
+    }
+}
+
+/// What a campaign keeps, to be judged again.
+pub(super) fn kept(signed: Vec<SignedText>) -> Vec<Found> {
+    let found = |signed: SignedText| Found {
+        name: format!("{} of the journal", crate::model::Digest::of(signed.text.as_bytes()).short()),
+        text: signed.text,
+        signature: Some(signed.signature),
+    };
+    signed.into_iter().map(found).collect()
+}
+
+/// Refuses a change that whoever keeps change requests does not let go on.
+pub(super) fn change(id: PlanId, plan: &Plan) -> Result<(), CommandError> {
+    let Some(policy) = &plan.change else { return Ok(()) };
+    runtime()?.block_on(check_change(policy, plan.ticket.as_ref(), id)).map_err(|error| {
+        let refused = CommandError::new(Exit::PlanRefused, format!("{error}; nothing was done")).code(error.code());
+        match plan.ticket {
+            None => refused.hint("make the plan again with --ticket"),
+            Some(_) => refused,
+        }
+    })
+}
