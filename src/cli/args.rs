@@ -592,13 +592,17 @@ pub enum QuarantineCommand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     Html,
+    Markdown,
     Json,
+    Junit,
+    Table,
 }
 
 /// `report`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  switchback report -o report.html\n  switchback report c-0123456789abcdef --format json"
+    after_help = "Examples:\n  switchback report -o report.html\n  switchback report --after later.json -o report.html\n  \
+    switchback report c-0123456789abcdef --format markdown"
 )]
 pub struct Report {
     /// The campaign; the latest where absent
@@ -606,6 +610,9 @@ pub struct Report {
     /// How to write it
     #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
     pub format: ReportFormat,
+    /// Reports of a scan that was made after the campaign: what they say is there is what is there
+    #[arg(long, value_name = "[HOST=]REPORT", num_args = 1..)]
+    pub after: Vec<String>,
     /// Write to this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -16,7 +16,7 @@ use crate::model::{Host, HostName, HostOutcome, TimeSpan};
 use crate::plan::Origin;
 use crate::playbook;
 use crate::policy::Policy;
-use crate::report::{DemoSummary, FindingCounts, plan_table};
+use crate::report::{DemoSummary, plan_table};
 use crate::sim::{self, SimExecutor};
 use crate::store::Lessons;
 
@@ -28,6 +28,7 @@ use super::exit::Exit;
 use super::inputs::{match_findings, policy_texts, settle};
 use super::plan::{inputs, make, save};
 use super::printer::Printer;
+use super::report::later_scan;
 use super::run::executor;
 use super::scan::{scan_hosts, write};
 
@@ -139,7 +140,7 @@ fn story(args: &Demo, state: &Path, fleet: &dyn Fleet, printer: Printer) -> Resu
     let after = fleet.scan(hosts)?;
     write(&after_path, &after)?;
     let findings_after = count(&after);
-    driven.report.findings = Some(FindingCounts { before: findings_before, after: findings_after });
+    driven.report.compare(&plan, &later_scan(&[after_path.display().to_string()], &plan, printer)?);
     write_html(&args.dir.join("report.html"), &driven.report, &plan, printer)?;
 
     let outcomes: BTreeMap<HostName, HostOutcome> =

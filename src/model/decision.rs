@@ -119,6 +119,9 @@ pub struct Decision {
     pub rule: RuleRef,
     /// Why, in words.
     pub reason: String,
+    /// When the host was first seen to have it, where a scanner says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
     /// When the deadline for its priority passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,

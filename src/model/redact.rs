@@ -25,17 +25,34 @@ static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// What a program said, for journals and people: secrets are left out as far as their form shows them, the rest is
 /// [`printable`].
 pub fn told(text: &str, max_chars: usize) -> String {
+    let (shown, is_cut) = without_secrets(text, max_chars);
+    let cut = printable(&shown, max_chars);
+    if is_cut && !cut.ends_with('…') { cut + "…" } else { cut }
+}
+
+/// The same for a text of several lines: its last ones, for what went wrong is said in the end.
+pub fn told_lines(text: &str, max_chars: usize) -> String {
+    let length = text.chars().count();
+    let is_cut = length > max_chars;
+    let from = text.char_indices().nth(length.saturating_sub(max_chars)).map_or(text.len(), |(at, _)| at);
+    // Half a line may be half a secret.
+    let from = if is_cut { text[from..].find('\n').map_or(from, |end| from + end + 1) } else { 0 };
+    let (shown, _) = without_secrets(&text[from..], max_chars);
+    let lines = shown.split('\n').map(|line| printable(line, max_chars)).collect::<Vec<_>>().join("\n");
+    if is_cut { format!("…\n{lines}") } else { lines }
+}
+
+/// The beginning of a text without secrets, and whether it is only that.
+fn without_secrets(text: &str, max_chars: usize) -> (String, bool) {
     // Longer than what is kept, so that a secret is not cut in its middle and missed; bounded, since hosts may be hostile.
     let bound = text.char_indices().nth(max_chars.saturating_mul(2)).map_or(text.len(), |(at, _)| at);
-    let Some(secrets) = SECRETS.as_ref() else { return REDACTED.to_owned() };
+    let Some(secrets) = SECRETS.as_ref() else { return (REDACTED.to_owned(), false) };
     let left_out = |found: &Captures<'_>| {
         let before = ["url", "name", "header", "bearer", "key"].iter().find_map(|form| found.name(form));
         let at = if found.name("url").is_some() { "@" } else { "" };
         format!("{}{REDACTED}{at}", before.map_or("", |before| before.as_str()))
     };
-    let shown = secrets.replace_all(&text[..bound], left_out);
-    let cut = printable(&shown, max_chars);
-    if bound < text.len() && !cut.ends_with('…') { cut + "…" } else { cut }
+    (secrets.replace_all(&text[..bound], left_out).into_owned(), bound < text.len())
 }
 
 #[cfg(test)]
@@ -73,5 +90,16 @@ mod tests {
         // What is cut is cut behind the secret, not in it.
         let long = format!("{} password=hunter2hunter2", "x".repeat(85));
         assert!(!told(&long, 100).contains("hunter"));
+    }
+
+    #[test]
+    fn lines_stay_lines_and_the_last_ones_are_told() {
+        assert_eq!(told_lines("a\u{1b}\npassword=x1\nb", 100), "a\u{fffd}\npassword=[redacted]\nb");
+        let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\naC1rZXkt\n";
+        assert_eq!(told_lines(key, 100), "-----BEGIN OPENSSH PRIVATE KEY-----[redacted]");
+        assert_eq!(told_lines("first line\nsecond\nlast", 10), "…\nlast");
+        // One line that has no end: the end of it, and never more than asked for.
+        assert_eq!(told_lines(&"x".repeat(50), 10), format!("…\n{}", "x".repeat(10)));
+        assert_eq!(told_lines("", 10), "");
     }
 }

@@ -400,6 +400,7 @@ impl Policy {
             emergency: emergency.is_some() && kind == DecisionKind::Fix,
             rule,
             reason,
+            first_seen: finding.first_seen,
             due: finding.first_seen.zip(deadline).map(|(seen, deadline)| deadline.after(seen)),
             expires: exception.filter(|_| kind != DecisionKind::Manual).map(|(_, expires)| expires),
         }

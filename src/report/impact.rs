@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::markdown::md;
 use super::plan_text::{cell, columns, count};
 use crate::model::{RuleRef, printable};
 use crate::plan::{Aspect, ChangeGroup, Impact};
@@ -224,40 +225,4 @@ pub fn impact_markdown(impact: &Impact) -> String {
         let _ = writeln!(out, "\nand {} more groups: `--format json` has all", impact.groups.len() - MAX_GROUPS);
     }
     out
-}
-
-/// Text from anywhere inside Markdown: nothing of it is markup, a mention or HTML.
-fn md(text: &str) -> String {
-    let mut out = String::new();
-    for c in printable(text, 400).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '@' => out.push_str("&#64;"),
-            '#' => out.push_str("&#35;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    // A link that nobody wrote as one.
-    out.replace("://", ":&#8203;//").replace("www.", "www&#46;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::md;
-
-    #[test]
-    fn nothing_from_outside_becomes_markup() {
-        let hostile = "<img src=x>|**b** @team #1 `c` [a](http://x) ![i](y) www.x.y\u{1b}[2J\u{202e}";
-        let text = md(hostile);
-        for bad in ["<img", "@team", "#1", "](http://", "\u{1b}", "\u{202e}", "www."] {
-            assert!(!text.contains(bad), "{bad}: {text}");
-        }
-        assert!(!text.replace("\\|", "").contains('|') && !text.replace("\\*", "").contains('*'), "{text}");
-    }
 }

@@ -4,7 +4,6 @@ use std::fmt::{Display, Write as _};
 
 use jiff::Timestamp;
 
-use super::html::escape;
 use super::plan_text::{cell, count};
 
 const STYLE: &str = include_str!("page.css");
@@ -27,6 +26,16 @@ impl Page {
         page
     }
 
+    /// A part of a page, such as a cell.
+    pub(super) const fn part() -> Self {
+        Self(String::new())
+    }
+
+    /// The part.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     /// The whole of it.
     pub(super) fn end(mut self) -> String {
         self.put(format_args!("</main></body></html>\n"));
@@ -36,6 +45,11 @@ impl Page {
     /// Writing to a String cannot fail.
     pub(super) fn put(&mut self, what: std::fmt::Arguments<'_>) {
         let _ = self.0.write_fmt(what);
+    }
+
+    /// A script of ours: the page is whole without it.
+    pub(super) fn script(&mut self, script: &str) {
+        self.put(format_args!("<script>\n{script}</script>\n"));
     }
 
     pub(super) fn heading(&mut self, text: &str) {
@@ -63,13 +77,22 @@ impl Page {
         self.put(format_args!("</tbody></table></div>\n"));
     }
 
-    /// Says how much of a list is not shown.
+    /// Says how much of a list of a plan is not shown.
     pub(super) fn cut(&mut self, all: usize, what: &str) {
+        self.cut_to(all, what, "the plan", "switchback show PLAN");
+    }
+
+    /// Says how much of a list of a campaign is not shown.
+    pub(super) fn cut_of_campaign(&mut self, all: usize, what: &str) {
+        self.cut_to(all, what, "the report", "switchback report");
+    }
+
+    fn cut_to(&mut self, all: usize, what: &str, of: &str, command: &str) {
         if all > MAX_ROWS {
             let more = count(all - MAX_ROWS, what);
             self.put(format_args!(
-                "<p class=\"cut\">{more} more {are} in the plan and not on this page; \
-                 <code>switchback show PLAN --format json</code> has all.</p>\n",
+                "<p class=\"cut\">{more} more {are} in {of} and not on this page; \
+                 <code>{command} --format json</code> has all.</p>\n",
                 are = if all == MAX_ROWS + 1 { "is" } else { "are" },
             ));
         }
@@ -94,4 +117,32 @@ pub(super) fn names<T: Display>(names: impl ExactSizeIterator<Item = T>, most: u
         line.push_str(&format!(" and {} more", all - most));
     }
     line
+}
+
+/// Text in HTML, safe in elements and quoted attributes.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' => out.push('\n'),
+            c if crate::model::is_unprintable(c) => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn markup_and_escapes_of_hosts_are_text() {
+        assert_eq!(escape("<script>'\"&\u{1b}[2J"), "&lt;script&gt;&#39;&quot;&amp;\u{fffd}[2J");
+    }
 }

@@ -3,15 +3,13 @@
 use crate::model::{RuleName, TimeSpan};
 use crate::sim::{Rehearsal, Service};
 
+use super::chart::{HIGH, WIDE, close, float, open};
 use super::page::{MAX_ROWS, Page, names, text, when};
 use super::plan_text::count;
 use super::rehearsal::{chances, ended, percent};
 
 /// Services with a chart: those of which most is unavailable.
 const CHARTS: usize = 12;
-/// Width and height of what is drawn.
-const WIDE: f64 = 700.0;
-const HIGH: f64 = 120.0;
 
 /// The page of a rehearsal.
 pub fn rehearsal_html(rehearsal: &Rehearsal) -> String {
@@ -143,21 +141,4 @@ fn chart(page: &mut Page, name: &RuleName, service: &Service, rehearsal: &Rehear
         TimeSpan::seconds(first.seconds),
         count(rehearsal.runs as usize, "run")
     ));
-}
-
-fn open(page: &mut Page, title: &str) {
-    page.put(format_args!(
-        "<figure class=\"chart\"><figcaption>{title}</figcaption>\n<svg viewBox=\"0 0 {WIDE} {HIGH}\" role=\"img\" \
-         aria-label=\"{title}\">\n<defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
-         patternTransform=\"rotate(45)\"><path d=\"M0 0V6\" stroke=\"#8a4600\" stroke-width=\"2\"/></pattern></defs>\n"
-    ));
-}
-
-fn close(page: &mut Page) {
-    page.put(format_args!("</svg></figure>\n"));
-}
-
-#[expect(clippy::cast_precision_loss, reason = "numbers of bars")]
-fn float(n: usize) -> f64 {
-    n as f64
 }

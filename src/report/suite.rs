@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::junit::{End, HEAD, end, numbers, xml};
 use super::plan_text::{cell, columns, count};
-use crate::model::printable;
 use crate::policy::{Coverage, Mutation, Outcome, Tested};
 
 /// A test with the file that it stands in and how long it took.
@@ -126,7 +126,7 @@ pub fn suite_junit(report: &SuiteReport) -> String {
     let mutants = usize::from(report.mutation.is_some());
     let survived = usize::from(report.mutation.as_ref().is_some_and(|mutation| !mutation.survivors.is_empty()));
     let seconds: f64 = report.tests.iter().map(|line| line.seconds).sum();
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let mut out = HEAD.to_owned();
     let (tests, failed) = (report.tests.len() + mutants, report.failed() + survived);
     let _ = writeln!(out, "<testsuites name=\"switchback test\" {}>", numbers(tests, failed, seconds));
     for lines in report.tests.chunk_by(|a, b| a.file == b.file) {
@@ -143,15 +143,15 @@ pub fn suite_junit(report: &SuiteReport) -> String {
         out.push_str("    <testcase classname=\"mutants\" name=\"no mutant survives\" time=\"0.000000\"");
         let survivors = mutation.survivors.iter().map(|survivor| format!("{}: {}", survivor.place, survivor.what));
         let message = format!("{} survived", count(mutation.survivors.len(), "mutant"));
-        junit_end(survived > 0, &message, "survivor", survivors, &mut out);
+        end(
+            if survived > 0 { End::Failed { message: &message, kind: "survivor" } } else { End::Passed },
+            survivors,
+            &mut out,
+        );
         out.push_str("  </testsuite>\n");
     }
     out.push_str("</testsuites>\n");
     out
-}
-
-fn numbers(tests: usize, failures: usize, seconds: f64) -> String {
-    format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" time=\"{seconds:.6}\"")
 }
 
 fn junit_case(line: &TestLine, file: &str, out: &mut String) {
@@ -169,33 +169,6 @@ fn junit_case(line: &TestLine, file: &str, out: &mut String) {
     let keys: Vec<&str> = mismatches.iter().map(|mismatch| mismatch.key).collect();
     let message = format!("not as expected: {}", keys.join(", "));
     let wrong = mismatches.iter().map(|m| format!("{}: expected {}, got {}", m.key, m.expected, m.got));
-    junit_end(tested.outcome != Outcome::Passed, &message, "expectation", wrong, out);
-}
-
-fn junit_end(failed: bool, message: &str, kind: &str, lines: impl Iterator<Item = String>, out: &mut String) {
-    if !failed {
-        out.push_str("/>\n");
-        return;
-    }
-    let _ = writeln!(out, ">\n      <failure message=\"{}\" type=\"{kind}\">", xml(message));
-    for line in lines {
-        let _ = writeln!(out, "{}", xml(&line));
-    }
-    out.push_str("      </failure>\n    </testcase>\n");
-}
-
-fn xml(text: &str) -> String {
-    let mut out = String::new();
-    for c in printable(text, 2000).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            // Not allowed in XML 1.0, and not made unprintable above.
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    let failed = tested.outcome != Outcome::Passed;
+    end(if failed { End::Failed { message: &message, kind: "expectation" } } else { End::Passed }, wrong, out);
 }

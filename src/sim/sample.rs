@@ -153,6 +153,7 @@ fn report(fleet: &SimFleet) -> PlanReport {
             },
             rule: rule(),
             reason: "a test asks for it".to_owned(),
+            first_seen: None,
             due: None,
             expires: None,
         }));

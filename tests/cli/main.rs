@@ -17,6 +17,8 @@ mod explain;
 mod findings;
 mod history;
 mod inventory;
+#[path = "../support/junit.rs"]
+mod junit;
 mod lab;
 mod plan;
 mod rego;

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
-
+use super::junit::Junit;
 use super::{Ran, World};
 
 const POLICY: &str = "version: 1
@@ -290,89 +288,6 @@ fn json_has_the_same_parts() {
     assert_eq!((ran.code, &mutation["mutants"], &mutation["killed"]), (Some(12), &16.into(), &7.into()));
     assert_eq!(mutation["survivors"][3]["what"], "exceptions[0] taken out");
     assert_eq!(mutation["survivors"][3]["place"]["line"], 7);
-}
-
-/// What a JUnit report counts, by reading it: cases and failures, each element with what the schema asks of it.
-#[derive(Debug, Default, PartialEq)]
-struct Junit {
-    cases: usize,
-    failures: usize,
-    text: String,
-}
-
-impl Junit {
-    fn read(xml: &str) -> Self {
-        let mut reader = Reader::from_str(xml);
-        let (mut junit, mut open, mut said) = (Self::default(), Vec::<String>::new(), Vec::<[usize; 2]>::new());
-        let mut counted = Vec::<[usize; 2]>::new();
-        loop {
-            let event = reader.read_event().unwrap();
-            let empty = matches!(event, Event::Empty(_));
-            match event {
-                Event::Eof => break,
-                Event::Start(element) | Event::Empty(element) => {
-                    let name = element.name().as_ref().to_owned();
-                    let parent = open.last().map_or("", String::as_str);
-                    let expected = [
-                        ("testsuites", ""),
-                        ("testsuite", "testsuites"),
-                        ("testcase", "testsuite"),
-                        ("failure", "testcase"),
-                    ];
-                    assert!(expected.contains(&(name.as_str(), parent)), "{name} in {parent}");
-                    match name.as_str() {
-                        "testsuites" | "testsuite" => {
-                            let number = |key| attribute(&element, key).parse::<usize>().unwrap();
-                            assert_eq!(number("errors"), 0);
-                            assert!(!attribute(&element, "name").is_empty() && seconds(&element) >= 0.0);
-                            said.push([number("tests"), number("failures")]);
-                            counted.push([junit.cases, junit.failures]);
-                        }
-                        "testcase" => {
-                            assert!(
-                                !attribute(&element, "name").is_empty() && !attribute(&element, "classname").is_empty()
-                            );
-                            assert!(seconds(&element) >= 0.0);
-                            junit.cases += 1;
-                        }
-                        _ => {
-                            assert!(
-                                !attribute(&element, "message").is_empty() && !attribute(&element, "type").is_empty()
-                            );
-                            junit.failures += 1;
-                        }
-                    }
-                    if !empty {
-                        open.push(name);
-                    }
-                }
-                Event::End(_) => {
-                    let name = open.pop().unwrap();
-                    if name.starts_with("testsuite") {
-                        let [cases, failures] = counted.pop().unwrap();
-                        assert_eq!(said.pop().unwrap(), [junit.cases - cases, junit.failures - failures], "{name}");
-                    }
-                }
-                Event::Text(text) if open.last().is_some_and(|name| name == "failure") => {
-                    junit.text.push_str(&text.xml10_content());
-                }
-                Event::GeneralRef(_) | Event::Text(_) | Event::Decl(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(open.is_empty());
-        junit
-    }
-}
-
-fn attribute(element: &BytesStart<'_>, key: &str) -> String {
-    let found = element.attributes().map(Result::unwrap).find(|attribute| attribute.key.as_ref() == key);
-    let found = found.unwrap_or_else(|| panic!("{element:?} has no {key}"));
-    found.normalized_value(XmlVersion::Implicit1_0).unwrap().into_owned()
-}
-
-fn seconds(element: &BytesStart<'_>) -> f64 {
-    attribute(element, "time").parse().unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use switchback::policy::Amount;
 use switchback::report::plan_html;
 
 use crate::fleet::{Fleet, harmless, host};
+use crate::page::{assert_well_formed, text};
 
 /// Two kinds of host with their pilots, one host blocked, one finding deferred, deadlines that are missed, approvals.
 fn fleet() -> Fleet {
@@ -31,33 +32,6 @@ fn fleet() -> Fleet {
 
 fn page(plan: &Plan) -> String {
     plan_html(plan, &plan_id(plan).unwrap())
-}
-
-/// What a reader sees, without markup.
-fn text(page: &str) -> String {
-    let body = page.split_once("</head>").unwrap().1;
-    let mut text = String::new();
-    for part in body.split('<') {
-        text.push_str(part.split_once('>').map_or("", |(_, text)| text));
-        text.push(' ');
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Every element that is opened is closed, in order.
-fn assert_well_formed(page: &str) {
-    let mut open: Vec<String> = Vec::new();
-    for tag in page.split('<').skip(1) {
-        let (tag, _) = tag.split_once('>').unwrap_or_else(|| panic!("a tag does not end: {tag:.80}"));
-        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
-        if tag.starts_with('/') {
-            assert_eq!(open.pop().as_deref(), Some(name.as_str()), "<{tag}>");
-        } else if !tag.ends_with('/') && !["meta", "br", "!doctype"].contains(&name.as_str()) && !tag.starts_with('!') {
-            open.push(name);
-        }
-        assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
-    }
-    assert_eq!(open, Vec::<String>::new());
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod fleet;
 mod forecast;
 mod html;
 mod mutants;
+#[path = "../support/page.rs"]
+mod page;
 mod passes;
 mod properties;
 mod scale;

@@ -9,7 +9,12 @@ mod bisect;
 mod clones;
 mod crashes;
 mod drills;
+#[path = "../support/junit.rs"]
+mod junit;
+#[path = "../support/page.rs"]
+mod page;
 mod rehearse;
+mod reports;
 mod scenarios;
 mod seeds;
 mod watch;
