@@ -78,7 +78,7 @@ const MUTATIONS: &[Mutation] = &[
     // The graph.
     ("an edge dropped", "chain-broken", |p| step(p, StepKind::Reboot).needs.clear()),
     ("the edge to the preflight dropped", "change-before-preflight", |p| step(p, StepKind::Backup).needs.clear()),
-    ("the edge to the backup dropped", "change-before-backup", |p| step(p, StepKind::Drain).needs.clear()),
+    ("the edge to the backup dropped", "arm-without-backup", |p| step(p, StepKind::Drain).needs.clear()),
     ("an edge to nowhere", "need-unknown", |p| {
         step(p, StepKind::Fix).needs.push(StepId::new("web-00000/gone").unwrap())
     }),
@@ -345,7 +345,7 @@ fn violations_name_their_place_and_show_the_shortest_run() {
     assert_eq!(
         found[0].trace,
         [
-            "web-00000/preflight, backup, drain succeed",
+            "web-00000/preflight, backup, drain, arm succeed",
             "web-00000/fix fails when it has had its effect",
             "web-00000 ends changed and stuck: nothing takes it back",
         ]
