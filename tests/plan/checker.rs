@@ -114,8 +114,14 @@ const MUTATIONS: &[Mutation] = &[
     }),
     // What must be there.
     ("no preflight", "step-missing", |p| remove(p, StepKind::Preflight)),
-    ("no backup", "change-before-backup", |p| remove(p, StepKind::Backup)),
-    ("no verify", "service-unverified", |p| remove(p, StepKind::Verify)),
+    ("no backup", "arm-without-backup", |p| remove(p, StepKind::Backup)),
+    ("no backup and no watch", "change-before-backup", |p| {
+        [StepKind::Arm, StepKind::Disarm, StepKind::Backup].into_iter().for_each(|kind| remove(p, kind));
+    }),
+    ("no verify", "disarm-unverified", |p| remove(p, StepKind::Verify)),
+    ("no verify and no watch", "service-unverified", |p| {
+        [StepKind::Arm, StepKind::Disarm, StepKind::Verify].into_iter().for_each(|kind| remove(p, kind));
+    }),
     ("no soak", "soak-not-last", |p| remove(p, StepKind::Soak)),
     ("no drain", "step-missing", |p| remove(p, StepKind::Drain)),
     ("no undrain", "step-missing", |p| remove(p, StepKind::Undrain)),
