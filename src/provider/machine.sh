@@ -21,8 +21,8 @@ alone() {
   command -v flock >/dev/null || refuse "flock is not installed here"
   { : >>"$1"; } 2>/dev/null || refuse "cannot write $1"
   exec 9>>"$1"
-  if [ -n "${LOCK_WAIT:-}" ]; then flock -w "$LOCK_WAIT" 9; else flock -n 9; fi ||
-    fail "an earlier call for this host still runs here"
+  [ -z "${LOCK_WAIT:-}" ] || flock -w "$LOCK_WAIT" 9
+  flock -n 9 || fail "an earlier call for this host still runs here"
 }
 
 # A command of the user's own, quoted words: ended when it takes too long. What it prints is talk.

@@ -84,7 +84,9 @@ impl Place {
             run("ip", &["address", "add", &here, "dev", &link]);
             run("ip", &["link", "set", &link, "up"]);
             run("ip", &["-n", &space, "address", "add", &format!("{address}/30"), "dev", "host0"]);
-            run("ip", &["-n", &space, "link", "set", "host0", "up"]);
+            for name in ["host0", "lo"] {
+                run("ip", &["-n", &space, "link", "set", name, "up"]);
+            }
         }
         place
     }

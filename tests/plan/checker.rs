@@ -79,7 +79,7 @@ const MUTATIONS: &[Mutation] = &[
     // The graph.
     ("an edge dropped", "chain-broken", |p| step(p, StepKind::Reboot).needs.clear()),
     ("the edge to the preflight dropped", "change-before-preflight", |p| step(p, StepKind::Backup).needs.clear()),
-    ("the edge to the backup dropped", "change-before-backup", |p| step(p, StepKind::Drain).needs.clear()),
+    ("the edge to the backup dropped", "arm-without-backup", |p| step(p, StepKind::Drain).needs.clear()),
     ("an edge to nowhere", "need-unknown", |p| {
         step(p, StepKind::Fix).needs.push(StepId::new("web-00000/gone").unwrap())
     }),
@@ -115,8 +115,14 @@ const MUTATIONS: &[Mutation] = &[
     }),
     // What must be there.
     ("no preflight", "step-missing", |p| remove(p, StepKind::Preflight)),
-    ("no backup", "change-before-backup", |p| remove(p, StepKind::Backup)),
-    ("no verify", "service-unverified", |p| remove(p, StepKind::Verify)),
+    ("no backup", "arm-without-backup", |p| remove(p, StepKind::Backup)),
+    ("no backup and no watch", "change-before-backup", |p| {
+        [StepKind::Arm, StepKind::Disarm, StepKind::Backup].into_iter().for_each(|kind| remove(p, kind));
+    }),
+    ("no verify", "disarm-unverified", |p| remove(p, StepKind::Verify)),
+    ("no verify and no watch", "service-unverified", |p| {
+        [StepKind::Arm, StepKind::Disarm, StepKind::Verify].into_iter().for_each(|kind| remove(p, kind));
+    }),
     ("no soak", "soak-not-last", |p| remove(p, StepKind::Soak)),
     ("no drain", "step-missing", |p| remove(p, StepKind::Drain)),
     ("no undrain", "step-missing", |p| remove(p, StepKind::Undrain)),
@@ -354,7 +360,7 @@ fn violations_name_their_place_and_show_the_shortest_run() {
     assert_eq!(
         found[0].trace,
         [
-            "web-00000/preflight, backup, drain succeed",
+            "web-00000/preflight, backup, drain, arm succeed",
             "web-00000/fix fails when it has had its effect",
             "web-00000 ends changed and stuck: nothing takes it back",
         ]

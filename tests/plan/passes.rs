@@ -139,17 +139,21 @@ fn steps_come_in_order_with_their_way_back() {
     use StepKind::*;
     let mut fleet = one_host();
     let plain = fleet.plan();
-    assert_eq!(kinds(&plain, "web-1"), [Preflight, Backup, Fix, Restart, Reboot, Verify, Soak]);
+    assert_eq!(kinds(&plain, "web-1"), [Preflight, Backup, Arm, Fix, Restart, Reboot, Verify, Disarm, Soak]);
 
     fleet.hosts.get_mut("web-1").unwrap().switch = Some(SwitchSettings::Simulated);
     let switched = fleet.plan();
-    assert_eq!(kinds(&switched, "web-1"), [Preflight, Backup, Drain, Fix, Restart, Reboot, Verify, Undrain, Soak]);
+    assert_eq!(
+        kinds(&switched, "web-1"),
+        [Preflight, Backup, Drain, Arm, Fix, Restart, Reboot, Verify, Disarm, Undrain, Soak]
+    );
     let steps = &switched.hosts["web-1"].steps;
     let undo = |i: usize| steps[i].undo.iter().map(|s| s.id.as_str()).collect::<Vec<_>>();
     assert_eq!(undo(2), ["web-1/undrain-back"]);
-    assert_eq!(undo(3), ["web-1/restore", "web-1/verify_restored"]);
-    assert_eq!(undo(7), ["web-1/drain-back"]);
-    assert!(matches!(&steps[3].undo[0].action, Action::Restore { backup, .. } if backup.as_str() == "web-1/backup"));
+    assert_eq!(undo(3), ["web-1/disarm-back"]);
+    assert_eq!(undo(4), ["web-1/restore", "web-1/verify_restored"]);
+    assert_eq!(undo(9), ["web-1/drain-back"]);
+    assert!(matches!(&steps[4].undo[0].action, Action::Restore { backup, .. } if backup.as_str() == "web-1/backup"));
     assert!(steps.windows(2).all(|pair| pair[1].needs == [pair[0].id.clone()]));
     assert_eq!(check(&switched), []);
 }
@@ -214,12 +218,12 @@ fn windows_lie_ahead_and_hold_the_way_back() {
     let windows = &plan.windows[host.windows.as_ref().unwrap()];
     assert!(windows.iter().all(|w| w.interval.start >= plan.as_of));
     let first = host.first_window(&plan).unwrap();
-    let fix = host.steps.iter().find(|s| s.kind == StepKind::Fix).unwrap();
-    let needed = host.reserve(&fix.id).unwrap().plus(plan.rollout.margin);
+    let arm = host.steps.iter().find(|s| s.kind == StepKind::Arm).unwrap();
+    let needed = host.reserve(&arm.id).unwrap().plus(plan.rollout.margin);
     assert!(first.interval.length() >= needed);
-    // Fix, restart, reboot, verify and soak, then restore and its verification.
-    assert!(host.time_from(&fix.id).unwrap() > TimeSpan::minutes(5) && host.way_back() > TimeSpan::ZERO);
-    assert_eq!(host.reserve(&fix.id).unwrap(), host.disruptive_chain().plus(host.way_back()));
+    // Arm, fix, restart, reboot, verify, disarm and soak, then restore and its verification.
+    assert!(host.time_from(&arm.id).unwrap() > TimeSpan::minutes(5) && host.way_back() > TimeSpan::ZERO);
+    assert_eq!(host.reserve(&arm.id).unwrap(), host.disruptive_chain().plus(host.way_back()));
 }
 
 #[test]

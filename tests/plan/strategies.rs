@@ -60,14 +60,19 @@ fn the_first_of_a_cohort_speaks_for_the_others() {
             "reboot-clone",
             "verify-clone",
             "destroy",
+            "arm",
             "fix",
             "restart",
             "reboot",
             "verify",
+            "disarm",
             "soak"
         ]
     );
-    assert_eq!(ids(&plan.hosts["db-2"]), ["preflight", "backup", "fix", "restart", "reboot", "verify", "soak"]);
+    assert_eq!(
+        ids(&plan.hosts["db-2"]),
+        ["preflight", "backup", "arm", "fix", "restart", "reboot", "verify", "disarm", "soak"]
+    );
     assert_eq!(
         ids(&plan.hosts["web-1"]),
         [

@@ -134,7 +134,7 @@ fn explanations_give_the_whole_chain() {
     assert_eq!(one.decisions.len(), 1);
     let HostExplained::Planned(planned) = &one.outcome else { panic!("{one:?}") };
     assert_eq!((planned.wave.as_str(), planned.place, planned.hosts_before), ("canary", 1, 0));
-    assert_eq!(planned.steps.len(), 9);
+    assert_eq!(planned.steps.len(), 11);
     let text = explain_text(&one);
     for part in [
         "web-1",

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use switchback::model::{BtrfsProvider, Digest, Freeze, Host, ProviderSettings, Ssh, TimeSpan, Via};
 use switchback::provider::{Ask, BackupRef, CloneHost, EffectKey, Held, Provider, ProviderError, Watch, for_host};
@@ -141,7 +141,9 @@ impl Pool {
 }
 
 fn key(step: &str) -> EffectKey {
-    EffectKey(format!("c{}/web-1/{step}/1", std::process::id()))
+    // What watches leave stays on this machine: no other run has this name.
+    static RUN: LazyLock<u128> = LazyLock::new(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos());
+    EffectKey(format!("c{}-{}/web-1/{step}/1", std::process::id(), *RUN))
 }
 
 fn mark(key: &EffectKey) -> String {

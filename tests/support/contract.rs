@@ -74,7 +74,9 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
 
     if can.goes_back_alone {
         write("after");
-        let (by, after) = (key("arm"), TimeSpan::seconds(6));
+        // What a watch leaves stays on this machine: a name that no other run has.
+        let once = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+        let (by, after) = (key(&format!("arm-{once}")), TimeSpan::seconds(6));
         let arm = |after| Ask::Arm { backup: &backup, after };
         for _ in 0..2 {
             assert_eq!(provider.watch(host, &by, arm(after)).await, Ok(Watch::Armed));
@@ -89,7 +91,7 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
         tokio::time::sleep(Duration::from_secs(8)).await;
         assert_eq!(read(), "after", "what was disarmed never goes back");
         step("watch");
-        let by = key("arm-again");
+        let by = key(&format!("arm-again-{once}"));
         let at_once = TimeSpan::seconds(1);
         assert_eq!(provider.watch(host, &by, arm(at_once)).await, Ok(Watch::Armed));
         tokio::time::sleep(Duration::from_secs(3)).await;

@@ -119,12 +119,14 @@ impl Scene {
                 let mut own = host.steps.remove(0);
                 let mut fix = step("fix", StepKind::Fix, Action::Change { commands: vec![] });
                 fix.undo = vec![step("verify_restored", StepKind::VerifyRestored, looks.clone())];
-                let mut armed = step("arm", StepKind::Arm, arm.clone());
+                let armed = step("arm", StepKind::Arm, arm.clone());
                 let disarm = step("disarm", StepKind::Disarm, Action::Disarm { arm: id("arm") });
                 own.timeout = own.timeout.min(self.timeout);
                 if back {
-                    armed.undo = vec![own];
-                    host.steps = vec![armed, fix, disarm];
+                    let mut all = vec![armed, fix, disarm];
+                    all.retain(|step| step.id != own.id);
+                    all[0].undo = vec![own];
+                    host.steps = all;
                 } else {
                     let mut all = vec![armed, fix, disarm];
                     all.retain(|step| step.kind != own.kind);
