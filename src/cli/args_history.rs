@@ -106,7 +106,7 @@ fn statuses() -> impl TypedValueParser<Value = Standing> {
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
-    read(text, |day| Some(day))
+    read(text, Some)
 }
 
 /// The first instant that no longer belongs to it.

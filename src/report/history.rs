@@ -115,6 +115,9 @@ pub struct HistorySummary {
 
 #[derive(Debug, Default)]
 struct Named {
+    /// What can come once only.
+    once: BTreeMap<Standing, u64>,
+    /// What later campaigns may come to again.
     last_of: BTreeMap<String, (Timestamp, Standing)>,
     span: Option<(Timestamp, Timestamp)>,
 }
@@ -144,14 +147,18 @@ impl HistorySummary {
     pub fn add(&mut self, entry: &LedgerEntry) {
         let (host, vulnerability) = (entry.host.as_str(), entry.vulnerability.as_str());
         let (name, of) = match self.by {
-            SummaryBy::Host => (host, vulnerability.to_owned()),
-            SummaryBy::Vulnerability => (vulnerability, host.to_owned()),
-            SummaryBy::Campaign => (entry.campaign.as_str(), format!("{host}/{vulnerability}")),
+            SummaryBy::Host => (host, Some(vulnerability)),
+            SummaryBy::Vulnerability => (vulnerability, Some(host)),
+            SummaryBy::Campaign => (entry.campaign.as_str(), None),
         };
         let named = self.names.entry(name.to_owned()).or_default();
         let (first, last) = named.span.unwrap_or((entry.at, entry.at));
         named.span = Some((first.min(entry.at), last.max(entry.at)));
-        let known = named.last_of.entry(of).or_insert((entry.at, entry.status));
+        let Some(of) = of else {
+            *named.once.entry(entry.status).or_default() += 1;
+            return;
+        };
+        let known = named.last_of.entry(of.to_owned()).or_insert((entry.at, entry.status));
         if entry.at >= known.0 {
             *known = (entry.at, entry.status);
         }
@@ -161,11 +168,11 @@ impl HistorySummary {
     pub fn lines(&self) -> impl Iterator<Item = SummaryLine> {
         self.names.iter().filter_map(|(name, named)| {
             let (first, last) = named.span?;
-            let mut statuses = BTreeMap::new();
+            let mut statuses = named.once.clone();
             for (_, status) in named.last_of.values() {
                 *statuses.entry(*status).or_default() += 1;
             }
-            Some(SummaryLine { name: name.clone(), total: named.last_of.len() as u64, statuses, first, last })
+            Some(SummaryLine { name: name.clone(), total: statuses.values().sum(), statuses, first, last })
         })
     }
 
@@ -199,5 +206,76 @@ impl Tabular for SummaryLine {
             vec![Cell::text(&self.name), Cell::count(self.total), Cell::Time(self.first), Cell::Time(self.last)];
         cells.extend(Standing::ALL.iter().map(|status| Cell::count(self.statuses.get(status).copied().unwrap_or(0))));
         cells
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::model::{CampaignId, HostName};
+
+    fn entry(campaign: &str, host: &str, vulnerability: &str, status: Standing, second: i64) -> LedgerEntry {
+        LedgerEntry {
+            campaign: CampaignId::new(campaign).unwrap(),
+            host: HostName::new(host).unwrap(),
+            vulnerability: vulnerability.to_owned(),
+            priority: None,
+            status,
+            packages: Vec::new(),
+            strategy: None,
+            operator: "ann".to_owned(),
+            started: None,
+            ended: None,
+            seconds: None,
+            code: None,
+            reason: None,
+            ticket: None,
+            at: Timestamp::from_second(second).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_vulnerability_of_a_host_counts_once_as_it_stood_last() {
+        let entries = [
+            entry("c1", "a", "CVE-1", Standing::Restored, 100),
+            entry("c1", "b", "CVE-1", Standing::Fixed, 101),
+            // It began earlier and ended later.
+            entry("c2", "a", "CVE-1", Standing::Fixed, 300),
+            entry("c3", "a", "CVE-1", Standing::Failed, 200),
+            entry("c3", "a", "CVE-2", Standing::Ignored, 200),
+        ];
+        let lines = |by: SummaryBy| {
+            let mut summary = HistorySummary::new(by);
+            entries.iter().for_each(|entry| summary.add(entry));
+            let short = |line: SummaryLine| {
+                let statuses: Vec<_> = line.statuses.into_iter().collect();
+                (line.name, line.total, statuses, line.first.as_second(), line.last.as_second())
+            };
+            summary.lines().map(short).collect::<Vec<_>>()
+        };
+        use Standing::{Failed, Fixed, Ignored, Restored};
+        assert_eq!(
+            lines(SummaryBy::Vulnerability),
+            [
+                ("CVE-1".to_owned(), 2, vec![(Fixed, 2)], 100, 300),
+                ("CVE-2".to_owned(), 1, vec![(Ignored, 1)], 200, 200)
+            ]
+        );
+        assert_eq!(
+            lines(SummaryBy::Host),
+            [
+                ("a".to_owned(), 2, vec![(Fixed, 1), (Ignored, 1)], 100, 300),
+                ("b".to_owned(), 1, vec![(Fixed, 1)], 101, 101)
+            ]
+        );
+        assert_eq!(
+            lines(SummaryBy::Campaign),
+            [
+                ("c1".to_owned(), 2, vec![(Fixed, 1), (Restored, 1)], 100, 101),
+                ("c2".to_owned(), 1, vec![(Fixed, 1)], 300, 300),
+                ("c3".to_owned(), 2, vec![(Ignored, 1), (Failed, 1)], 200, 200)
+            ]
+        );
     }
 }

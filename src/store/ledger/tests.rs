@@ -29,14 +29,11 @@ fn planned(packages: &[(&str, &str)]) -> Value {
     json!({"strategy": "in_place", "fix": {"packages": packages, "findings": []}, "steps": "of another program"})
 }
 
+/// A host, whether it begins, and how it ends.
+type Walk<'a> = (&'a str, bool, Option<(HostOutcome, Option<Reason>)>);
+
 /// A campaign of this plan: hosts that begin one second after another, and end as told another second later.
-fn campaign(
-    journal: &mut MemoryJournal,
-    name: &str,
-    at: i64,
-    plan: &Value,
-    hosts: &[(&str, bool, Option<(HostOutcome, Option<Reason>)>)],
-) {
+fn campaign(journal: &mut MemoryJournal, name: &str, at: i64, plan: &Value, hosts: &[Walk<'_>]) {
     let plan = serde_json::to_vec(plan).unwrap();
     journal.create(&id(name), &plan, &[]).unwrap();
     let fence = journal.claim(&id(name), "ann").unwrap();
