@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use switchback::evidence::{APPROVAL_NAMESPACE, Asking, SigningKey, Statement, StatementKind, sign, write_statement};
 use switchback::model::{Principal, TimeSpan};
 use switchback::plan::{Plan, PlanId, read_plan};
@@ -89,7 +89,7 @@ fn codes(list: &[&str]) -> Vec<String> {
 /// A statement as somebody could write it by hand.
 fn forge(world: &World, by: &str, key: &str, namespace: &str, change: impl FnOnce(&mut Statement)) -> PathBuf {
     let (id, plan) = plan(world);
-    let now = Timestamp::now();
+    let now = switchback::env::now();
     let by = Principal::new(by).unwrap();
     let until = TimeSpan::hours(72).after(now);
     let mut statement = Statement::new(StatementKind::Approve, (id, &plan), by, plan.hosts.keys(), (now, until));
