@@ -333,6 +333,11 @@ fn whoever_keeps_tickets_is_asked_before_every_run() {
     let change = "change: {required: true, check: {command: [./ticket, \"{ticket}\", \"{plan}\"]}}\n";
     let world = world(&format!("version: 1\n{change}"));
     let (id, _) = plan(&world);
+    let shown = world.run(&["show", "plan.json", "--format", "change"]).stdout;
+    assert!(shown.starts_with("# CHG0012: Fixes ") && shown.contains("| web-2 | "), "{shown}");
+    let request = world.run(&["show", "plan.json", "--format", "change-json"]).json();
+    super::conform::conforms("change-request", &request);
+    assert_eq!((&request["ticket"], &request["plan"]), (&"CHG0012".into(), &id.to_string().into()));
     world.write("ticket", "#!/bin/sh\necho \"$1 $2\" > asked\necho 'frozen until Monday'\nexit 1\n");
     let script = world.path().join("ticket");
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
