@@ -236,7 +236,7 @@ fn backout(plan: &Plan, hosts: &[ChangedHost]) -> Vec<String> {
             count(cloned, "host")
         ));
     }
-    lines.push("`switchback abort` takes back whatever is in the middle.".to_owned());
+    lines.push("The command switchback abort takes back whatever is in the middle.".to_owned());
     let longest = plan.hosts.values().map(HostPlan::way_back).max().unwrap_or(TimeSpan::ZERO);
     lines.push(format!(
         "The way back of a host takes {longest} at most; that much is left of its window before it is touched."
@@ -253,7 +253,7 @@ fn evidence(plan: &Plan) -> Vec<String> {
     }];
     lines.push("Each fix is verified on its host: installed versions, running kernel, services, probes.".to_owned());
     lines.push(
-        "The plan was proved by a checker that shares no code with the planner; `switchback rehearse` simulates it."
+        "The plan was proved by a checker that shares no code with the planner; switchback rehearse simulates it."
             .to_owned(),
     );
     lines

@@ -34,16 +34,16 @@ fn name(text: &str) -> RuleName {
 /// What people have signed when a campaign's controller of this number begins: the first finds three people, the second
 /// finds that they have signed again, the third that only one is left, later ones ask nobody.
 pub(super) fn given(plan: &Plan, now: Timestamp, controller: u32) -> Option<Vec<Approval>> {
-    let people: &[&str] = match controller {
-        1 | 2 => &["anne", "ben", "cleo"],
-        3 => &["anne"],
+    // Cleo has two keys and counts once.
+    let all = [("anne", "anne"), ("ben", "ben"), ("cleo", "cleo-1"), ("cleo", "cleo-2")];
+    let people = match controller {
+        1 | 2 => &all[..],
+        3 => &all[..1],
         _ => return None,
     };
-    // Cleo has two keys and counts once.
-    let words = people.iter().flat_map(|person| {
-        let keys: &[&str] = if *person == "cleo" { &["cleo-1", "cleo-2"] } else { &[*person] };
-        keys.iter().flat_map(move |key| [(*person, *key, Gives::Approval), (*person, *key, Gives::WithoutBackup)])
-    });
+    let words = people
+        .iter()
+        .flat_map(|&(person, key)| [Gives::Approval, Gives::WithoutBackup].map(|gives| (person, key, gives)));
     let approvals = words.filter_map(|(person, key, gives)| {
         Some(Approval {
             by: Principal::new(person).ok()?,
