@@ -73,6 +73,7 @@ fn plan(hosts: usize, limited: bool) -> Plan {
         windows: BTreeMap::new(),
         hosts: names.iter().enumerate().map(|(i, name)| (name.clone(), host_plan(i, name))).collect(),
         approvals: Vec::new(),
+        notify: Vec::new(),
         scripts: BTreeMap::new(),
         report: PlanReport::default(),
     }

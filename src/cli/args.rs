@@ -105,6 +105,9 @@ pub enum Command {
     Pause(Control),
     /// Ask a running campaign to take back hosts in the middle and end
     Abort(Control),
+    /// Try the targets of `notify`, or tell again what could not be told
+    #[command(subcommand)]
+    Notify(Notify),
     /// Show where campaigns stand
     Status(Status),
     /// List clones, backups and originals that campaigns left with providers; keep them longer, or delete them
@@ -242,6 +245,39 @@ pub struct Plan {
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// `notify`
+#[derive(Debug, Subcommand)]
+pub enum Notify {
+    /// Send a test message to each target of the policies' `notify`
+    #[command(
+        after_help = "Examples:\n  switchback notify test -p policies/ --dry-run\n  switchback notify test -p policies/"
+    )]
+    Test(NotifyTest),
+    /// Tell what a campaign could not tell
+    Resend(NotifyResend),
+}
+
+/// `notify test`
+#[derive(Debug, Args)]
+pub struct NotifyTest {
+    /// Policy files or folders
+    #[arg(short, long, value_name = "POLICIES", required = true, num_args = 1..)]
+    pub policies: Vec<PathBuf>,
+    /// Send nothing: print what each target would get
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `notify resend`
+#[derive(Debug, Args)]
+pub struct NotifyResend {
+    /// The campaign
+    pub campaign: CampaignId,
 }
 
 /// How a plan is shown.

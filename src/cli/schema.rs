@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::engine::{CampaignStatus, Event};
 use crate::intake::HostScan;
-use crate::model::printable;
+use crate::model::{Notification, printable};
 use crate::plan::{Impact, Plan};
 use crate::report::{CampaignReport, DemoSummary, DrillReport, FindingsView};
 use crate::sim::Rehearsal;
@@ -20,7 +20,7 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 15] = [
+const SCHEMAS: [(&str, Make); 16] = [
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),
@@ -29,6 +29,7 @@ const SCHEMAS: [(&str, Make); 15] = [
     ("findings", || schema_for!(FindingsView).to_value()),
     ("host-scan", || schema_for!(HostScan).to_value()),
     ("inventory", intake::inventory_schema),
+    ("notification", || schema_for!(Notification).to_value()),
     ("plan", || schema_for!(Plan).to_value()),
     ("playbook", playbook::schema),
     ("policy", policy::schema),

@@ -109,6 +109,7 @@ fn empty(input: &DrillInput<'_>) -> Plan {
         },
         windows: BTreeMap::new(),
         approvals: Vec::new(),
+        notify: input.policy.notify.clone(),
         hosts: BTreeMap::new(),
         scripts: BTreeMap::new(),
         report: PlanReport::default(),

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::Forecast;
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, PackageName, Priority, RuleName, RuleRef,
-    StepId, TimeSpan,
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Notify, PackageName, Priority, RuleName,
+    RuleRef, StepId, TimeSpan,
 };
 
 pub use crate::model::{PlanWindow, Strategy};
@@ -49,6 +49,9 @@ pub struct Plan {
     /// Who must approve the plan before it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<PlanApproval>,
+    /// Whom its campaign tells what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Notify>,
     /// Texts of scripts.
     pub scripts: BTreeMap<Digest, String>,
     /// Why each thing is, is not, or is not yet planned.

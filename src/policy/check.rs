@@ -9,9 +9,9 @@ use super::decide::{
     ApprovalRule, Emergency, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window,
 };
 use super::exceptions;
+use super::notify;
 use super::raw::{
-    ApprovalRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, StrategyRaw,
-    WindowRaw,
+    ApprovalRaw, EmergencyRaw, FreezeRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, StrategyRaw, WindowRaw,
 };
 use super::rego::{RuleSet, Rules, is_rego_test};
 use super::score;
@@ -65,6 +65,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     policy.windows.sort_by(|a, b| a.name.cmp(&b.name));
     policy.freezes.sort_by(|a, b| a.name.cmp(&b.name));
     policy.probes.sort_by(|a, b| a.probe.name.cmp(&b.probe.name));
+    policy.notify.sort();
     let fine = !found.has_errors();
     diagnostics.extend(found);
     fine.then_some(policy)
@@ -148,7 +149,7 @@ impl Check<'_> {
         }
         self.approvals(source, raw.approvals);
         for raw in raw.notify {
-            self.notify(source, raw);
+            notify::check(self, source, raw);
         }
         if let Some((allow, _)) = self.scalar("playbooks.allow_removals", source, raw.playbooks.allow_removals) {
             self.policy.allow_removals = allow;
@@ -343,25 +344,6 @@ impl Check<'_> {
             self.error("invalid-value", source, count, message);
         }
         count.value
-    }
-
-    fn notify(&mut self, source: &Arc<Source>, raw: NotifyRaw) {
-        if raw.on.value.0.is_empty() {
-            self.error("invalid-value", source, &raw.on, "this notifies of nothing");
-        }
-        let name = &raw.webhook.url_env;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.value.is_empty()
-            || !name.value.chars().all(plain)
-            || name.value.starts_with(|c: char| c.is_ascii_digit())
-        {
-            self.push(
-                Diagnostic::error("invalid-value", format!("`{}` is no variable", printable(&name.value, 60)))
-                    .at(span(source, name))
-                    .help("name the environment variable that holds the URL: secrets do not stand in policies"),
-            );
-        }
-        self.policy.notifies += 1;
     }
 
     fn probe(&mut self, source: &Arc<Source>, raw: ProbeRaw) {

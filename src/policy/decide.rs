@@ -20,8 +20,8 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::model::{
-    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, PendingReboot,
-    Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
+    Assessment, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval, Notify,
+    PendingReboot, Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
 };
 
 /// A checked policy.
@@ -80,8 +80,8 @@ pub struct Policy {
     pub(super) emergency: Option<Emergency>,
     pub(super) approvals: Vec<ApprovalRule>,
     pub(super) order: Vec<OrderRule>,
-    /// How many entries `notify` has.
-    pub notifies: u32,
+    /// Section `notify`, sorted.
+    pub notify: Vec<Notify>,
     pub(super) probes: Vec<ProbeRule>,
     pub(super) rules: Rules,
     /// Where values that stand once in the bundle are set, by key.
@@ -253,7 +253,7 @@ impl Policy {
             emergency: None,
             approvals: Vec::new(),
             order: Vec::new(),
-            notifies: 0,
+            notify: Vec::new(),
             probes: Vec::new(),
             rules: Rules::default(),
             set_at: BTreeMap::new(),

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
+use super::notify::NotifyRaw;
 use super::{ExceptionKind, RebootPolicy, StrategyKind, TestFix};
 use crate::model::{Importance, PendingReboot, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
@@ -239,33 +240,6 @@ pub(super) struct ApprovalRaw {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub valid_for: Option<Spanned<TimeSpan>>,
-}
-
-/// When to tell whom.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NotifyRaw {
-    /// Of what.
-    pub on: Spanned<OneOrMany<NotifyOn>>,
-    /// To whom.
-    pub webhook: WebhookRaw,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum NotifyOn {
-    Started,
-    Paused,
-    Finished,
-    Aborted,
-    Stuck,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WebhookRaw {
-    /// The environment variable that holds the URL.
-    pub url_env: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -123,6 +123,7 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
         windows,
         hosts,
         approvals: Vec::new(),
+        notify: Vec::new(),
         scripts: BTreeMap::new(),
         report: report(fleet),
     }

@@ -15,6 +15,7 @@ mod explain;
 mod findings;
 mod inventory;
 mod lab;
+mod notify;
 mod plan;
 mod rego;
 mod rehearse;

@@ -320,6 +320,7 @@ fn plan() -> Plan {
         windows: BTreeMap::new(),
         hosts: BTreeMap::from([(host, host_plan)]),
         approvals: vec![],
+        notify: vec![],
         scripts: BTreeMap::new(),
         report: PlanReport::default(),
     }

@@ -176,6 +176,7 @@ impl PlanSpec {
             windows: windows.collect(),
             hosts: plans,
             approvals: Vec::new(),
+            notify: Vec::new(),
             scripts: BTreeMap::new(),
             report: PlanReport::default(),
         }

@@ -204,6 +204,7 @@ fn plan(host: Host, step: Step) -> Plan {
         windows: BTreeMap::new(),
         hosts: [(host.name, host_plan)].into(),
         approvals: Vec::new(),
+        notify: Vec::new(),
         scripts: BTreeMap::<Digest, String>::new(),
         report: PlanReport::default(),
     }
