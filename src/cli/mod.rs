@@ -20,6 +20,7 @@ mod inputs;
 mod lab;
 mod main;
 mod man;
+mod manual;
 mod notify;
 mod plan;
 mod printer;

@@ -417,6 +417,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The justification of an exception is not one of those that VEX knows. It is shown as it is written; other tools will not understand it.",
     ),
     (
+        "unknown-item",
+        "The list of manual work has no item of this name. `switchback manual list` shows it, and takes in the items of a plan with -p, -i and -f, or --plan.",
+    ),
+    (
         "unknown-key",
         "A key is not part of the format. It is refused, because a misspelt key would silently not be acted on; a near one is suggested.",
     ),

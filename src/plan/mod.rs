@@ -10,6 +10,7 @@ mod file;
 mod forecast;
 mod graph;
 mod input;
+mod manual;
 mod passes;
 mod planner;
 mod reserve;

@@ -77,6 +77,7 @@ fn finish(draft: Draft<'_>) -> Plan {
     for decision in &draft.decisions {
         *report.decided.entry(decision.kind).or_default() += 1;
     }
+    report.manual = super::manual::items(&draft);
     report.decisions = draft.decisions;
     report.notes = draft.notes.into_iter().collect();
 

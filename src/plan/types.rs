@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::Forecast;
 use crate::model::{
-    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, Notify, PackageName, Priority, RuleName,
-    RuleRef, StepId, TimeSpan,
+    Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, ManualItem, Notify, PackageName,
+    Priority, RuleName, RuleRef, StepId, TimeSpan,
 };
 
 pub use crate::model::{PlanWindow, Strategy};
@@ -477,6 +477,9 @@ pub struct PlanReport {
     pub decisions: Vec<Decision>,
     /// Hosts with findings to fix that are not in the plan, with all reasons.
     pub blocked: BTreeMap<HostName, Vec<Reason>>,
+    /// What no playbook does, most urgent first: every finding decided `manual` is in one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manual: Vec<ManualItem>,
     /// What a person should know about the plan as a whole.
     pub notes: Vec<Reason>,
     /// What it will come to if all goes as usual.

@@ -9,6 +9,7 @@ use super::decide::{
     ApprovalRule, Emergency, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window,
 };
 use super::exceptions;
+use super::manual;
 use super::notify;
 use super::raw::{
     ApprovalRaw, EmergencyRaw, FreezeRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, StrategyRaw, WindowRaw,
@@ -148,6 +149,10 @@ impl Check<'_> {
             self.probe(source, raw);
         }
         self.approvals(source, raw.approvals);
+        self.ordered("manual", source, raw.manual.first().map(|rule| &rule.matches));
+        for raw in raw.manual {
+            manual::check(self, source, raw);
+        }
         for raw in raw.notify {
             notify::check(self, source, raw);
         }

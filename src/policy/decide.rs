@@ -9,6 +9,7 @@ use super::Bundle;
 use super::calendar::Calendar;
 use super::check::{DEFAULT_IMPORTANCE, check, rule};
 use super::exceptions::Exceptions;
+use super::manual::ManualRule;
 use super::rego::{PriorityVoice, Rules, StrategyVoice};
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
@@ -80,6 +81,7 @@ pub struct Policy {
     pub(super) emergency: Option<Emergency>,
     pub(super) approvals: Vec<ApprovalRule>,
     pub(super) order: Vec<OrderRule>,
+    pub(super) manual: Vec<ManualRule>,
     /// Section `notify`, sorted.
     pub notify: Vec<Notify>,
     pub(super) probes: Vec<ProbeRule>,
@@ -253,6 +255,7 @@ impl Policy {
             emergency: None,
             approvals: Vec::new(),
             order: Vec::new(),
+            manual: Vec::new(),
             notify: Vec::new(),
             probes: Vec::new(),
             rules: Rules::default(),
@@ -616,6 +619,7 @@ impl Policy {
         all.extend(self.probes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.emergency.iter().map(|lane| (&lane.selector, &lane.at)));
         all.extend(self.approvals.iter().map(|rule| (&rule.selector, &rule.at)));
+        all.extend(self.manual.iter().map(|rule| (&rule.selector, &rule.at)));
         for rule in &self.order {
             all.extend([(&rule.before, &rule.at), (&rule.after, &rule.after_at)]);
         }

@@ -12,6 +12,7 @@ mod export;
 mod glob;
 mod host_windows;
 mod import;
+mod manual;
 mod mutate;
 mod notify;
 mod order;

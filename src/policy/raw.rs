@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
+use super::manual::ManualRaw;
 use super::notify::NotifyRaw;
 use super::{ExceptionKind, RebootPolicy, StrategyKind, TestFix};
 use crate::model::{Importance, PendingReboot, Priority, TimeSpan, VulnerabilityType};
@@ -72,6 +73,9 @@ pub(super) struct PolicyRaw {
     /// Rules in Rego.
     #[serde(default)]
     pub rules: Vec<Spanned<String>>,
+    /// Who does what no playbook does, and until when; the first match wins.
+    #[serde(default)]
+    pub manual: Vec<ManualRaw>,
     /// Whom a campaign tells what happens.
     #[serde(default)]
     pub notify: Vec<NotifyRaw>,

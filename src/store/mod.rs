@@ -3,6 +3,7 @@
 mod experience;
 mod history;
 mod journal;
+mod manual;
 mod memory;
 mod notes;
 mod signals;

@@ -32,8 +32,8 @@ pub struct Released {
 /// The file of notes in a state folder.
 #[derive(Debug)]
 pub struct Notes {
-    connection: Connection,
-    path: String,
+    pub(super) connection: Connection,
+    pub(super) path: String,
 }
 
 impl Notes {
@@ -59,6 +59,9 @@ impl Notes {
                  CREATE TABLE IF NOT EXISTS kept(reference TEXT PRIMARY KEY, until TEXT NOT NULL, by TEXT NOT NULL) STRICT;
                  CREATE TABLE IF NOT EXISTS told(campaign TEXT NOT NULL, target TEXT NOT NULL, record INTEGER NOT NULL,
                    PRIMARY KEY(campaign, target, record)) STRICT, WITHOUT ROWID;
+                 CREATE TABLE IF NOT EXISTS manual_item(item TEXT PRIMARY KEY, since TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+                 CREATE TABLE IF NOT EXISTS manual_log(id INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL,
+                   body TEXT NOT NULL) STRICT;
                  PRAGMA user_version = {SCHEMA};"
             ))
             .map_err(io)?;
@@ -134,14 +137,14 @@ impl Notes {
         Ok(told)
     }
 
-    fn time(&self, text: &str) -> Result<Timestamp, StoreError> {
+    pub(super) fn time(&self, text: &str) -> Result<Timestamp, StoreError> {
         text.parse().map_err(|error: jiff::Error| StoreError::Io {
             what: format!("read a time in {}", self.path),
             why: error.to_string(),
         })
     }
 
-    fn io(&self, what: &str, error: &rusqlite::Error) -> StoreError {
+    pub(super) fn io(&self, what: &str, error: &rusqlite::Error) -> StoreError {
         StoreError::Io { what: format!("{what} {}", self.path), why: error.to_string() }
     }
 }

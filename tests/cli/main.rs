@@ -15,6 +15,7 @@ mod explain;
 mod findings;
 mod inventory;
 mod lab;
+mod manual;
 mod notify;
 mod plan;
 mod rego;
