@@ -1,6 +1,7 @@
 //! Arguments, exit codes, one file a subcommand.
 
 mod args;
+mod args_people;
 mod args_policy;
 mod check;
 mod clones;

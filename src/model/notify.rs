@@ -190,13 +190,13 @@ pub struct Notification {
     /// More of it, a line each. Hosts and people have a say in these words: they are text and nothing else.
     pub lines: Vec<String>,
     /// The hosts it is about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostName>,
     /// How many hosts ended how, at the end.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outcomes: BTreeMap<HostOutcome, u32>,
     /// It is only a test: nothing has happened.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
 }
 

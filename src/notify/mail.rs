@@ -1,5 +1,6 @@
 //! Mails over SMTP.
 
+use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -54,7 +55,13 @@ pub(super) fn send(
         transport = transport.credentials(Credentials::new(user, password));
     }
     transport.build().send(mail).map(drop).map_err(|error| {
-        let why = told(&error.to_string(), 200);
+        // The system's word for a time limit is "temporarily unavailable".
+        let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+        let late = causes.any(|cause| {
+            let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
+        });
+        let why = if late { "it did not answer in time".to_owned() } else { told(&error.to_string(), 200) };
         if error.is_permanent() { Failure::Lasting(why) } else { Failure::passing(why) }
     })
 }

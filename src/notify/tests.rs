@@ -444,6 +444,10 @@ fn a_mail_server_says_whether_another_try_makes_sense() {
     let (port, _) = mail_server(Some("451 greylisted"));
     let failure = deliver(&mail(port, None), &stuck(), limit).unwrap_err();
     assert!(matches!(failure, Failure::Passing { .. }), "{failure}");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let failure = deliver(&mail(port, None), &stuck(), Duration::from_millis(300)).unwrap_err();
+    assert_eq!(failure.to_string(), "it did not answer in time");
     // A server without STARTTLS gets no mail where policy asks for it.
     let (port, heard) = mail_server(None);
     let NotifyTarget::Smtp(target) = mail(port, None) else { panic!() };

@@ -52,6 +52,9 @@ impl Notes {
         if found > SCHEMA {
             return Err(StoreError::Newer { path, found, known: SCHEMA });
         }
+        if found == SCHEMA {
+            return Ok(Self { connection, path });
+        }
         connection
             .execute_batch(&format!(
                 "CREATE TABLE IF NOT EXISTS released(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,

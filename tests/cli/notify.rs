@@ -121,10 +121,10 @@ fn targets_can_be_tried_before_they_are_needed() {
     let ran = world.run(&["notify", "test", "-p", "policy.yaml", "--dry-run", "--format", "json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.show());
     let tried = ran.json();
-    assert_eq!(tried[0]["would_send"], "{\"text\": \"This is a test of notifications\"}");
-    assert_eq!(tried[0]["problem"], "HOOK is not set in the environment");
-    assert!(tried[1]["would_send"].as_str().unwrap().contains("Subject: [switchback] This is a test"), "{tried}");
-    let body: Value = serde_json::from_str(tried[2]["would_send"].as_str().unwrap()).unwrap();
+    assert_eq!(tried[2]["would_send"], "{\"text\": \"This is a test of notifications\"}");
+    assert_eq!(tried[2]["problem"], "HOOK is not set in the environment");
+    assert!(tried[0]["would_send"].as_str().unwrap().contains("Subject: [switchback] This is a test"), "{tried}");
+    let body: Value = serde_json::from_str(tried[1]["would_send"].as_str().unwrap()).unwrap();
     conforms("notification", &body);
     assert_eq!(body["test"], true);
     let (url, bodies) = server();
@@ -133,8 +133,8 @@ fn targets_can_be_tried_before_they_are_needed() {
     insta::assert_snapshot!(ran.show(), @r"
     exit: 1
     ----- stdout
-    webhook ($HOOK) [stuck finished] was told
     command (false) [paused] PROBLEM: it exited with 1
+    webhook ($HOOK) [stuck finished] was told
     ");
     assert_eq!(told(&bodies).len(), 1);
 }
