@@ -77,6 +77,7 @@ fn plan(hosts: usize, limited: bool) -> Plan {
         ticket: None,
         signers: BTreeMap::new(),
         change: None,
+        notify: Vec::new(),
         scripts: BTreeMap::new(),
         report: PlanReport::default(),
     }

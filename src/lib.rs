@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! scanner reports, inventory ──intake──▶ Finding, Host ──policy──▶ Decision ──plan──▶ Plan + PlanReport
-//!       ──run──▶ Record (durable journal) and Event (for eyes) ──report──▶ terminal, HTML, JSON
+//!       ──run──▶ Record (durable journal) and Event (for eyes) ──report──▶ terminal, HTML, JSON; ──notify──▶ people
 //! ```
 //!
 //! Data flows one way. A room may use the rooms to its left, never the reverse
 //! (`tests/architecture.rs` holds this):
 //!
 //! `model, diagnostic < yaml < intake < policy, playbook < plan < engine < store, transport < provider,
-//! switch, evidence < run, sim, lab < report < cli`
+//! switch, evidence < run, sim, lab < report, notify < cli`
 //!
 //! - [`model`]: the nouns; no IO, no clock
 //! - [`diagnostic`]: problems in input files, collected and shown with their source
@@ -28,6 +28,7 @@
 //! - [`sim`]: a simulated fleet behind the same seam
 //! - [`lab`]: a real fleet on one machine
 //! - [`report`]: consumers of plans, records and events
+//! - [`notify`]: tells people what a campaign does, and never holds it up
 //! - [`cli`]: arguments, exit codes, one file a subcommand
 //! - [`env`](mod@env): the only reader of clock, randomness and environment
 #![forbid(unsafe_code)]
@@ -40,6 +41,7 @@ pub mod evidence;
 pub mod intake;
 pub mod lab;
 pub mod model;
+pub mod notify;
 pub mod plan;
 pub mod playbook;
 pub mod policy;

@@ -17,12 +17,13 @@ const ROWS: &[&[&str]] = &[
     &["store", "transport"],
     &["provider", "switch", "evidence"],
     &["run", "sim", "lab"],
-    &["report"],
+    &["report", "notify"],
     &["cli"],
 ];
 
 /// Clock, randomness and environment are for those who talk to the world; what decides must be repeatable.
-const MAY_USE_ENV: &[&str] = &["store", "transport", "provider", "switch", "evidence", "run", "sim", "lab", "cli"];
+const MAY_USE_ENV: &[&str] =
+    &["store", "transport", "provider", "switch", "evidence", "run", "sim", "lab", "notify", "cli"];
 
 /// A file that is longer has more than one purpose.
 const MAX_LINES: usize = 800;

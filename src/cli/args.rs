@@ -8,6 +8,7 @@ use jiff::Timestamp;
 pub use super::args_approve::*;
 pub use super::args_audit::*;
 pub use super::args_history::*;
+pub use super::args_people::*;
 pub use super::args_policy::*;
 use crate::lab::{Fault, Prefix, Subnet};
 use crate::model::{CampaignId, HostName, Ticket, TimeSpan, VulnerabilityId};
@@ -138,6 +139,12 @@ pub enum Command {
     Pause(Control),
     /// Ask a running campaign to take back hosts in the middle and end
     Abort(Control),
+    /// List what no playbook does; assign it, say that it is done, and let scans verify that
+    #[command(subcommand)]
+    Manual(Manual),
+    /// Try the targets of `notify`, or tell again what could not be told
+    #[command(subcommand)]
+    Notify(Notify),
     /// Show where campaigns stand
     Status(Status),
     /// List clones, backups and originals that campaigns left with providers; keep them longer, or delete them

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{CampaignStatus, Engine, Phase, Record, StepExecutor};
+use crate::engine::{CampaignStatus, Engine, Event, Phase, Record, StepExecutor};
 use crate::evidence::Judged;
 use crate::model::{CampaignId, Digest};
+use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::report::{CampaignReport, JsonLines, PlainLines, Reporter, Terminal, campaign_html};
 use crate::run::{EmbeddedEngine, OnPause, RunError, Signing, obey_interrupts};
@@ -17,6 +18,9 @@ use super::args::Format;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
+
+/// How long a campaign that is over waits for what is still to be told: long enough for a try at each server.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What to run.
 pub(super) enum Begin {
@@ -59,7 +63,7 @@ pub(super) fn drive(
     let signing = Signing { key, tell: Arc::new(move |text| printer.talk(text)) };
     let engine = EmbeddedEngine::new(state, executor, OnPause::Stop).signing(signing);
     let operator = crate::env::operator();
-    let (campaign, plan, status) = runtime.block_on(async {
+    let (campaign, plan, status, notifier) = runtime.block_on(async {
         let (campaign, plan) = match begin {
             Begin::Start(plan, judged, texts) => {
                 let campaign = engine.start_with(Arc::clone(&plan), &operator, &judged).await.map_err(failed)?;
@@ -76,10 +80,14 @@ pub(super) fn drive(
             }
         };
         let mut reporter = reporter(&plan, format, printer);
-        let status = follow(&engine, &campaign, &operator, &mut *reporter, printer).await;
+        let (mut notifier, problems) = Notifier::start(&plan, &campaign, state);
+        problems.iter().for_each(|problem| printer.talk(format!("notify: {problem}")));
+        let status = follow(&engine, &campaign, &operator, &mut *reporter, &mut notifier, printer).await;
         reporter.finish();
-        Ok::<_, CommandError>((campaign, plan, status?))
+        Ok::<_, CommandError>((campaign, plan, status, notifier))
     })?;
+    tell_rest(notifier, &campaign, printer);
+    let status = status?;
     let (digest, records) = read(state, &campaign)?;
     let report = CampaignReport::new(&campaign, digest, &plan, &records);
     Ok(Driven { status, report })
@@ -90,6 +98,7 @@ async fn follow(
     campaign: &CampaignId,
     operator: &str,
     reporter: &mut dyn Reporter,
+    notifier: &mut Notifier,
     printer: Printer,
 ) -> Result<CampaignStatus, CommandError> {
     let mut events = engine.events(campaign, 1).await.map_err(failed)?;
@@ -100,7 +109,12 @@ async fn follow(
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(event) => reporter.event(&event),
+                Some(event) => {
+                    reporter.event(&event);
+                    if let Event::Record(record) = &event {
+                        notifier.record(record);
+                    }
+                }
                 None => break,
             },
             _ = ticks.tick() => reporter.tick(crate::env::now()),
@@ -111,6 +125,16 @@ async fn follow(
         }
     }
     engine.wait(campaign).await.map_err(failed)
+}
+
+/// Waits a little for what is still to be told, and says what could not be.
+pub(super) fn tell_rest(notifier: Notifier, campaign: &CampaignId, printer: Printer) -> bool {
+    let untold = notifier.finish(LAST_WORDS);
+    untold.iter().for_each(|line| printer.talk(format!("notify: {line}")));
+    if !untold.is_empty() {
+        printer.talk(format!("notify: `switchback notify resend {campaign}` tries again what was not told"));
+    }
+    untold.is_empty()
 }
 
 fn reporter(plan: &Arc<Plan>, format: Format, printer: Printer) -> Box<dyn Reporter> {

@@ -55,6 +55,8 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Clones(args) => super::clones::run(args, &cli.global, printer),
         Command::Rehearse(args) => super::rehearse::run(args, &cli.global, printer),
         Command::Quarantine(args) => super::quarantine::run(args, &cli.global, printer),
+        Command::Manual(args) => super::manual::run(args, &cli.global, printer),
+        Command::Notify(args) => super::notify::run(args, &cli.global, printer),
         Command::Status(args) => super::control::status(args, &cli.global, printer),
         Command::History(args) => super::history::run(args, &cli.global, printer),
         Command::Report(args) => super::report::run(args, &cli.global, printer),

@@ -29,6 +29,36 @@ use super::revision;
 const MAX_AUTHOR: usize = 254;
 
 pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
+    let plan = planned(args, global, printer)?;
+    let id = save(&plan, &args.output)?;
+    match args.format {
+        Format::Json => printer.json(&serde_json::json!({
+            "plan": id,
+            "file": args.output,
+            "findings": plan.report.findings,
+            "decided": plan.report.decided,
+            "hosts": plan.hosts.len(),
+            "blocked": plan.report.blocked,
+            "breaches": plan.report.forecast.as_ref().map(|forecast| &forecast.breaches),
+        }))?,
+        Format::Table => printer.data(&plan_table(&plan, &id))?,
+    }
+    if plan.ticket.is_none() && plan.change.as_ref().is_some_and(|change| change.required) {
+        printer
+            .talk("warning: the policy wants a ticket, without which the plan will not run: --ticket [ticket-missing]");
+    }
+    match plan.report.manual.len() {
+        0 => {}
+        items => {
+            printer.talk(format!("{items} items for people: `switchback manual list --plan {}`", args.output.display()))
+        }
+    }
+    printer.talk(format!("plan {} is in {}", id.short(), args.output.display()));
+    Ok(Exit::Ok)
+}
+
+/// Reads everything, plans, and lets checker and rules judge the plan.
+pub(super) fn planned(args: &args::Plan, global: &Global, printer: Printer) -> Result<Plan, CommandError> {
     let as_of = args.as_of.unwrap_or_else(crate::env::now);
     let mut diagnostics = Diagnostics::default();
     let mut policy = load_policy(&args.policies, &mut diagnostics);
@@ -94,25 +124,7 @@ pub(super) fn run(args: &args::Plan, global: &Global, printer: Printer) -> Resul
     for warning in &plan.report.notes[notes..] {
         printer.talk(format!("warning: {} [{}]", warning.text, warning.code));
     }
-    let id = save(&plan, &args.output)?;
-    match args.format {
-        Format::Json => printer.json(&serde_json::json!({
-            "plan": id,
-            "file": args.output,
-            "findings": plan.report.findings,
-            "decided": plan.report.decided,
-            "hosts": plan.hosts.len(),
-            "blocked": plan.report.blocked,
-            "breaches": plan.report.forecast.as_ref().map(|forecast| &forecast.breaches),
-        }))?,
-        Format::Table => printer.data(&plan_table(&plan, &id))?,
-    }
-    if plan.ticket.is_none() && plan.change.as_ref().is_some_and(|change| change.required) {
-        printer
-            .talk("warning: the policy wants a ticket, without which the plan will not run: --ticket [ticket-missing]");
-    }
-    printer.talk(format!("plan {} is in {}", id.short(), args.output.display()));
-    Ok(Exit::Ok)
+    Ok(plan)
 }
 
 /// Who makes plans from these policies, as git knows it, else as this machine does.

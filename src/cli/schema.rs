@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::engine::Event;
 use crate::evidence::{AuditReport, Statement};
 use crate::intake::HostScan;
-use crate::model::printable;
+use crate::model::{Notification, printable};
 use crate::plan::{Impact, Plan};
 use crate::report::{
     ApprovalsReport, CampaignReport, ChangeRequest, DemoSummary, DrillReport, FindingsView, SummaryLine,
@@ -39,6 +39,7 @@ const SCHEMAS: &[(&str, Make)] = &[
     ("history-summary", || schema_for!(Vec<SummaryLine>).to_value()),
     ("host-scan", || schema_for!(HostScan).to_value()),
     ("inventory", intake::inventory_schema),
+    ("notification", || schema_for!(Notification).to_value()),
     ("plan", || schema_for!(Plan).to_value()),
     ("playbook", playbook::schema),
     ("policy", policy::schema),

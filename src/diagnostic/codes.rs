@@ -504,6 +504,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The file is none of the inventories known here: the native one, or Ansible's in INI, YAML or JSON.",
     ),
     (
+        "unknown-item",
+        "The list of manual work has no item of this name. `switchback manual list` shows it, and takes in the items of a plan with -p, -i and -f, or --plan.",
+    ),
+    (
         "unknown-justification",
         "The justification of an exception is not one of those that VEX knows. It is shown as it is written; other tools will not understand it.",
     ),

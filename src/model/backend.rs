@@ -189,6 +189,15 @@ pub enum SecretSource {
     File(String),
 }
 
+impl std::fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Env(variable) => write!(f, "${}", super::printable(variable, 80)),
+            Self::File(path) => f.write_str(&super::printable(path, 200)),
+        }
+    }
+}
+
 /// What a backup holds when services write while it is made.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,

@@ -158,6 +158,12 @@ text_id!(
     |c, first| c.is_ascii_alphanumeric() || (!first && c == '-')
 );
 text_id!(
+    /// An item of work for people.
+    ManualId, "item id", 64,
+    "letters, digits and - only",
+    |c, first| c.is_ascii_alphanumeric() || (!first && c == '-')
+);
+text_id!(
     /// The name of something in a policy, playbook or plan: a rule, window, wave, budget group.
     RuleName, "name", 256,
     "printable text of at most 256 bytes",

@@ -121,6 +121,7 @@ fn empty(input: &DrillInput<'_>) -> Plan {
         ticket: None,
         signers: BTreeMap::new(),
         change: None,
+        notify: input.policy.notify.clone(),
         hosts: BTreeMap::new(),
         scripts: BTreeMap::new(),
         report: PlanReport::default(),

@@ -11,6 +11,7 @@ mod file;
 mod forecast;
 mod graph;
 mod input;
+mod manual;
 mod passes;
 mod planner;
 mod reserve;

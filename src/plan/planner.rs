@@ -14,7 +14,7 @@ const MARGIN: TimeSpan = TimeSpan::minutes(5);
 type Pass = for<'a> fn(&mut Draft<'a>) -> Result<(), PlanError>;
 
 /// Every pass, in order. Each sees what those before it left.
-const PASSES: [Pass; 15] = [
+const PASSES: [Pass; 14] = [
     passes::decide::run,     // what policy says of every finding
     passes::emergency::run,  // what may not wait for a freeze to end
     passes::playbook::run,   // who can fix it: one playbook a host
@@ -22,7 +22,6 @@ const PASSES: [Pass; 15] = [
     passes::merge::run,      // findings become one transaction a host
     passes::quarantine::run, // without what had to be rolled back before
     passes::render::run,     // the playbook's commands and the policy's probes
-    passes::care::run,       // what cannot be given is told
     passes::backup::run,     // a way back, or the policy's word that none is needed
     passes::budgets::run,    // how many of a service at once
     passes::order::run,      // in which order
@@ -78,6 +77,7 @@ fn finish(draft: Draft<'_>) -> Plan {
     for decision in &draft.decisions {
         *report.decided.entry(decision.kind).or_default() += 1;
     }
+    report.manual = super::manual::items(&draft);
     report.decisions = draft.decisions;
     report.notes = draft.notes.into_iter().collect();
 
@@ -146,6 +146,7 @@ fn finish(draft: Draft<'_>) -> Plan {
         approvals: draft.approvals,
         signers: draft.signers,
         change: input.policy.change.clone(),
+        notify: input.policy.notify.clone(),
         hosts,
         scripts: draft.scripts,
         report,

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::Forecast;
 use crate::model::{
-    ChangePolicy, Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, PackageName, Priority,
-    RuleName, RuleRef, StepId, Ticket, TimeSpan,
+    ChangePolicy, Command, Decision, DecisionKind, Digest, Fix, Host, HostName, Importance, ManualItem, Notify,
+    PackageName, Priority, RuleName, RuleRef, StepId, Ticket, TimeSpan,
 };
 
 pub use crate::model::{PlanWindow, Strategy};
@@ -61,6 +61,9 @@ pub struct Plan {
     /// What its change request is held against before it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangePolicy>,
+    /// Whom its campaign tells what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Notify>,
     /// Texts of scripts.
     pub scripts: BTreeMap<Digest, String>,
     /// Why each thing is, is not, or is not yet planned.
@@ -513,6 +516,9 @@ pub struct PlanReport {
     pub decisions: Vec<Decision>,
     /// Hosts with findings to fix that are not in the plan, with all reasons.
     pub blocked: BTreeMap<HostName, Vec<Reason>>,
+    /// What no playbook does, most urgent first: every finding decided `manual` is in one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manual: Vec<ManualItem>,
     /// What a person should know about the plan as a whole.
     pub notes: Vec<Reason>,
     /// What it will come to if all goes as usual.

@@ -9,9 +9,11 @@ use super::decide::{
     ApprovalRule, Emergency, Freeze, ImportanceRule, Override, Policy, ProbeRule, StrategyRule, Window,
 };
 use super::exceptions;
+use super::manual;
+use super::notify;
 use super::raw::{
-    ApprovalRaw, ChangeRaw, EmergencyRaw, FreezeRaw, NotifyRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw,
-    SpanOrNever, StrategyRaw, WindowRaw,
+    ApprovalRaw, ChangeRaw, EmergencyRaw, FreezeRaw, OverrideRaw, PolicyRaw, PriorityRaw, ProbeRaw, SpanOrNever,
+    StrategyRaw, WindowRaw,
 };
 use super::rego::{RuleSet, Rules, is_rego_test};
 use super::score;
@@ -74,6 +76,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     policy.windows.sort_by(|a, b| a.name.cmp(&b.name));
     policy.freezes.sort_by(|a, b| a.name.cmp(&b.name));
     policy.probes.sort_by(|a, b| a.probe.name.cmp(&b.probe.name));
+    policy.notify.sort();
     let fine = !found.has_errors();
     diagnostics.extend(found);
     fine.then_some(policy)
@@ -164,8 +167,12 @@ impl Check<'_> {
         }
         self.approvals(source, raw.approvals);
         self.change(source, raw.change);
+        self.ordered("manual", source, raw.manual.first().map(|rule| &rule.matches));
+        for raw in raw.manual {
+            manual::check(self, source, raw);
+        }
         for raw in raw.notify {
-            self.notify(source, raw);
+            notify::check(self, source, raw);
         }
         if let Some((allow, _)) = self.scalar("playbooks.allow_removals", source, raw.playbooks.allow_removals) {
             self.policy.allow_removals = allow;
@@ -427,14 +434,6 @@ impl Check<'_> {
             self.error("invalid-value", source, count, message);
         }
         count.value
-    }
-
-    fn notify(&mut self, source: &Arc<Source>, raw: NotifyRaw) {
-        if raw.on.value.0.is_empty() {
-            self.error("invalid-value", source, &raw.on, "this notifies of nothing");
-        }
-        self.variable(source, &raw.webhook.url_env);
-        self.policy.notifies += 1;
     }
 
     fn probe(&mut self, source: &Arc<Source>, raw: ProbeRaw) {

@@ -9,6 +9,7 @@ use super::Bundle;
 use super::calendar::Calendar;
 use super::check::{DEFAULT_IMPORTANCE, check, rule};
 use super::exceptions::Exceptions;
+use super::manual::ManualRule;
 use super::rego::{PriorityVoice, Rules, StrategyVoice};
 use super::score::Scoring;
 use super::selector::{Facts, Selector, Truth, fix_available};
@@ -21,7 +22,7 @@ use super::{
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::model::{
     Assessment, ChangePolicy, Decision, DecisionKind, Digest, Finding, FixState, Host, HostName, Importance, Interval,
-    PendingReboot, Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
+    Notify, PendingReboot, Place, PlanWindow, Priority, RuleName, RuleRef, TimeSpan, printable, subtract, union,
 };
 
 /// A checked policy.
@@ -84,8 +85,9 @@ pub struct Policy {
     /// Section `change`.
     pub change: Option<ChangePolicy>,
     pub(super) order: Vec<OrderRule>,
-    /// How many entries `notify` has.
-    pub notifies: u32,
+    pub(super) manual: Vec<ManualRule>,
+    /// Section `notify`, sorted.
+    pub notify: Vec<Notify>,
     pub(super) probes: Vec<ProbeRule>,
     pub(super) rules: Rules,
     /// Where values that stand once in the bundle are set, by key.
@@ -260,7 +262,8 @@ impl Policy {
             approvals: Vec::new(),
             change: None,
             order: Vec::new(),
-            notifies: 0,
+            manual: Vec::new(),
+            notify: Vec::new(),
             probes: Vec::new(),
             rules: Rules::default(),
             set_at: BTreeMap::new(),
@@ -630,6 +633,7 @@ impl Policy {
         all.extend(self.probes.iter().map(|rule| (&rule.selector, &rule.at)));
         all.extend(self.emergency.iter().map(|lane| (&lane.selector, &lane.at)));
         all.extend(self.approvals.iter().map(|rule| (&rule.selector, &rule.at)));
+        all.extend(self.manual.iter().map(|rule| (&rule.selector, &rule.at)));
         for rule in &self.order {
             all.extend([(&rule.before, &rule.at), (&rule.after, &rule.after_at)]);
         }

@@ -10,6 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
+use super::manual::ManualRaw;
+use super::notify::NotifyRaw;
 use super::{ExceptionKind, RebootPolicy, StrategyKind, TestFix};
 use crate::model::{Importance, PendingReboot, Priority, TimeSpan, VulnerabilityType};
 use crate::yaml::{OneOrMany, Spanned};
@@ -74,6 +76,9 @@ pub(super) struct PolicyRaw {
     /// Rules in Rego.
     #[serde(default)]
     pub rules: Vec<Spanned<String>>,
+    /// Who does what no playbook does, and until when; the first match wins.
+    #[serde(default)]
+    pub manual: Vec<ManualRaw>,
     /// Whom a campaign tells what happens.
     #[serde(default)]
     pub notify: Vec<NotifyRaw>,
@@ -266,32 +271,13 @@ pub(super) struct ChangeCheckRaw {
     pub command: Option<Spanned<Vec<String>>>,
     /// A POST of ticket and plan; the answer `{"allowed": true}` means yes.
     #[serde(default)]
-    pub webhook: Option<WebhookRaw>,
+    pub webhook: Option<ChangeWebhookRaw>,
 }
 
-/// When to tell whom.
+/// Who is asked over HTTP.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NotifyRaw {
-    /// Of what.
-    pub on: Spanned<OneOrMany<NotifyOn>>,
-    /// To whom.
-    pub webhook: WebhookRaw,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum NotifyOn {
-    Started,
-    Paused,
-    Finished,
-    Aborted,
-    Stuck,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WebhookRaw {
+pub(super) struct ChangeWebhookRaw {
     /// The environment variable that holds the URL.
     pub url_env: Spanned<String>,
 }

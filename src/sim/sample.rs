@@ -128,6 +128,7 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
         ticket: None,
         signers: BTreeMap::new(),
         change: None,
+        notify: Vec::new(),
         scripts: BTreeMap::new(),
         report: report(fleet),
     }

@@ -4,6 +4,7 @@ mod experience;
 mod history;
 mod journal;
 mod ledger;
+mod manual;
 mod memory;
 mod notes;
 mod proofs;

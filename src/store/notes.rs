@@ -1,6 +1,6 @@
-//! What people have said about what earlier campaigns left behind: what is let out of quarantine, and what is kept longer.
+//! Notes beside the journal: what people said of what campaigns left behind, and what people were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::StoreError;
+use crate::model::CampaignId;
 
 /// The version of the file's schema.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// How long a call waits for another process.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -31,8 +32,8 @@ pub struct Released {
 /// The file of notes in a state folder.
 #[derive(Debug)]
 pub struct Notes {
-    connection: Connection,
-    path: String,
+    pub(super) connection: Connection,
+    pub(super) path: String,
 }
 
 impl Notes {
@@ -51,11 +52,19 @@ impl Notes {
         if found > SCHEMA {
             return Err(StoreError::Newer { path, found, known: SCHEMA });
         }
+        if found == SCHEMA {
+            return Ok(Self { connection, path });
+        }
         connection
             .execute_batch(&format!(
                 "CREATE TABLE IF NOT EXISTS released(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
                    at TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
                  CREATE TABLE IF NOT EXISTS kept(reference TEXT PRIMARY KEY, until TEXT NOT NULL, by TEXT NOT NULL) STRICT;
+                 CREATE TABLE IF NOT EXISTS told(campaign TEXT NOT NULL, target TEXT NOT NULL, record INTEGER NOT NULL,
+                   PRIMARY KEY(campaign, target, record)) STRICT, WITHOUT ROWID;
+                 CREATE TABLE IF NOT EXISTS manual_item(item TEXT PRIMARY KEY, since TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+                 CREATE TABLE IF NOT EXISTS manual_log(id INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL,
+                   body TEXT NOT NULL) STRICT;
                  PRAGMA user_version = {SCHEMA};"
             ))
             .map_err(io)?;
@@ -104,14 +113,41 @@ impl Notes {
         rows.into_iter().map(|(reference, until)| Ok((reference, self.time(&until)?))).collect()
     }
 
-    fn time(&self, text: &str) -> Result<Timestamp, StoreError> {
+    /// These records of a campaign were told to a target.
+    pub fn note_told(&mut self, campaign: &CampaignId, target: &str, records: &[u64]) -> Result<(), StoreError> {
+        let mut write = || -> Result<(), rusqlite::Error> {
+            let tx = self.connection.transaction()?;
+            for record in records {
+                let values = params![campaign.as_str(), target, record.cast_signed()];
+                tx.execute("INSERT OR IGNORE INTO told(campaign, target, record) VALUES (?1, ?2, ?3)", values)?;
+            }
+            tx.commit()
+        };
+        write().map_err(|error| self.io("write to", &error))
+    }
+
+    /// The records of a campaign that were told, by target.
+    pub fn told(&self, campaign: &CampaignId) -> Result<BTreeMap<String, BTreeSet<u64>>, StoreError> {
+        let read = || -> Result<Vec<(String, i64)>, rusqlite::Error> {
+            let mut select = self.connection.prepare("SELECT target, record FROM told WHERE campaign = ?1")?;
+            let rows = select.query_map([campaign.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        };
+        let mut told: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for (target, record) in read().map_err(|error| self.io("read", &error))? {
+            told.entry(target).or_default().insert(record.cast_unsigned());
+        }
+        Ok(told)
+    }
+
+    pub(super) fn time(&self, text: &str) -> Result<Timestamp, StoreError> {
         text.parse().map_err(|error: jiff::Error| StoreError::Io {
             what: format!("read a time in {}", self.path),
             why: error.to_string(),
         })
     }
 
-    fn io(&self, what: &str, error: &rusqlite::Error) -> StoreError {
+    pub(super) fn io(&self, what: &str, error: &rusqlite::Error) -> StoreError {
         StoreError::Io { what: format!("{what} {}", self.path), why: error.to_string() }
     }
 }
@@ -131,8 +167,13 @@ mod tests {
         notes.keep("clone-1", at, "ops").unwrap();
         let later = crate::model::TimeSpan::hours(1).after(at);
         notes.keep("clone-1", later, "ops").unwrap();
+        let campaign = CampaignId::new("c-1").unwrap();
+        notes.note_told(&campaign, "a", &[7, 9]).unwrap();
+        notes.note_told(&campaign, "a", &[9, u64::MAX]).unwrap();
         drop(notes);
         let notes = Notes::open(dir.path()).unwrap();
+        assert_eq!(notes.told(&campaign).unwrap(), [("a".to_owned(), [7, 9, u64::MAX].into())].into());
+        assert!(notes.told(&CampaignId::new("c-2").unwrap()).unwrap().is_empty());
         assert_eq!(notes.released().unwrap(), [said]);
         assert_eq!(notes.kept().unwrap(), [("clone-1".to_owned(), later)].into());
     }

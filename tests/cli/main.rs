@@ -20,6 +20,8 @@ mod inventory;
 #[path = "../support/junit.rs"]
 mod junit;
 mod lab;
+mod manual;
+mod notify;
 mod plan;
 mod rego;
 mod rehearse;

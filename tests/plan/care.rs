@@ -96,10 +96,15 @@ fn approvals_name_the_hosts_they_are_for_and_the_emergency_lane_asks_for_its_own
 }
 
 #[test]
-fn what_cannot_be_given_yet_is_told() {
-    let plan = fleet("version: 1\nnotify: [{on: stuck, webhook: {url_env: HOOK}}]\n").plan();
-    assert_eq!(plan.hosts.len(), 6);
-    assert!(plan.report.notes.iter().any(|note| note.code == "notify-not-sent"));
+fn whom_to_tell_is_frozen_with_names_of_secrets_only() {
+    let entries =
+        ["{on: stuck, slack: {url_env: HOOK}}", "{webhook: {url_file: /run/hook, headers_env: {X-Key: KEY}}}"];
+    let policy = |entries: [&str; 2]| format!("version: 1\nnotify:\n  - {}\n  - {}\n", entries[0], entries[1]);
+    let plan = fleet(&policy(entries)).plan();
+    assert_eq!(check(&plan), []);
+    let told: Vec<_> = plan.notify.iter().map(|n| (n.to.shown(), n.on.len())).collect();
+    assert_eq!(told, [("webhook (/run/hook)".to_owned(), 7), ("slack ($HOOK)".to_owned(), 1)]);
+    assert_eq!(fleet(&policy([entries[1], entries[0]])).plan().notify, plan.notify, "in any order");
 }
 
 #[test]

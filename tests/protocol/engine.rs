@@ -324,6 +324,7 @@ fn plan() -> Plan {
         ticket: None,
         signers: BTreeMap::new(),
         change: None,
+        notify: vec![],
         scripts: BTreeMap::new(),
         report: PlanReport::default(),
     }

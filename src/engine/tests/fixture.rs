@@ -180,6 +180,7 @@ impl PlanSpec {
             ticket: None,
             signers: BTreeMap::new(),
             change: None,
+            notify: Vec::new(),
             scripts: BTreeMap::new(),
             report: PlanReport::default(),
         }

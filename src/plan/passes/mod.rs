@@ -3,7 +3,6 @@
 pub(super) mod approvals;
 pub(super) mod backup;
 pub(super) mod budgets;
-pub(super) mod care;
 pub(super) mod cohorts;
 pub(super) mod decide;
 pub(super) mod drilled;

@@ -102,6 +102,23 @@ pub(super) fn deadlines(page: &mut Page, plan: &Plan) {
     page.cut(forecast.breaches.len(), "deadline");
 }
 
+/// What no playbook does.
+pub(super) fn manual(page: &mut Page, plan: &Plan) {
+    let items = &plan.report.manual;
+    if items.is_empty() {
+        return;
+    }
+    page.heading("Work for people");
+    let rows = items.iter().take(MAX_ROWS).map(|item| {
+        let due = item.due.map_or("–".to_owned(), when);
+        let who = item.assignee.as_ref().map_or_else(|| "–".to_owned(), text);
+        let what = [text(&item.id), text(&item.host), text(&item.vulnerability), text(&item.suggestion)];
+        what.into_iter().chain([item.priority.to_string(), who, due]).collect()
+    });
+    page.table(&["Item", "Host", "Vulnerability", "Suggestion", "Priority", "Assignee", "Due"], rows);
+    page.cut(items.len(), "item");
+}
+
 pub(super) fn left_alone(page: &mut Page, plan: &Plan) {
     let mut alike: BTreeMap<Alike<'_>, Vec<&Decision>> = BTreeMap::new();
     for decision in plan.report.decisions.iter().filter(|decision| decision.kind != DecisionKind::Fix) {

@@ -25,6 +25,7 @@ pub fn plan_html(plan: &Plan, id: &Digest) -> String {
     lists::limits(&mut page, plan);
     lists::findings(&mut page, plan);
     lists::deadlines(&mut page, plan);
+    lists::manual(&mut page, plan);
     lists::left_alone(&mut page, plan);
     lists::blocked(&mut page, plan);
     lists::notes(&mut page, plan);

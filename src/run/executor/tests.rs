@@ -209,6 +209,7 @@ fn plan(host: Host, step: Step) -> Plan {
         ticket: None,
         signers: BTreeMap::new(),
         change: None,
+        notify: Vec::new(),
         scripts: BTreeMap::<Digest, String>::new(),
         report: PlanReport::default(),
     }
