@@ -127,6 +127,9 @@ pub(super) struct CommandRaw {
     pub timeout: Option<Spanned<TimeSpan>>,
 }
 
+/// A chat's webhook as written, and the target that it makes.
+type Hook = (Option<Spanned<HookRaw>>, fn(SecretSource) -> NotifyTarget);
+
 /// Checks one entry.
 pub(super) fn check(check: &mut Check<'_>, source: &Arc<Source>, raw: NotifyRaw) {
     if let Some(on) = raw.on.as_ref().filter(|on| on.value.0.is_empty()) {
@@ -137,7 +140,7 @@ pub(super) fn check(check: &mut Check<'_>, source: &Arc<Source>, raw: NotifyRaw)
         let at = place(&raw);
         targets.push((at, webhook(check, source, raw)));
     }
-    let hooks: [(_, fn(SecretSource) -> NotifyTarget); 3] = [
+    let hooks: [Hook; 3] = [
         (raw.slack, |url| NotifyTarget::Slack { url }),
         (raw.teams, |url| NotifyTarget::Teams { url }),
         (raw.mattermost, |url| NotifyTarget::Mattermost { url }),
