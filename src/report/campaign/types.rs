@@ -166,13 +166,11 @@ pub struct HostReport {
     /// Every attempt, in order.
     pub steps: Vec<StepReport>,
     /// What it waited for, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
     /// What it waits for, while it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<String>,
     /// Packages that were left out because they broke a clone.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub left_out: BTreeSet<PackageName>,
     /// When it went on past the end of its window.
     #[serde(skip_serializing_if = "Option::is_none")]
