@@ -115,7 +115,7 @@ const MUTATIONS: &[Mutation] = &[
     }),
     // What must be there.
     ("no preflight", "step-missing", |p| remove(p, StepKind::Preflight)),
-    ("no backup", "arm-without-backup", |p| remove(p, StepKind::Backup)),
+    ("no backup", "backup-of-other", |p| remove(p, StepKind::Backup)),
     ("no backup and no watch", "change-before-backup", |p| {
         [StepKind::Arm, StepKind::Disarm, StepKind::Backup].into_iter().for_each(|kind| remove(p, kind));
     }),
