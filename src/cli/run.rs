@@ -1,5 +1,6 @@
 //! `switchback run` and `switchback resume`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,11 +8,11 @@ use crate::diagnostic::Diagnostics;
 use crate::engine::{RecordBody, Signal, StepExecutor};
 use crate::evidence::Judged;
 use crate::intake::Feeds;
-use crate::model::{CampaignId, Digest};
+use crate::model::{CampaignId, Digest, HostName};
 use crate::plan::{Plan, plan_id};
 use crate::report::{count, lines_of};
 use crate::run::RemoteExecutor;
-use crate::store::{Journal as _, SignalBox};
+use crate::store::{Journal as _, SignalBox, SqliteJournal};
 use crate::transport::{SshLimits, SshTransport};
 
 use super::approvals;
@@ -57,6 +58,7 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
     }
     approvals::forecast(&judged.rules, printer);
     approvals::change(id, &plan)?;
+    services_are_free(global.state(), &plan)?;
     let (hosts, waves) = (count(plan.hosts.len(), "host"), count(plan.rollout.waves.len(), "wave"));
     printer.talk(format!("plan {}: {hosts} in {waves}", id.short()));
     let plan = Arc::new(plan);
@@ -79,6 +81,39 @@ pub(super) fn resume(args: &Resume, global: &Global, printer: Printer) -> Result
     let begin = Begin::Resume(campaign, Arc::clone(&plan), judged);
     let driven = drive(begin, executor()?, global.state(), key, args.view.format, printer)?;
     finish(&driven, &plan, args.html.as_deref(), printer)
+}
+
+/// Refuses a plan with hosts of a service of which an open campaign has hosts as well: each would take down as many as may
+/// be unavailable together.
+fn services_are_free(state: &Path, plan: &Plan) -> Result<(), CommandError> {
+    if plan.rollout.groups.is_empty() || !state.join(SqliteJournal::FILE).exists() {
+        return Ok(());
+    }
+    let campaigns = open(state)?.campaigns().map_err(|error| store_failed(&error))?;
+    for other in campaigns.into_iter().filter(|campaign| !campaign.ended && campaign.records > 0) {
+        // One of another program cannot be run by this one either.
+        let Ok(of_other) = stored_plan(state, &other.id) else { continue };
+        let (_, records) = read(state, &other.id)?;
+        let ended: BTreeSet<&HostName> = records
+            .iter()
+            .filter_map(|record| match &record.body {
+                RecordBody::HostEnded { host, .. } => Some(host),
+                _ => None,
+            })
+            .collect();
+        let unended = of_other.hosts.iter().filter(|(name, _)| !ended.contains(name));
+        let shared = unended.filter_map(|(_, host)| host.group.as_ref()).find(|g| plan.rollout.groups.contains_key(*g));
+        if let Some(service) = shared {
+            let id = other.id;
+            let text = format!("campaign {id} has not ended and has hosts of {service}, as this plan has; nothing was done");
+            let why =
+                "each would count its own hosts only, and together they could take down more than the policy allows";
+            return Err(CommandError::new(Exit::Busy, text).code("service-busy").hint(format!(
+                "{why}; go on with it (`switchback resume {id}`) or end it (`switchback abort {id}`) first"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a campaign is being aborted, or will be as soon as it goes on.

@@ -199,3 +199,43 @@ fn a_killed_controller_leaves_a_campaign_that_can_be_asked_paused_and_aborted() 
     assert!(ran.stderr.contains("aborted by tester"), "{}", ran.show());
     assert!(world.run(&["status"]).stdout.contains("has ended"));
 }
+
+#[test]
+fn two_campaigns_do_not_share_the_budget_of_a_service() {
+    let world = World::new();
+    world.example("first-plan");
+    world.write(
+        "policy.yaml",
+        "version: 1\nrollout: {max_unavailable: {per: {label: service}, value: 1}, canary: {hosts: 0, soak: 1s}}\n",
+    );
+    replace_ssh(&world, SILENT);
+    for host in ["web-1", "web-2"] {
+        let (report, plan) = (format!("{host}=reports/{host}.trivy.json"), format!("{host}.plan.json"));
+        let ran = world.run(&["plan", "-p", "policy.yaml", "-i", "inventory.yaml", "-f", &report, "-o", &plan]);
+        assert_eq!(ran.code, Some(0), "{}", ran.show());
+    }
+    let mut controller = with_ssh(&world, &["run", "web-1.plan.json"]).spawn().unwrap();
+    let begun = Instant::now();
+    while !world.run(&["status"]).stdout.contains("preflight") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the campaign never began");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let status = world.run(&["status"]).stdout;
+    assert!(status.contains("is running"), "{status}");
+    let second = || world.finish(with_ssh(&world, &["run", "web-2.plan.json"]), "");
+    let ran = second();
+    assert_eq!(ran.code, Some(9), "{}", ran.show());
+    assert!(ran.stderr.contains("has hosts of shop") && ran.stderr.contains("[service-busy]"), "{}", ran.show());
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+
+    // Also when nobody runs it: its hosts may be in their middle.
+    let status = world.run(&["status"]).stdout;
+    assert!(status.contains("no controller runs it; go on with: switchback resume"), "{status}");
+    assert_eq!(second().code, Some(9));
+    replace_ssh(&world, MISMATCH);
+    world.run(&["abort"]);
+    let ran = world.finish(with_ssh(&world, &["resume"]), "");
+    assert_eq!(ran.code, Some(8), "{}", ran.show());
+    assert_ne!(second().code, Some(9), "it has ended");
+}
