@@ -105,7 +105,8 @@ fn services_are_free(state: &Path, plan: &Plan) -> Result<(), CommandError> {
         let shared = unended.filter_map(|(_, host)| host.group.as_ref()).find(|g| plan.rollout.groups.contains_key(*g));
         if let Some(service) = shared {
             let id = other.id;
-            let text = format!("campaign {id} has not ended and has hosts of {service}, as this plan has; nothing was done");
+            let text =
+                format!("campaign {id} has not ended and has hosts of {service}, as this plan has; nothing was done");
             let why =
                 "each would count its own hosts only, and together they could take down more than the policy allows";
             return Err(CommandError::new(Exit::Busy, text).code("service-busy").hint(format!(

@@ -6,6 +6,7 @@
 
 mod balancer;
 mod campaign;
+mod change;
 #[path = "../support/contract.rs"]
 #[expect(dead_code, reason = "tests of providers use more of it")]
 mod contract;
