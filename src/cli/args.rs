@@ -272,6 +272,10 @@ pub enum PlanView {
     Dot,
     /// One HTML file for those who approve it
     Html,
+    /// The text of a change request, in Markdown
+    Change,
+    /// The same for machines
+    ChangeJson,
     /// The plan itself
     Json,
 }

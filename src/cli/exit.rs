@@ -11,7 +11,7 @@ pub enum Exit {
     Usage = 2,
     /// A policy, inventory, report or playbook is wrong; nothing was done.
     InvalidInput = 3,
-    /// The plan file was changed, is stale, or breaks an invariant; nothing was done.
+    /// The plan file was changed, is stale, breaks an invariant, or lacks approvals; nothing was done.
     PlanRefused = 4,
     /// The campaign ended and some hosts went back or were left untouched.
     WentBack = 5,
@@ -43,7 +43,7 @@ impl Exit {
         (
             Self::PlanRefused,
             "plan-refused",
-            "the plan file was changed, is stale, or breaks an invariant; nothing was done",
+            "the plan file was changed, is stale, breaks an invariant, or lacks approvals; nothing was done",
         ),
         (Self::WentBack, "went-back", "the campaign ended; some hosts went back or were left untouched"),
         (Self::Stuck, "stuck", "the campaign ended; some hosts need a person"),

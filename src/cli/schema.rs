@@ -4,11 +4,11 @@ use schemars::schema_for;
 use serde_json::Value;
 
 use crate::engine::{CampaignStatus, Event};
-use crate::evidence::AuditReport;
+use crate::evidence::{AuditReport, Statement};
 use crate::intake::HostScan;
 use crate::model::printable;
 use crate::plan::{Impact, Plan};
-use crate::report::{CampaignReport, DemoSummary, DrillReport, FindingsView};
+use crate::report::{ApprovalsReport, CampaignReport, ChangeRequest, DemoSummary, DrillReport, FindingsView};
 use crate::sim::Rehearsal;
 use crate::{intake, playbook, policy, sim};
 
@@ -21,9 +21,12 @@ use super::printer::Printer;
 type Make = fn() -> Value;
 
 /// Every schema by name; `schemas/NAME.schema.json` is what a build prints.
-const SCHEMAS: [(&str, Make); 16] = [
+const SCHEMAS: [(&str, Make); 19] = [
+    ("approval", || schema_for!(Statement).to_value()),
+    ("approvals", || schema_for!(ApprovalsReport).to_value()),
     ("audit-report", || schema_for!(AuditReport).to_value()),
     ("campaign-report", || schema_for!(CampaignReport).to_value()),
+    ("change-request", || schema_for!(ChangeRequest).to_value()),
     ("demo", || schema_for!(DemoSummary).to_value()),
     ("diff", || schema_for!(Impact).to_value()),
     ("drill", || schema_for!(DrillReport).to_value()),

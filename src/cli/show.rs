@@ -1,6 +1,6 @@
 //! `switchback show`.
 
-use crate::report::{plan_dot, plan_html, plan_mermaid, plan_table, plan_tree};
+use crate::report::{ChangeRequest, plan_dot, plan_html, plan_mermaid, plan_table, plan_tree};
 
 use super::args::{PlanView, Show};
 use super::error::CommandError;
@@ -16,6 +16,8 @@ pub(super) fn show(args: &Show, printer: Printer) -> Result<Exit, CommandError> 
         PlanView::Mermaid => printer.data(&plan_mermaid(&plan))?,
         PlanView::Dot => printer.data(&plan_dot(&plan))?,
         PlanView::Html => printer.data(&plan_html(&plan, &id))?,
+        PlanView::Change => printer.data(&ChangeRequest::new(&plan, id).to_markdown())?,
+        PlanView::ChangeJson => printer.json(&ChangeRequest::new(&plan, id))?,
         PlanView::Json => printer.json(&plan)?,
     }
     Ok(Exit::Ok)

@@ -16,7 +16,23 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "approval-missing",
-        "The plan needs approvals, and none can be given yet: it is not run. Take the rule out of `approvals`, or wait for a version that records approvals.",
+        "The plan needs approvals that it does not have: it is not run. `switchback approvals PLAN` shows per rule what is missing and what does not count; `switchback approve PLAN` gives an approval.",
+    ),
+    (
+        "approval-not-checked",
+        "The signatures of approvals cannot be checked, so that none counts. Install `ssh-keygen` of OpenSSH, or free what it needs.",
+    ),
+    (
+        "approval-too-short",
+        "Approvals will have expired when the first window of a host opens. Approve the plan later, or let the policy's `valid_for` be longer.",
+    ),
+    (
+        "approver-is-author",
+        "Whoever made the plan wants to approve it, and the policy has `not_author`. Somebody else must approve it.",
+    ),
+    (
+        "approvers-missing",
+        "The file that names who may approve is not there: nobody can. Write it beside the policy, in the format of `allowed_signers` of OpenSSH, or say with `-p` where the policies are now.",
     ),
     (
         "args-of-run",
@@ -91,6 +107,11 @@ pub const CODES: &[(&str, &str)] = &[
         "campaign-ended",
         "The campaign has ended: there is nothing to pause, abort or resume. Make a new plan for what is left.",
     ),
+    (
+        "change-not-checked",
+        "Nobody could be asked whether the change may go on, so it does not. Mend what `change.check` of the policy names.",
+    ),
+    ("change-refused", "Whoever keeps change requests does not let this one go on now."),
     (
         "deadlines-out-of-order",
         "A more urgent priority has a later deadline than a less urgent one. The deadlines of critical, high, medium and low must not fall in this order.",
@@ -339,6 +360,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A host has no time in which disruptive steps may start: no window is for it, none opens in the time asked for, or freezes take all that do. `switchback windows --for HOST` lists them.",
     ),
     ("not-a-plan", "The file is not one that `switchback plan` wrote."),
+    (
+        "not-an-approver",
+        "The key is not one of those that the plan's files of approvers name, or not for this person. Who may approve is part of a plan: whoever is added needs a new one.",
+    ),
     ("not-in-quarantine", "The name is not in quarantine. `switchback quarantine` lists what is."),
     (
         "ordered-list-split",
@@ -448,6 +473,7 @@ pub const CODES: &[(&str, &str)] = &[
         "thresholds-out-of-order",
         "The thresholds do not fall from critical over high to medium, so that some priority could never be reached.",
     ),
+    ("ticket-missing", "The policy wants a change request, and the plan names none. Make it again with `--ticket`."),
     ("too-complex", "A script cannot be followed far enough to know that its values are safe. Write it more simply."),
     ("too-many-commands", "A step of a playbook has more commands than a step may have."),
     ("too-many-hosts", "The inventory names more hosts than one may name."),

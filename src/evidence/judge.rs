@@ -67,7 +67,6 @@ pub struct Void {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<Principal>,
     /// The hosts for which it does not; none: all of it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostName>,
     /// Why.
     pub reason: Reason,

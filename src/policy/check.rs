@@ -347,21 +347,20 @@ impl Check<'_> {
     /// The people who may approve. Their file is no part of the policy's digest: a plan keeps whom it had, and who leaves
     /// the file later stops counting without a new plan.
     fn signers(&mut self, source: &Arc<Source>, from: &Spanned<String>) -> Option<Signers> {
-        let found = match self.bundle.find(source, &from.value) {
+        let found = self.bundle.find(source, &from.value).map_err(|error| error.to_string());
+        let found = found.and_then(|found| <[_; 1]>::try_from(found).map_err(|_| "this is not one file".to_owned()));
+        let [file] = match found {
             Ok(found) => found,
-            Err(error) => {
-                self.error("unreadable-file", source, from, format!("`{}`: {error}", printable(&from.value, 120)));
+            // No error: the plan can be made and looked at, but not run.
+            Err(why) => {
+                let message = format!("nobody can approve: `{}`: {why}", printable(&from.value, 120));
+                self.push(
+                    Diagnostic::warning("approvers-missing", message)
+                        .at(span(source, from))
+                        .help("name a file in the format of `allowed_signers` of OpenSSH beside the policy"),
+                );
                 return None;
             }
-        };
-        let [file] = found.as_slice() else {
-            let message = format!("`{}` is not one file of approvers: nobody can approve", printable(&from.value, 120));
-            self.push(
-                Diagnostic::warning("approvers-missing", message)
-                    .at(span(source, from))
-                    .help("name a file in the format of `allowed_signers` of OpenSSH beside the policy"),
-            );
-            return None;
         };
         let names = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
         if !file.text.lines().any(names) || file.text.len() > MAX_SIGNERS {

@@ -66,7 +66,7 @@ impl ApprovalsReport {
         if !self.void.is_empty() {
             out.push_str("\nDoes not count\n");
             let rows = self.void.iter().map(|void| {
-                let by = void.by.as_ref().map_or("-".to_owned(), |by| cell(by));
+                let by = void.by.as_ref().map_or("-".to_owned(), cell);
                 let hosts = if void.hosts.is_empty() { "all".to_owned() } else { named(&void.hosts) };
                 vec![cell(&void.file), by, hosts, cell(&void.reason.code), cell(&void.reason.text)]
             });

@@ -3,6 +3,7 @@
 mod approvals;
 mod audit;
 mod campaign;
+mod change;
 mod contract;
 mod drill;
 mod host_windows;
@@ -28,6 +29,7 @@ mod what_if;
 pub use approvals::*;
 pub use audit::audit_text;
 pub use campaign::*;
+pub use change::*;
 pub use contract::*;
 pub use drill::*;
 pub use host_windows::*;

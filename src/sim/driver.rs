@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 #[cfg(test)]
 use crate::engine::planted::{Defect, planted};
-use crate::engine::{Campaign, Chain, Effect, Input, Mode, Phase, Record, RecordBody, Signal, StepResult};
+use crate::engine::{Approval, Campaign, Chain, Effect, Input, Mode, Phase, Record, RecordBody, Signal, StepResult};
 use crate::model::{AttemptId, CampaignId, Digest, TimeSpan};
 use crate::plan::Plan;
 
@@ -111,7 +111,10 @@ impl SimRun {
             finished: false,
         };
         let mut now = self.start;
-        driver.input(now, Input::Start { operator: "simulator".to_owned(), approvals: Vec::new() });
+        driver.input(
+            now,
+            Input::Start { operator: "simulator".to_owned(), approvals: driver.approvals(now).unwrap_or_default() },
+        );
         let (mut events, mut asks) = (0u64, 0u32);
         while !driver.finished && events < MAX_EVENTS {
             events += 1;
@@ -187,6 +190,11 @@ impl Driver {
     /// When the controller's clock shows this time.
     fn world_time(&self, clock: Timestamp) -> Timestamp {
         clock.checked_sub(self.skew).unwrap_or(clock)
+    }
+
+    /// What people have signed by now.
+    fn approvals(&self, now: Timestamp) -> Option<Vec<Approval>> {
+        super::approve::given(&self.plan, self.clock(now), self.controllers).filter(|_| !self.plan.approvals.is_empty())
     }
 
     fn fall_due(&mut self, now: Timestamp) {
@@ -465,14 +473,12 @@ impl Driver {
                 let operator = format!("simulator {}", self.controllers);
                 // Nothing is durable of a campaign whose first record was lost: it is started.
                 let first = self.records.is_empty();
-                self.input(
-                    now,
-                    if first {
-                        Input::Start { operator, approvals: Vec::new() }
-                    } else {
-                        Input::Recover { operator, approvals: None }
-                    },
-                );
+                let approvals = self.approvals(now);
+                let input = match first {
+                    true => Input::Start { operator, approvals: approvals.unwrap_or_default() },
+                    false => Input::Recover { operator, approvals },
+                };
+                self.input(now, input);
                 if !self.asked.is_empty() {
                     self.due.insert((now, Due::Deliver));
                 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod aim;
+mod approve;
 mod blame;
 mod campaign;
 mod coverage;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::engine::{Mode, Record, RecordBody, StepResult};
-use crate::model::{AttemptId, HostName, HostOutcome, PackageFix, PackageName, StepId, TimeSpan, union};
+use crate::engine::{Approval, Mode, Record, RecordBody, StepResult};
+use crate::model::{AttemptId, Digest, HostName, HostOutcome, PackageFix, PackageName, StepId, TimeSpan, union};
 use crate::plan::{HostPlan, Plan, Reason, Step, StepKind};
 
 use super::{Disk, Fault, Observation, Power, SimHost, SimWorld, Traffic};
@@ -64,6 +64,8 @@ pub enum Invariant {
     OneReboot,
     /// What a search found to break a host is fixed on none for which it speaks, and is found in few trials.
     Blame,
+    /// No host begins without the approvals that the plan wants, unexpired.
+    Approval,
     /// A campaign comes to its end, or says that it is paused.
     Progress,
 }
@@ -74,6 +76,8 @@ pub(super) struct Monitor {
     pub(super) plan: Arc<Plan>,
     pub(super) before: BTreeMap<HostName, Disk>,
     pub violations: Vec<Violation>,
+    /// What people have approved, by what they signed.
+    pub(super) approved: BTreeMap<Digest, Approval>,
     /// What each search found.
     pub(super) blamed: BTreeMap<StepId, BTreeSet<PackageName>>,
     /// The trials of each search since it last began.
@@ -116,6 +120,7 @@ impl Monitor {
             plan,
             before: world.hosts().map(|host| (host.host.name.clone(), host.disk.clone())).collect(),
             violations: Vec::new(),
+            approved: BTreeMap::new(),
             blamed: BTreeMap::new(),
             trials: BTreeMap::new(),
             intents: BTreeMap::new(),
@@ -153,7 +158,12 @@ impl Monitor {
     /// A record became durable.
     pub fn recorded(&mut self, world: &SimWorld, record: &Record) {
         match &record.body {
-            RecordBody::Intent { attempt, .. } => {
+            RecordBody::Approved(approval) => drop(self.approved.insert(approval.statement, approval.clone())),
+            RecordBody::Disapproved { statement, .. } => drop(self.approved.remove(statement)),
+            RecordBody::Intent { attempt, undo } => {
+                if !undo {
+                    self.is_approved(record.at, attempt);
+                }
                 let new = self.intents.insert(attempt.clone(), record.at).is_none();
                 self.expect(new, record.at, Invariant::RunOnce, || format!("{attempt} has two intents"));
                 self.works(record.at, attempt);

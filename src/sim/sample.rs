@@ -16,6 +16,7 @@ use crate::plan::{
 };
 use crate::playbook::LEFT_OUT;
 
+use super::approve;
 use super::{Reboots, Shape, SimFleet, SimHost, Way, fleet};
 
 /// The variable in which commands get the names of packages to leave out.
@@ -122,7 +123,7 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
         },
         windows,
         hosts,
-        approvals: Vec::new(),
+        approvals: shape.approvals.and_then(|valid_for| approve::rule(valid_for, &names)).into_iter().collect(),
         author: None,
         ticket: None,
         signers: BTreeMap::new(),

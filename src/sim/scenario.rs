@@ -81,6 +81,10 @@ impl Scenario {
             disturbances: Vec::new(),
             when_paused: rng.pick(&when_paused).copied().unwrap_or_default(),
         };
+        // Drawn apart, so that a seed gives the same campaign as before there were approvals.
+        let mut apart = Rng::keyed(seed, "approvals");
+        let lengths = [TimeSpan::minutes(apart.between(1, 90)), TimeSpan::hours(apart.between(1, 60))];
+        scenario.shape.approvals = apart.pick(&lengths).copied().filter(|_| seed % 7 == 3);
         if rng.percent(50) {
             scenario.aim(&mut rng);
             if rng.percent(30) {

@@ -43,6 +43,9 @@ pub struct Shape {
     pub keep: bool,
     /// How long a clone on which something failed is kept.
     pub keep_failed: TimeSpan,
+    /// How long approvals are good, where the plan wants some.
+    #[serde(default)]
+    pub approvals: Option<TimeSpan>,
 }
 
 /// How hosts are fixed, and who goes first. Hosts of one role are a cohort.
@@ -91,6 +94,7 @@ impl Default for Shape {
             stateful: true,
             keep: true,
             keep_failed: TimeSpan::ZERO,
+            approvals: None,
         }
     }
 }
@@ -118,6 +122,7 @@ impl Shape {
             keep: rng.percent(70),
             clones: rng.percent(30).then(|| number(rng.between(1, 2))),
             keep_failed: if rng.percent(50) { TimeSpan::days(2) } else { TimeSpan::ZERO },
+            approvals: None,
         }
     }
 }

@@ -97,7 +97,7 @@ fn candidates(from: &Scenario) -> Vec<Scenario> {
         }
         push(&|s| calm(&mut s.disturbances[index].what));
     }
-    let plain: [fn(&mut Shape); 12] = [
+    let plain: [fn(&mut Shape); 13] = [
         |shape| shape.canary = None,
         |shape| shape.waves.clear(),
         |shape| shape.windows = None,
@@ -110,6 +110,7 @@ fn candidates(from: &Scenario) -> Vec<Scenario> {
         |shape| shape.keep_failed = TimeSpan::ZERO,
         |shape| shape.soak = TimeSpan::ZERO,
         |shape| shape.backup = true,
+        |shape| shape.approvals = None,
     ];
     for change in plain {
         push(&|s| change(&mut s.shape));

@@ -1,6 +1,7 @@
 //! The program as its users see it: stdout, stderr and exit code together, one file a subcommand.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod approve;
 mod audit;
 mod basics;
 mod check;

@@ -152,6 +152,8 @@ impl Judge<'_> {
                 assert_eq!(*outcomes, counted, "every host is accounted for");
             }
             RecordBody::Gate { .. }
+            | RecordBody::Approved(_)
+            | RecordBody::Disapproved { .. }
             | RecordBody::WaveSoaking { .. }
             | RecordBody::CampaignStarted { .. }
             | RecordBody::ControllerStarted { .. } => {}
