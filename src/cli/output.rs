@@ -25,6 +25,11 @@ impl<'a> Output<'a> {
         Ok(Self { path, printer })
     }
 
+    /// To this file.
+    pub fn to(path: &'a Path, printer: Printer) -> Self {
+        Self { path: Some(path), printer }
+    }
+
     /// Writes it as it comes. A reader that has gone away is no error.
     pub fn write(self, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Stopped>) -> Result<(), CommandError> {
         let written = match self.path {

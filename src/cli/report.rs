@@ -14,6 +14,7 @@ use super::drive::{find, open, read, store_failed, stored_plan};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::findings::{read_reports, split};
+use super::output::Output;
 use super::printer::{Printer, escape_json};
 
 pub(super) fn run(args: &Report, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
@@ -39,8 +40,7 @@ pub(super) fn run(args: &Report, global: &Global, printer: Printer) -> Result<Ex
         }
     };
     match &args.output {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), &error))?,
+        Some(path) => Output::to(path, printer).write(|out| Ok(out.write_all(text.as_bytes())?))?,
         None => printer.data(&text)?,
     }
     Ok(Exit::Ok)

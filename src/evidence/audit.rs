@@ -233,7 +233,7 @@ fn checkpoints(
                     _ => {}
                 }
             }
-            Err(Unsealed::Wrong(told)) => sealed.problems.push(told.line(number)),
+            Err(Unsealed::Wrong(told)) => sealed.problems.push((*told).line(number)),
             Err(Unsealed::Unverifiable(error)) => return Err(error),
         }
     }
@@ -242,7 +242,7 @@ fn checkpoints(
 
 /// Why a checkpoint does not hold.
 enum Unsealed {
-    Wrong(Problem),
+    Wrong(Box<Problem>),
     /// This machine cannot tell.
     Unverifiable(SignatureError),
 }
@@ -254,7 +254,7 @@ fn checkpoint(
     plan: Digest,
     allowed: &Path,
 ) -> Result<(Checkpoint, String), Unsealed> {
-    let wrong = |text: &str| Unsealed::Wrong(problem("audit-checkpoint-wrong", text));
+    let wrong = |text: &str| Unsealed::Wrong(Box::new(problem("audit-checkpoint-wrong", text)));
     let body = line.strip_suffix(b"\n").ok_or_else(|| wrong("the list of checkpoints is cut off"))?;
     let found: CheckpointLine = serde_json::from_slice(body).map_err(|_| wrong("a line holds no checkpoint"))?;
     if serde_json::to_vec(&found).ok().as_deref() != Some(body) {
@@ -270,14 +270,14 @@ fn checkpoint(
         let expected = format!("{campaign} with plan {}", plan.short());
         let found = format!("{} with plan {}", statement.campaign, statement.plan.short());
         let told = problem("audit-checkpoint-foreign", "a checkpoint is of another campaign or plan");
-        return Err(Unsealed::Wrong(told.of(statement.seq).instead(expected, found)));
+        return Err(Unsealed::Wrong(Box::new(told.of(statement.seq).instead(expected, found))));
     }
     let message = found.statement.as_bytes();
     match verify(allowed, CONTROLLER, CHECKPOINT_NAMESPACE, message, &signature, statement.at) {
         Ok(key) => Ok((statement, key)),
         Err(SignatureError::Refused(why)) => {
             let text = format!("the signature of the checkpoint at record {} does not hold: {why}", statement.seq);
-            Err(Unsealed::Wrong(problem("audit-signature-wrong", text).of(statement.seq)))
+            Err(Unsealed::Wrong(Box::new(problem("audit-signature-wrong", text).of(statement.seq))))
         }
         Err(error) => Err(Unsealed::Unverifiable(error)),
     }

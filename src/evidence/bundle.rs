@@ -208,7 +208,7 @@ impl AuditBundle {
 
     /// Writes it into a folder that is not there yet, or empty: beside its place first, so that no half is ever found.
     pub fn write(&self, dir: &Path) -> Result<(), BundleError> {
-        if names(dir)?.first().is_some() {
+        if !names(dir)?.is_empty() {
             return Err(BundleError::Refused { path: dir.to_owned(), why: "not empty".to_owned() });
         }
         // Without a slash at its end.

@@ -199,14 +199,17 @@ impl Told {
     /// `reports` are lines of the output that may have fallen out of its kept end.
     fn of(reports: &[u8], stdout: &[u8], stderr: &[u8]) -> Self {
         const MAX_EVIDENCE_LINES: usize = 40;
+        const MAX_EVIDENCE_LINE: usize = 500;
         let early = parse_output(reports);
         let said = parse_output(stdout);
         let mut facts = early.facts;
         facts.extend(said.facts);
         let reason = said.reason.or(early.reason).map(|reason| Reason::new(&reason.code, reason.text));
-        let errors = String::from_utf8_lossy(stderr);
-        let mut lines: Vec<String> = said.text.lines().map(str::to_owned).collect();
-        lines.extend(errors.lines().filter(|line| !line.trim().is_empty()).map(|line| told(line, 500)));
+        // As a whole: a key has several lines.
+        let all = format!("{}\n{}", said.text, String::from_utf8_lossy(stderr));
+        let all = told_lines(&all, MAX_EVIDENCE_LINES * MAX_EVIDENCE_LINE);
+        let lines = all.lines().filter(|line| !line.trim().is_empty());
+        let lines: Vec<String> = lines.map(|line| printable(line, MAX_EVIDENCE_LINE)).collect();
         let skip = lines.len().saturating_sub(MAX_EVIDENCE_LINES);
         Self { facts, reason, evidence: lines[skip..].join("\n") }
     }

@@ -188,7 +188,7 @@ impl SqliteJournal {
         let rows = query.query_map([campaign.as_str()], |row| {
             let (seq, at, previous, body) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             let (seq, at, previous, body): (i64, String, String, String) = (seq, at, previous, body);
-            let [id, at, previous] = [campaign.as_str(), &at, &previous].map(|text| serde_json::Value::from(text));
+            let [id, at, previous] = [campaign.as_str(), &at, &previous].map(serde_json::Value::from);
             // A line is a record, whatever somebody has put into its columns.
             let body = body.replace(['\n', '\r'], " ");
             Ok(format!(r#"{{"campaign":{id},"seq":{seq},"at":{at},"previous":{previous},"body":{body}}}"#))
