@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{FACT_PREFIX, REASON_PREFIX, printable, told};
+use crate::model::{FACT_PREFIX, REASON_PREFIX, printable, told, told_lines};
 
 /// The longest fact kept, in bytes.
 const MAX_FACT: usize = 64 * 1024;
@@ -47,7 +47,8 @@ pub fn parse_output(bytes: &[u8]) -> ScriptOutput {
         } else if let Some(reason) = line.strip_prefix(REASON_PREFIX).and_then(reason) {
             output.reason = Some(reason);
         } else if !line.is_empty() {
-            text.push(told(&line, MAX_REASON));
+            // Longer than what is kept, so that no secret is cut in its middle and missed.
+            text.push(line.chars().take(2 * MAX_REASON).collect());
         }
     }
     let mut left = MAX_TEXT;
@@ -57,7 +58,9 @@ pub fn parse_output(bytes: &[u8]) -> ScriptOutput {
     });
     let mut kept: Vec<&str> = kept.map(String::as_str).collect();
     kept.reverse();
-    output.text = kept.join("\n");
+    // As a whole: a key has several lines.
+    let told = told_lines(&kept.join("\n"), MAX_TEXT);
+    output.text = told.lines().map(|line| printable(line, MAX_REASON)).collect::<Vec<_>>().join("\n");
     output
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use crate::engine::{BoxFuture, Effected, Mode, StepContext, StepExecutor, StepRequest, StepResult};
-use crate::model::{Become, Command, Host, Program, TimeSpan, told};
+use crate::model::{Become, Command, Host, Program, TimeSpan, printable, told_lines};
 use crate::plan::{Action, Reason, Step};
 use crate::playbook::{command_payload, parse_output};
 use crate::provider::{self, Provider};
