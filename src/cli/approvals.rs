@@ -98,10 +98,9 @@ pub(super) fn complete(judged: &Judged) -> Result<(), CommandError> {
 pub(super) fn forecast(rules: &[RuleState], printer: Printer) {
     for rule in rules.iter().filter(|rule| !rule.too_short.is_empty()) {
         let hosts = crate::report::named(&rule.too_short);
-        printer.talk(format!(
-            "warning: the approvals of {} will have expired when the first window opens of {hosts} [approval-too-short]",
-            rule.rule
-        ));
+        let code = "approval-too-short";
+        let text = format!("the approvals of {} will have expired when the first window opens of {hosts}", rule.rule);
+        printer.talk(format!("warning: {text} [{code}]"));
     }
 }
 

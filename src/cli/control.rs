@@ -80,7 +80,6 @@ pub(super) struct Standing {
     /// Who started the controller that runs it now; none: nobody runs it.
     controller: Option<String>,
     /// What was asked of it and no controller has taken up yet.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     asked: Vec<Signal>,
 }
 

@@ -458,6 +458,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A selector asks for something that is not known where it stands: a rule about hosts cannot ask for findings, and a rule that sets the importance cannot ask for it.",
     ),
     (
+        "service-busy",
+        "A campaign that has not ended has hosts of the same service. Each counts its own hosts only, and together they could take down more than `max_unavailable` allows. Go on with that campaign, or abort it.",
+    ),
+    (
         "set-twice",
         "A value is set in two files of a bundle. Files have no order, so that neither wins. Keep one of them.",
     ),

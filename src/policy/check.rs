@@ -354,7 +354,8 @@ impl Check<'_> {
                 self.error("invalid-value", source, valid, "an approval that is good for no time is never given");
             }
             let rule = rule(&format!("approvals/{}", index + 1), Some(&at));
-            let signers = raw.from.as_ref().and_then(|from| self.signers(source, from));
+            let signers = raw.from.as_ref().filter(|from| !from.value.trim().is_empty());
+            let signers = signers.and_then(|from| self.signers(source, from));
             let from = raw.from.map(|from| printable(&from.value, 200));
             let approval = ApprovalPolicy { rule, required, from, signers, not_author: raw.not_author, valid_for };
             self.policy.approvals.push(ApprovalRule { selector, approval, at });

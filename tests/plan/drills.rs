@@ -93,7 +93,7 @@ fn what_cannot_be_drilled_is_left_out_with_every_reason() {
         fleet.add(host);
     };
     let podman = |clone_network: Option<&str>| ProviderSettings::Podman {
-        name: "c".to_owned(),
+        name: clone_network.unwrap_or("c").to_owned(),
         containers_conf: None,
         clone_network: clone_network.map(str::to_owned),
     };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use switchback::diagnostic::{Diagnostics, Source};
 use switchback::model::{
-    DecisionKind, HostName, Importance, Os, PackageName, PackageVersion, SwitchSettings, TimeSpan, VulnerabilityType,
+    DecisionKind, HostName, Importance, Os, PackageName, PackageVersion, ProviderSettings, SwitchSettings, TimeSpan,
+    VulnerabilityType,
 };
 use switchback::plan::{Action, Plan, PlanError, PlanInput, StepKind, check, plan};
 use switchback::playbook::Playbook;
@@ -570,4 +571,28 @@ fn only_so_many_of_a_kind_go_at_once() {
     let limits: Vec<_> = plan.rollout.pools.iter().map(|(name, pool)| (name.as_str(), pool.hosts)).collect();
     assert_eq!(limits, [("clones", 3), ("clones of site=ams", 1), ("site=ams", 2), ("site=fra", 2)]);
     assert_eq!(codes(&plan, "web-4"), ["concurrency-label"]);
+}
+
+#[test]
+fn hosts_whose_providers_put_back_the_same_are_not_planned() {
+    let mut fleet = Fleet::empty();
+    // The last has nothing to fix, and would be replaced.
+    for (name, container) in [("web-1", "c1"), ("web-2", "c2"), ("idle", "c1")] {
+        let mut host = host(name);
+        let name = container.to_owned();
+        host.provider = Some(ProviderSettings::Podman { name, containers_conf: None, clone_network: None });
+        fleet.add(host);
+    }
+    for host in ["web-1", "web-2"] {
+        fleet.finding(host, "CVE-2026-1", "openssl", "1.3.0");
+    }
+    let plan = fleet.plan();
+    assert_eq!(check(&plan), []);
+    assert_eq!(codes(&plan, "web-1"), ["same-provider-object"]);
+    assert!(
+        plan.report.blocked["web-1"]
+            .iter()
+            .any(|why| why.text.contains("podman container c1, and so does that of idle"))
+    );
+    assert!(plan.hosts.contains_key("web-2"));
 }

@@ -173,8 +173,10 @@ fn what_a_strategy_needs_and_is_not_there_blocks() {
     }
     for test_fix in ["first_of_cohort", "every_host"] {
         let mut fleet = fleet(&format!("{{default: in_place, test_fix: {test_fix}}}"));
-        let podman = ProviderSettings::Podman { name: "x".to_owned(), containers_conf: None, clone_network: None };
-        fleet.hosts.values_mut().for_each(|host| host.provider = Some(podman.clone()));
+        for host in fleet.hosts.values_mut() {
+            let name = host.name.to_string();
+            host.provider = Some(ProviderSettings::Podman { name, containers_conf: None, clone_network: None });
+        }
         let plan = planned(&fleet);
         assert!(plan.hosts.is_empty());
         assert!(

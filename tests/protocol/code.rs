@@ -4,7 +4,7 @@ use crate::world::Guard;
 
 /// A guard, the file that has it, and its words there.
 const GUARDS: [(Guard, &str, &str); 24] = [
-    (Guard::StoreLock, include_str!("../../src/store/sqlite.rs"), "match file.try_lock()"),
+    (Guard::StoreLock, include_str!("../../src/store/sqlite.rs"), "file.try_lock()"),
     (Guard::Fence, include_str!("../../src/store/sqlite.rs"), "if u64::try_from(lease) != Ok(fence)"),
     (Guard::Fence, include_str!("../../src/store/sqlite.rs"), "follow(&mut end, campaign, record)"),
     (Guard::NewFence, include_str!("../../src/store/sqlite.rs"), "DO UPDATE SET fence = fence + 1"),
