@@ -173,7 +173,6 @@ mod tests {
         assert_eq!(usual(&of(StepKind::Verify, &new, &a)), None);
         assert_eq!(usual(&Doing { on_clone: true, ..of(StepKind::Fix, &new, &a) }), None);
         assert_eq!(usual(&Doing { playbook: &other, ..of(StepKind::Fix, &new, &a) }), None);
-        let mut seen = seen;
         (0..20).for_each(|_| seen.add(&of(StepKind::Fix, &old, &b), Some(1_001), false));
         let usual = |doing: &Doing<'_>| seen.usual(doing).map(|usual| (usual.span.as_seconds(), usual.attempts));
         assert_eq!(usual(&of(StepKind::Fix, &old, &b)), Some((5, 20)), "never less than the floor");

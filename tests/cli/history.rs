@@ -35,7 +35,7 @@ fn what_became_of_every_vulnerability_is_listed_filtered_and_summed_up() {
     assert!(!why.is_empty() && restored["seconds"].is_u64() && restored["operator"].is_string());
     let (host, vulnerability) = (restored["host"].as_str().unwrap(), restored["vulnerability"].as_str().unwrap());
     let one = rows(&world, &["--host", host, "--vulnerability", vulnerability, "--status", "restored"]);
-    assert_eq!(one, [restored.clone()]);
+    assert_eq!(one, std::slice::from_ref(restored));
     assert_eq!(rows(&world, &["--status", "fixed", "--status", "restored"]).len(), with("fixed") + with("restored"));
     let none = history(&world, &["--operator", "nobody-else"]);
     assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("0 entries of 0 campaigns\n", ""));

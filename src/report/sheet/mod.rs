@@ -91,8 +91,9 @@ pub struct Sheet<'a> {
 
 enum Kind<'a> {
     Json(json::Json<'a>),
-    Csv(csv::Csv<'a>),
-    Xlsx(xlsx::Xlsx<'a>),
+    // Much larger than the others.
+    Csv(Box<csv::Csv<'a>>),
+    Xlsx(Box<xlsx::Xlsx<'a>>),
     Markdown(markdown::Markdown<'a>),
 }
 
@@ -107,8 +108,8 @@ impl<'a> Sheet<'a> {
         let columns = T::columns();
         let kind = match format {
             SheetFormat::Json => Kind::Json(json::Json::begin(out)),
-            SheetFormat::Csv => Kind::Csv(csv::Csv::begin(&columns, out)?),
-            SheetFormat::Xlsx => Kind::Xlsx(xlsx::Xlsx::begin(columns, title, made, out)?),
+            SheetFormat::Csv => Kind::Csv(Box::new(csv::Csv::begin(&columns, out)?)),
+            SheetFormat::Xlsx => Kind::Xlsx(Box::new(xlsx::Xlsx::begin(columns, title, made, out)?)),
             SheetFormat::Markdown => Kind::Markdown(markdown::Markdown::begin(&columns, out)?),
         };
         Ok(Self { kind })
