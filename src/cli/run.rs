@@ -101,8 +101,13 @@ fn services_are_free(state: &Path, plan: &Plan) -> Result<(), CommandError> {
                 _ => None,
             })
             .collect();
-        let unended = of_other.hosts.iter().filter(|(name, _)| !ended.contains(name));
-        let shared = unended.filter_map(|(_, host)| host.group.as_ref()).find(|g| plan.rollout.groups.contains_key(*g));
+        let unended = || of_other.hosts.iter().filter(|(name, _)| !ended.contains(name));
+        // Whose hosts are locked is told by the journal.
+        if unended().any(|(name, _)| plan.hosts.contains_key(name)) {
+            continue;
+        }
+        let shared =
+            unended().filter_map(|(_, host)| host.group.as_ref()).find(|g| plan.rollout.groups.contains_key(*g));
         if let Some(service) = shared {
             let id = other.id;
             let text =
