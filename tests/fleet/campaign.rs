@@ -276,5 +276,6 @@ fn a_wrong_host_key_is_never_talked_to() {
     let (code, _, stderr) = work.run(&["scan", "-i", "inventory.yaml", "-o", "before.json"]);
 
     assert_eq!(code, 1, "{stderr}");
-    assert!(stderr.contains("host key of web-1 does not match"), "{stderr}");
+    assert!(stderr.contains("host key of web-1 is not one that is known"), "{stderr}");
+    assert!(stderr.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{stderr}");
 }
