@@ -11,8 +11,9 @@ use switchback::provider::{BackupRef, CloneHost, CloneRef, Containers, EffectKey
 use crate::contract::{Identity, Subject, hold};
 use crate::fleet::{Fleet, eventually};
 
-fn key(text: &str) -> EffectKey {
-    EffectKey(format!("c-1/web-1/{text}/1"))
+/// An effect's key. It locks the whole machine, so it is the fleet's own: tests run side by side.
+fn key(fleet: &Fleet, step: &str) -> EffectKey {
+    EffectKey(format!("{}/web-1/{step}/1", fleet.prefix))
 }
 
 /// Everything that tells a host from another.
@@ -75,9 +76,9 @@ async fn a_host_comes_back_as_it_was() {
 
     // Made once for its key, found again, listed, whole.
     assert!(podman.list(&host).await.unwrap().is_empty());
-    let backup = podman.backup(&host, &key("backup")).await.unwrap();
-    assert_eq!(podman.backup(&host, &key("backup")).await.unwrap(), backup);
-    assert_eq!(podman.list(&host).await.unwrap(), [(key("backup"), Held::Backup(backup.clone()))]);
+    let backup = podman.backup(&host, &key(&fleet, "backup")).await.unwrap();
+    assert_eq!(podman.backup(&host, &key(&fleet, "backup")).await.unwrap(), backup);
+    assert_eq!(podman.list(&host).await.unwrap(), [(key(&fleet, "backup"), Held::Backup(backup.clone()))]);
     podman.verify_backup(&host, &backup).await.unwrap();
     assert_eq!(identity(&fleet), was, "the backup disturbed the host");
 
@@ -86,7 +87,7 @@ async fn a_host_comes_back_as_it_was() {
     fleet.say("web-1", "sudo sh -c 'echo after > /var/lib/marker; echo kept > /var/lib/switchback-lab/volume'");
     assert_ne!(fleet.version("web-1", &package), version);
 
-    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    podman.restore(&host, &backup, &key(&fleet, "restore")).await.unwrap();
     assert_eq!(identity(&fleet), was);
     assert_eq!(fleet.version("web-1", &package), version);
     assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "before");
@@ -95,25 +96,25 @@ async fn a_host_comes_back_as_it_was() {
 
     // Repeated with the same key it does nothing: the host is not booted again.
     let boot = fleet.boot("web-1");
-    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    podman.restore(&host, &backup, &key(&fleet, "restore")).await.unwrap();
     assert_eq!(fleet.boot("web-1"), boot);
 
     // A restored host can be backed up, reboots, and can be restored again, from either backup.
-    let second = podman.backup(&host, &key("second")).await.unwrap();
+    let second = podman.backup(&host, &key(&fleet, "second")).await.unwrap();
     fleet.say("web-1", "sudo sh -c 'echo later > /var/lib/marker'");
     fleet.ssh("web-1", "sudo systemctl reboot");
     eventually("the host is back", 30, || fleet.answers("web-1") && fleet.boot("web-1") != boot);
-    podman.restore(&host, &second, &key("restore-2")).await.unwrap();
+    podman.restore(&host, &second, &key(&fleet, "restore-2")).await.unwrap();
     assert_eq!(identity(&fleet), was);
     assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "before");
-    podman.restore(&host, &backup, &key("restore-3")).await.unwrap();
+    podman.restore(&host, &backup, &key(&fleet, "restore-3")).await.unwrap();
     assert_eq!(identity(&fleet), was);
 
     // A host that nobody reaches any more, and one that is broken beyond booting to sshd, come back all the same.
     for fault in [Fault::Cut { seconds: None }, Fault::SshGone] {
         fleet.lab.plant("web-1", fault, Trigger::Now).unwrap();
         assert!(!fleet.answers("web-1"), "{fault:?}");
-        podman.restore(&host, &backup, &key(fault.name())).await.unwrap();
+        podman.restore(&host, &backup, &key(&fleet, fault.name())).await.unwrap();
         assert_eq!(identity(&fleet), was, "{fault:?}");
         assert!(fleet.lab.fired("web-1", fault).unwrap(), "the evidence of {fault:?} did not survive the restore");
     }
@@ -124,7 +125,7 @@ async fn a_host_comes_back_as_it_was() {
     }
     assert!(podman.list(&host).await.unwrap().is_empty());
     assert!(matches!(podman.verify_backup(&host, &backup).await, Err(ProviderError::NoEffect(_))));
-    assert!(matches!(podman.restore(&host, &backup, &key("late")).await, Err(ProviderError::NoEffect(_))));
+    assert!(matches!(podman.restore(&host, &backup, &key(&fleet, "late")).await, Err(ProviderError::NoEffect(_))));
     assert_eq!(identity(&fleet), was);
 }
 
@@ -134,13 +135,13 @@ async fn an_interrupted_restore_is_completed_by_its_repetition() {
     let (podman, host, dir) = (Containers::default(), fleet.host("web-1"), scratch(&fleet));
     let was = identity(&fleet);
     fleet.say("web-1", "sudo sh -c 'echo before > /var/lib/marker'");
-    let backup = podman.backup(&host, &key("backup")).await.unwrap();
+    let backup = podman.backup(&host, &key(&fleet, "backup")).await.unwrap();
     // stop, rename, run, rm: the restore's changes, each cut short before and after.
     let mut interrupted = 0;
     for at in 1..=4 {
         for does_it in [false, true] {
             fleet.say("web-1", "sudo sh -c 'echo after > /var/lib/marker'");
-            let key = key(&format!("restore-{at}-{does_it}"));
+            let key = key(&fleet, &format!("restore-{at}-{does_it}"));
             let died = dying(&dir, at, does_it).restore(&host, &backup, &key).await;
             assert!(matches!(died, Err(ProviderError::Unclear(_))), "change {at}, {does_it}: {died:?}");
             interrupted += 1;
@@ -159,7 +160,7 @@ async fn an_interrupted_backup_is_found_or_made_and_leaves_the_host_running() {
     let Some(fleet) = Fleet::up("backup", 1) else { return };
     let (podman, host, dir) = (Containers::default(), fleet.host("web-1"), scratch(&fleet));
     for does_it in [false, true] {
-        let key = key(&format!("backup-{does_it}"));
+        let key = key(&fleet, &format!("backup-{does_it}"));
         assert!(dying(&dir, 1, does_it).backup(&host, &key).await.is_err());
         assert_eq!(podman.list(&host).await.unwrap().iter().filter(|(k, _)| *k == key).count(), usize::from(does_it));
         let backup: BackupRef = podman.backup(&host, &key).await.unwrap();
@@ -172,10 +173,10 @@ async fn an_interrupted_backup_is_found_or_made_and_leaves_the_host_running() {
     };
     freeze();
     assert!(!fleet.answers("web-1"));
-    let backup = podman.backup(&host, &key("backup-true")).await.unwrap();
+    let backup = podman.backup(&host, &key(&fleet, "backup-true")).await.unwrap();
     assert!(fleet.answers("web-1"));
     freeze();
-    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    podman.restore(&host, &backup, &key(&fleet, "restore")).await.unwrap();
     eventually("the host answers", 30, || fleet.answers("web-1"));
     std::fs::remove_dir_all(dir).unwrap();
 }
@@ -200,17 +201,17 @@ async fn a_clone_is_somebody_else_until_it_takes_its_hosts_place() {
     let (podman, host) = (Containers::default(), fleet.host("web-1"));
     let was = identity(&fleet);
     fleet.say("web-1", "sudo sh -c 'echo data > /var/lib/switchback-lab/volume; echo original > /var/lib/marker'");
-    let backup = podman.backup(&host, &key("backup")).await.unwrap();
+    let backup = podman.backup(&host, &key(&fleet, "backup")).await.unwrap();
 
     // Made once for its key; it answers with the pinned key and shares nothing that tells who it is.
-    let clone = podman.clone_host(&host, &backup, &key("clone")).await.unwrap();
-    assert_eq!(podman.clone_host(&host, &backup, &key("clone")).await.unwrap(), clone);
+    let clone = podman.clone_host(&host, &backup, &key(&fleet, "clone")).await.unwrap();
+    assert_eq!(podman.clone_host(&host, &backup, &key(&fleet, "clone")).await.unwrap(), clone);
     eventually("the clone answers with the pinned key", 30, || on_clone(&fleet, &clone, "true").0);
     let (_, id) = on_clone(&fleet, &clone, "cat /etc/machine-id /etc/ssh/*.pub; ip -4 -o address show eth0");
     let own = was.lines().filter(|line| line.len() > 20 && id.contains(*line)).collect::<Vec<_>>();
     assert!(own.is_empty(), "the clone has {own:?} of its host");
     let listed = podman.list(&host).await.unwrap();
-    assert!(listed.contains(&(key("clone"), Held::Clone(clone.reference.clone()))), "{listed:?}");
+    assert!(listed.contains(&(key(&fleet, "clone"), Held::Clone(clone.reference.clone()))), "{listed:?}");
 
     // The service's clients do not reach it; what it writes to the host's volumes stays with it.
     let reach = format!("curl -s -o /dev/null --max-time 3 http://{}/", clone.address);
@@ -235,23 +236,23 @@ async fn a_clone_is_somebody_else_until_it_takes_its_hosts_place() {
     assert!(matches!(itself, Err(ProviderError::NoEffect(_))), "{itself:?}");
 
     // It takes the host's place: the same identity, what the clone wrote, and the original kept.
-    let original = podman.promote(&host, &clone.reference, &key("promote")).await.unwrap();
+    let original = podman.promote(&host, &clone.reference, &key(&fleet, "promote")).await.unwrap();
     assert_eq!(identity(&fleet), was);
     assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "clone");
     assert_eq!(fleet.say("web-1", "cat /var/lib/switchback-lab/volume"), "data");
     let boot = fleet.boot("web-1");
-    assert_eq!(podman.promote(&host, &clone.reference, &key("promote")).await.unwrap(), original);
+    assert_eq!(podman.promote(&host, &clone.reference, &key(&fleet, "promote")).await.unwrap(), original);
     assert_eq!(fleet.boot("web-1"), boot, "a repeat does nothing");
     let listed = podman.list(&host).await.unwrap();
-    assert!(listed.contains(&(key("promote"), Held::Original(original.clone()))), "{listed:?}");
+    assert!(listed.contains(&(key(&fleet, "promote"), Held::Original(original.clone()))), "{listed:?}");
     assert!(!listed.iter().any(|(_, held)| matches!(held, Held::Clone(_))), "{listed:?}");
 
     // Its way back is that of every host; it can be backed up, and cloned again.
-    podman.restore(&host, &backup, &key("restore")).await.unwrap();
+    podman.restore(&host, &backup, &key(&fleet, "restore")).await.unwrap();
     assert_eq!(identity(&fleet), was);
     assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), "original");
-    let second = podman.backup(&host, &key("second")).await.unwrap();
-    let again = podman.clone_host(&host, &second, &key("again")).await.unwrap();
+    let second = podman.backup(&host, &key(&fleet, "second")).await.unwrap();
+    let again = podman.clone_host(&host, &second, &key(&fleet, "again")).await.unwrap();
     eventually("the second clone answers", 30, || on_clone(&fleet, &again, "true").0);
 
     // Nothing is left.
@@ -305,15 +306,15 @@ async fn a_promotion_that_was_interrupted_is_completed_by_its_repeat() {
     let (podman, host) = (Containers::default(), fleet.host("web-1"));
     let was = identity(&fleet);
     let dir = scratch(&fleet);
-    let backup = podman.backup(&host, &key("backup")).await.unwrap();
+    let backup = podman.backup(&host, &key(&fleet, "backup")).await.unwrap();
     // It stops the clone, commits it, stops the original, sets it aside, makes the host again, and removes the clone.
     for (at, does_it) in [(2, true), (4, true), (5, false)] {
         let marker = format!("clone {at}");
-        let clone = podman.clone_host(&host, &backup, &key(&format!("clone{at}"))).await.unwrap();
+        let clone = podman.clone_host(&host, &backup, &key(&fleet, &format!("clone{at}"))).await.unwrap();
         eventually("the clone answers", 30, || on_clone(&fleet, &clone, "true").0);
         assert!(on_clone(&fleet, &clone, &format!("sudo sh -c 'echo {marker} > /var/lib/marker'")).0);
 
-        let promote = key(&format!("promote{at}"));
+        let promote = key(&fleet, &format!("promote{at}"));
         let cut_off = dying(&dir, at, does_it).promote(&host, &clone.reference, &promote).await;
         assert!(matches!(cut_off, Err(ProviderError::Unclear(_))), "call {at}: {cut_off:?}");
         let calls: u32 = std::fs::read_to_string(dir.join("count")).unwrap().trim().parse().unwrap();
@@ -322,7 +323,7 @@ async fn a_promotion_that_was_interrupted_is_completed_by_its_repeat() {
         assert_eq!(identity(&fleet), was, "call {at}");
         assert_eq!(fleet.say("web-1", "cat /var/lib/marker"), marker);
 
-        podman.restore(&host, &backup, &key(&format!("restore{at}"))).await.unwrap();
+        podman.restore(&host, &backup, &key(&fleet, &format!("restore{at}"))).await.unwrap();
         podman.release(&host, &original).await.unwrap();
         assert_eq!(containers(&fleet), [fleet.container("web-1")], "call {at}");
     }

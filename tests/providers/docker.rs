@@ -152,7 +152,7 @@ impl Docker {
 }
 
 fn key(step: &str) -> EffectKey {
-    EffectKey(format!("c{}/web-1/{step}/1", std::process::id()))
+    EffectKey(format!("c{}-docker/web-1/{step}/1", std::process::id()))
 }
 
 #[tokio::test]

@@ -168,7 +168,7 @@ impl Libvirt {
 }
 
 fn key(step: &str) -> EffectKey {
-    EffectKey(format!("c{}/web-1/{step}/1", std::process::id()))
+    EffectKey(format!("c{}-libvirt/web-1/{step}/1", std::process::id()))
 }
 
 fn mark(key: &EffectKey) -> String {

@@ -63,7 +63,7 @@ impl Machine {
 }
 
 fn key(step: &str) -> EffectKey {
-    EffectKey(format!("c{}/web-1/{step}/1", std::process::id()))
+    EffectKey(format!("c{}-lvm/web-1/{step}/1", std::process::id()))
 }
 
 #[tokio::test]

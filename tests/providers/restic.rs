@@ -64,7 +64,7 @@ fn provider(host: &Host) -> Arc<dyn Provider> {
 }
 
 fn key(step: &str) -> EffectKey {
-    EffectKey(format!("c{}/web-1/{step}/1", std::process::id()))
+    EffectKey(format!("c{}-restic/web-1/{step}/1", std::process::id()))
 }
 
 async fn contract(place: &Place, host: Host, transport: Arc<dyn Transport>) {

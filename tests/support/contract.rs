@@ -44,7 +44,8 @@ pub(crate) async fn hold(subject: &Subject<'_>) {
     let Subject { provider, host, write, read, identity, .. } = subject;
     let can = host.provider.as_ref().unwrap().capabilities();
     assert_eq!(can.kind, subject.kind);
-    let key = |step: &str| EffectKey(format!("c{}/{}/{step}/1", std::process::id(), host.name));
+    // A key locks the whole machine: the kinds are held side by side.
+    let key = |step: &str| EffectKey(format!("c{}-{}/{}/{step}/1", std::process::id(), subject.kind, host.name));
     let mut tried = Vec::new();
     let mut step = |name: &str| tried.push(name.to_owned());
 
