@@ -43,7 +43,7 @@ fn sound() -> Option<Plan> {
 /// Nothing takes a fix back, nobody waits for a pilot, and no window is long enough.
 fn broken(mut plan: Plan) -> Plan {
     for (name, host) in &mut plan.hosts {
-        for step in &mut host.steps {
+        for step in &mut std::sync::Arc::make_mut(host).steps {
             step.needs.retain(|need| need.host() == name.as_str());
             if step.kind == StepKind::Fix {
                 step.undo.clear();

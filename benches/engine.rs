@@ -71,7 +71,7 @@ fn plan(hosts: usize, limited: bool) -> Plan {
             domain: None,
         },
         windows: BTreeMap::new(),
-        hosts: names.iter().enumerate().map(|(i, name)| (name.clone(), host_plan(i, name))).collect(),
+        hosts: names.iter().enumerate().map(|(i, name)| (name.clone(), host_plan(i, name).into())).collect(),
         approvals: Vec::new(),
         author: None,
         ticket: None,

@@ -289,7 +289,7 @@ async fn a_plan_that_the_checker_refuses_is_not_started() {
     let dir = tempfile::tempdir().unwrap();
     let (executor, plan) = setting();
     let mut plan = Arc::unwrap_or_clone(plan);
-    for host in plan.hosts.values_mut() {
+    for host in plan.hosts_mut() {
         host.steps.retain(|step| step.kind != switchback::plan::StepKind::Backup);
     }
     let engine = EmbeddedEngine::new(dir.path(), executor, OnPause::Wait);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{AttemptId, CampaignId, Digest, HostName, HostOutcome, StepId};
-use crate::plan::{HostPlan, Plan, PlanApproval};
+use crate::plan::{Plan, PlanApproval};
 
 use super::agenda::Agenda;
 use super::campaign::Was;
 use super::gate::window_end;
-use super::roster::{Member, Roster, problem};
+use super::roster::{Member, Roster};
 use super::{
     Approvals, CampaignMachine, GroupMachine, HostEnd, HostMachine, JOURNAL_FORMAT, Record, RecordBody, StepResult,
 };
@@ -96,7 +96,7 @@ impl Campaign {
             if *plan != self.digest {
                 return illegal(format!("the journal is of plan {}, not of {}", plan.short(), self.digest.short()));
             }
-            if let Some(why) = problem(&self.plan) {
+            if let Some(why) = &self.roster.problem {
                 return illegal(format!("the plan cannot be run: {why}"));
             }
         }
@@ -119,7 +119,7 @@ impl Campaign {
             RecordBody::UndoStarted { host, reason } => {
                 let parts = self.host(host.as_str())?;
                 let had_failed = parts.machine.has_failed();
-                parts.machine.go_back(parts.plan, reason)?;
+                parts.machine.go_back(&parts.member.plan, reason)?;
                 if parts.machine.has_failed() && !had_failed {
                     parts.campaign.host_fails();
                 }
@@ -149,53 +149,43 @@ impl Campaign {
         undo: bool,
     ) -> Result<(), IllegalTransition> {
         self.check(attempt)?;
+        let number = self.number(attempt.step.host())?;
         if !undo {
-            self.check_awaited(attempt)?;
-            self.check_approved(at, attempt)?;
+            self.check_others(at, number, attempt)?;
         }
-        let parts = self.host(attempt.step.host())?;
+        let mut parts = self.parts(number)?;
         let (had_begun, was_in_chain) = (parts.machine.has_begun(), parts.machine.is_in_chain());
         if !undo && !parts.campaign.lets_begin(parts.member, had_begun, was_in_chain, parts.rollout) {
             return illegal(format!("attempt {attempt} begins although the campaign does not let it"));
         }
         let end = parts.windows.and_then(|windows| window_end(windows, at));
-        parts.machine.begin(parts.plan, &attempt.step, undo, now, end)?;
+        parts.machine.begin(&parts.member.plan, &attempt.step, undo, now, end)?;
         if !had_begun {
             parts.campaign.host_begins(parts.member);
-            if let Some(group) = parts.group {
+            if let Some(group) = &mut parts.group {
                 group.prepare(&parts.member.name);
             }
         }
-        let parts = self.host(attempt.step.host())?;
         if parts.machine.is_in_chain() && !was_in_chain {
             parts.campaign.chain_begins()?;
-            if let Some(group) = parts.group {
+            if let Some(group) = &mut parts.group {
                 group.take(&parts.member.name)?;
             }
         }
         Ok(())
     }
 
-    /// No step begins before what it needs of other hosts has succeeded.
-    fn check_awaited(&self, attempt: &AttemptId) -> Result<(), IllegalTransition> {
-        let Some(member) = self.roster.number(attempt.step.host()).and_then(|number| self.roster.hosts.get(number))
-        else {
+    /// No step begins before what it needs of other hosts has succeeded, and neither a host's first step nor its
+    /// disruptive part without the approvals that the plan needs for it.
+    fn check_others(&self, at: Timestamp, number: usize, attempt: &AttemptId) -> Result<(), IllegalTransition> {
+        let Some(member) = self.roster.hosts.get(number) else { return Ok(()) };
+        if member.awaits.is_empty() && member.approvals.is_empty() {
             return Ok(());
-        };
-        let plan = self.plan.hosts.get(&member.name);
-        let index = plan.and_then(|plan| plan.steps.iter().position(|step| step.id == attempt.step));
-        match self.awaited(member, index) {
-            None => Ok(()),
-            Some((pilot, _)) => illegal(format!("attempt {attempt} begins although {pilot} has not spoken for it")),
         }
-    }
-
-    /// Neither a host's first step nor its disruptive part begins without the approvals that the plan needs for it.
-    fn check_approved(&self, at: Timestamp, attempt: &AttemptId) -> Result<(), IllegalTransition> {
-        let number = self.roster.number(attempt.step.host());
-        let Some(member) = number.and_then(|number| self.roster.hosts.get(number)) else { return Ok(()) };
-        let plan = self.plan.hosts.get(&member.name);
-        let index = plan.and_then(|plan| plan.steps.iter().position(|step| step.id == attempt.step));
+        let index = member.plan.steps.iter().position(|step| step.id == attempt.step);
+        if let Some((pilot, _)) = self.awaited(member, index) {
+            return illegal(format!("attempt {attempt} begins although {pilot} has not spoken for it"));
+        }
         match self.unapproved(at, member).filter(|_| index == Some(0) || index == member.lengths.chain_start) {
             Some(rule) => illegal(format!("attempt {attempt} begins without what {} asks for", rule.rule.name)),
             None => Ok(()),
@@ -208,8 +198,10 @@ impl Campaign {
         if super::planted::planted(super::planted::Defect::NeedsNoApproval) {
             return None;
         }
-        let plan = self.plan.hosts.get(&member.name).filter(|_| !member.approvals.is_empty())?;
-        self.state.approvals.missing(&self.plan, &member.approvals, plan, at)
+        if member.approvals.is_empty() {
+            return None;
+        }
+        self.state.approvals.missing(&self.plan, &member.approvals, &member.plan, at)
     }
 
     /// Whom a host waits for before its step of this index, and whether that host may still succeed; none if nobody.
@@ -219,10 +211,9 @@ impl Campaign {
             return None;
         }
         member.awaits.iter().filter(|(at, ..)| Some(*at) == index).find_map(|&(_, pilot, there)| {
-            let name = &self.roster.hosts.get(pilot)?.name;
-            let machine = self.state.hosts.get(pilot).zip(self.plan.hosts.get(name));
-            let done = machine.map_or(Some(false), |(machine, plan)| machine.has_succeeded(plan, there));
-            (done != Some(true)).then_some((name, done.is_none()))
+            let (pilot, machine) = self.roster.hosts.get(pilot).zip(self.state.hosts.get(pilot))?;
+            let done = machine.has_succeeded(&pilot.plan, there);
+            (done != Some(true)).then_some((&pilot.name, done.is_none()))
         })
     }
 
@@ -230,7 +221,7 @@ impl Campaign {
         self.check(attempt)?;
         let parts = self.host(attempt.step.host())?;
         let had_failed = parts.machine.has_failed();
-        parts.machine.finish(parts.plan, &attempt.step, result, now)?;
+        parts.machine.finish(&parts.member.plan, &attempt.step, result, now)?;
         if parts.machine.has_failed() && !had_failed {
             parts.campaign.host_fails();
         }
@@ -245,7 +236,7 @@ impl Campaign {
             at_risk: parts.machine.is_in_chain() && !parts.machine.has_failed(),
         };
         let stop = parts.campaign.abort().cloned();
-        parts.machine.end(parts.plan, end, stop.as_ref(), now)?;
+        parts.machine.end(&parts.member.plan, end, stop.as_ref(), now)?;
         parts.campaign.host_ends(parts.member, outcome, parts.rollout, was);
         if let Some(group) = parts.group {
             group.end(host, outcome);
@@ -261,13 +252,20 @@ impl Campaign {
         Ok(())
     }
 
+    fn number(&self, host: &str) -> Result<usize, IllegalTransition> {
+        let unknown = || IllegalTransition(format!("host {:?} is not in the plan", crate::model::printable(host, 80)));
+        self.roster.number(host).ok_or_else(unknown)
+    }
+
     fn host(&mut self, name: &str) -> Result<Parts<'_>, IllegalTransition> {
-        let unknown = || IllegalTransition(format!("host {:?} is not in the plan", crate::model::printable(name, 80)));
-        let number = self.roster.number(name).ok_or_else(unknown)?;
+        self.parts(self.number(name)?)
+    }
+
+    fn parts(&mut self, number: usize) -> Result<Parts<'_>, IllegalTransition> {
+        let unknown = || IllegalTransition(format!("host {number} is not in the plan"));
         let member = self.roster.hosts.get(number).ok_or_else(unknown)?;
         Ok(Parts {
             machine: self.state.hosts.get_mut(number).ok_or_else(unknown)?,
-            plan: self.plan.hosts.get(name).ok_or_else(unknown)?,
             rollout: &self.plan.rollout,
             campaign: &mut self.state.campaign,
             group: member.group.and_then(|group| self.state.groups.get_mut(group)),
@@ -328,7 +326,6 @@ impl Campaign {
 /// A host with what its records touch.
 struct Parts<'a> {
     machine: &'a mut HostMachine,
-    plan: &'a HostPlan,
     rollout: &'a crate::plan::Rollout,
     campaign: &'a mut CampaignMachine,
     group: Option<&'a mut GroupMachine>,

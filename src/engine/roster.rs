@@ -1,6 +1,7 @@
 //! A plan numbered for speed: hosts in wave order, what their steps mean for the gates, and what is wrong with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::{HostName, Interval, RuleName, StepId, union};
 use crate::plan::{HostPlan, Plan};
@@ -9,6 +10,7 @@ use super::gate::Lengths;
 
 /// What never changes while a plan is run.
 #[derive(Debug)]
+#[expect(clippy::disallowed_types, reason = "`by_name` is asked several times for every record and never walked")]
 pub(super) struct Roster {
     /// In the order in which they are started.
     pub hosts: Vec<Member>,
@@ -19,13 +21,16 @@ pub(super) struct Roster {
     windows: Vec<Vec<Interval>>,
     /// Who waits for a host, by its number.
     followers: BTreeMap<usize, Vec<usize>>,
-    by_name: BTreeMap<HostName, usize>,
+    by_name: std::collections::HashMap<HostName, usize>,
+    /// Why the plan cannot be run, if so.
+    pub problem: Option<String>,
 }
 
 /// A host of the plan.
 #[derive(Debug)]
 pub(super) struct Member {
     pub name: HostName,
+    pub plan: Arc<HostPlan>,
     pub wave: u32,
     pub group: Option<usize>,
     pub pools: Vec<usize>,
@@ -38,7 +43,7 @@ pub(super) struct Member {
 }
 
 impl Roster {
-    /// Numbers a plan; what does not fit is left out, and [`problem`] tells of it.
+    /// Numbers a plan; what does not fit is left out, and [`Roster::problem`] tells of it.
     pub(super) fn new(plan: &Plan) -> Self {
         let groups: Vec<RuleName> = plan.rollout.groups.keys().cloned().collect();
         let pools: Vec<RuleName> = plan.rollout.pools.keys().cloned().collect();
@@ -51,7 +56,8 @@ impl Roster {
             waves: vec![0],
             windows,
             followers: BTreeMap::new(),
-            by_name: BTreeMap::new(),
+            by_name: Default::default(),
+            problem: problem(plan),
         };
         for (wave, names) in (0_u32..).zip(plan.rollout.waves.iter().map(|wave| &wave.hosts)) {
             for name in names {
@@ -64,6 +70,7 @@ impl Roster {
                 roster.by_name.insert(name.clone(), number);
                 roster.hosts.push(Member {
                     name: name.clone(),
+                    plan: Arc::clone(host),
                     wave,
                     group: host.group.as_ref().and_then(|group| roster.groups.binary_search(group).ok()),
                     pools: host.pools.iter().filter_map(|pool| roster.pools.binary_search(pool).ok()).collect(),
@@ -86,7 +93,7 @@ impl Roster {
         roster
     }
 
-    /// What a host waits for on hosts before it; what is not there is told by [`problem`].
+    /// What a host waits for on hosts before it; what is not there is told by [`Roster::problem`].
     fn awaits(&self, plan: &Plan, host: &HostPlan) -> Vec<(usize, usize, usize)> {
         let steps = host.steps.iter().enumerate();
         let needs = steps.flat_map(|(index, step)| step.foreign_needs().map(move |need| (index, need)));
@@ -123,7 +130,7 @@ impl Roster {
 }
 
 /// Why a plan cannot be run, if so. A checked plan has no such problem; this keeps the machines total on any other.
-pub(super) fn problem(plan: &Plan) -> Option<String> {
+fn problem(plan: &Plan) -> Option<String> {
     if plan.rollout.concurrency == 0 && !plan.hosts.is_empty() {
         return Some("no host may be worked on: concurrency is 0".to_owned());
     }

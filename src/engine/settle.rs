@@ -221,14 +221,12 @@ impl Campaign {
     /// Does what one host wants, as far as the gates let it.
     fn look_at(&mut self, out: &mut Vec<Effect>, now: Timestamp, number: usize) -> Result<(), IllegalTransition> {
         let roster = Arc::clone(&self.roster);
-        let plan = Arc::clone(&self.plan);
         let Some(member) = roster.hosts.get(number) else { return Ok(()) };
-        let Some(host_plan) = plan.hosts.get(&member.name) else { return Ok(()) };
         let name = &member.name;
         loop {
             let Some(machine) = self.state.hosts.get(number) else { return Ok(()) };
             let steady = self.state.campaign.clock().steady(now);
-            match machine.next(host_plan, self.state.campaign.abort(), steady) {
+            match machine.next(&member.plan, self.state.campaign.abort(), steady) {
                 HostCommand::Await | HostCommand::Done => return Ok(()),
                 HostCommand::Start { step, undo } => {
                     if !undo && !self.pass(out, now, number, member, &step)? {
@@ -262,7 +260,7 @@ impl Campaign {
                     return self.end_host(out, now, member, end);
                 }
             }
-            if self.state.campaign.next(&plan.rollout, now).is_some() {
+            if self.state.campaign.next(&self.plan.rollout, now).is_some() {
                 // What this did to the campaign comes first.
                 self.agenda.look_at(number);
                 return Ok(());
@@ -317,12 +315,7 @@ impl Campaign {
             Answer::Never { gate, code, why } => {
                 let reason = Some(Reason::new(code, why.clone()));
                 self.record_answer(out, now, &member.name, step, GateVerdict::Closed { gate, why: why.clone() })?;
-                let owes = self
-                    .plan
-                    .hosts
-                    .get(&member.name)
-                    .is_some_and(|plan| self.state.hosts.get(number).is_some_and(|machine| machine.owes(plan)));
-                if owes {
+                if self.state.hosts.get(number).is_some_and(|machine| machine.owes(&member.plan)) {
                     // Nothing was disrupted yet; a clone that was made must go.
                     let (host, reason) = (member.name.clone(), Reason::new(code, why));
                     self.append(out, now, RecordBody::UndoStarted { host, reason })?;
@@ -474,10 +467,11 @@ impl Campaign {
     fn is_running(&self, attempt: &AttemptId) -> Result<bool, IllegalTransition> {
         self.check(attempt)?;
         let host = attempt.step.host();
-        let found = self.roster.number(host).and_then(|number| self.state.hosts.get(number));
-        match (found, self.plan.hosts.get(host)) {
-            (Some(machine), _) if machine.running() == Some((&attempt.step, true)) => Ok(true),
-            (Some(machine), Some(plan)) if machine.knows(plan, &attempt.step) => Ok(false),
+        let number = self.roster.number(host);
+        let found = number.and_then(|number| self.state.hosts.get(number).zip(self.roster.hosts.get(number)));
+        match found {
+            Some((machine, _)) if machine.running() == Some((&attempt.step, true)) => Ok(true),
+            Some((machine, member)) if machine.knows(&member.plan, &attempt.step) => Ok(false),
             _ => illegal(format!("attempt {attempt} has a result but was never begun")),
         }
     }

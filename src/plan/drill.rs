@@ -4,6 +4,7 @@
 //! preflight → backup → clone → (on it) verify → destroy → release, where a clone and a backup are deleted whatever fails.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -89,7 +90,7 @@ pub fn plan_drills(input: &DrillInput<'_>) -> Result<Drills, PlanError> {
         }
         let planned = of_host(input, &playbooks, host, &mut plan, &mut reasons)?;
         match planned.filter(|_| reasons.is_empty()) {
-            Some(planned) => drop(plan.hosts.insert(host.name.clone(), planned)),
+            Some(planned) => drop(plan.hosts.insert(host.name.clone(), Arc::new(planned))),
             None => drop(left_out.insert(host.name.clone(), reasons)),
         }
     }

@@ -1,6 +1,7 @@
 //! The planner: a visible list of passes over one draft.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::draft::Draft;
 use super::forecast::forecast;
@@ -92,7 +93,7 @@ fn finish(draft: Draft<'_>) -> Plan {
         };
         hosts.insert(
             name,
-            HostPlan {
+            Arc::new(HostPlan {
                 host: host.host.clone(),
                 importance: host.importance,
                 priority: host.priority,
@@ -109,7 +110,7 @@ fn finish(draft: Draft<'_>) -> Plan {
                 quarantine: input.policy.quarantine,
                 without_backup: host.without_backup,
                 steps: host.steps,
-            },
+            }),
         );
     }
     if hosts.is_empty() {

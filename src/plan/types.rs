@@ -1,6 +1,7 @@
 //! The plan: an immutable graph of steps and every decision behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -51,7 +52,7 @@ pub struct Plan {
     /// When disruptive steps may start, freezes taken out, by name of the set.
     pub windows: BTreeMap<RuleName, Vec<PlanWindow>>,
     /// Hosts that will be touched.
-    pub hosts: BTreeMap<HostName, HostPlan>,
+    pub hosts: BTreeMap<HostName, Arc<HostPlan>>,
     /// Who must approve the plan before it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<PlanApproval>,
@@ -553,6 +554,20 @@ impl Reason {
 }
 
 impl Plan {
+    /// A host, to be changed.
+    pub fn host_mut<Q>(&mut self, name: &Q) -> Option<&mut HostPlan>
+    where
+        HostName: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.hosts.get_mut(name).map(Arc::make_mut)
+    }
+
+    /// All hosts, to be changed.
+    pub fn hosts_mut(&mut self) -> impl Iterator<Item = &mut HostPlan> {
+        self.hosts.values_mut().map(Arc::make_mut)
+    }
+
     /// A step or undo step by its id.
     pub fn step(&self, id: &StepId) -> Option<(&HostPlan, &Step)> {
         let (host, _) = id.as_str().rsplit_once('/')?;

@@ -1,6 +1,7 @@
 //! The text of a change request, made from a plan: what, where, when, what may go wrong, and how it is taken back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -237,7 +238,7 @@ fn backout(plan: &Plan, hosts: &[ChangedHost]) -> Vec<String> {
         ));
     }
     lines.push("The command switchback abort takes back whatever is in the middle.".to_owned());
-    let longest = plan.hosts.values().map(HostPlan::way_back).max().unwrap_or(TimeSpan::ZERO);
+    let longest = plan.hosts.values().map(|host| host.way_back()).max().unwrap_or(TimeSpan::ZERO);
     lines.push(format!(
         "The way back of a host takes {longest} at most; that much is left of its window before it is touched."
     ));
@@ -245,7 +246,7 @@ fn backout(plan: &Plan, hosts: &[ChangedHost]) -> Vec<String> {
 }
 
 fn evidence(plan: &Plan) -> Vec<String> {
-    let tried = |host: &&HostPlan| host.steps.iter().any(|step| step.on.is_some() && step.kind == StepKind::Fix);
+    let tried = |host: &&Arc<HostPlan>| host.steps.iter().any(|step| step.on.is_some() && step.kind == StepKind::Fix);
     let trials = plan.hosts.values().filter(tried).count();
     let mut lines = vec![match trials {
         0 => "The fix is not tried on a clone first.".to_owned(),

@@ -1,6 +1,7 @@
 //! What steps do to simulated hosts, and what checks see on them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -30,7 +31,7 @@ impl SimWorld {
             self.connection_lost(now, id);
             return;
         }
-        let plan = call.plan.hosts.get(&call.owner);
+        let plan = call.plan.hosts.get(&call.owner).map(Arc::as_ref);
         let is_drill = plan.is_some_and(|plan| plan.strategy == Strategy::Drill);
         let result = match call.step.kind {
             // Nothing is fixed: what is well before must be so on the clone, with the same packages.

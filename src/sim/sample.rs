@@ -83,17 +83,17 @@ fn plan_for(shape: &Shape, fleet: &SimFleet, seed: u64) -> Plan {
             fixed: StepId::of(&host.host.name, "soak"),
             search: planned.steps.iter().find(|s| s.kind == StepKind::Bisect).map(|s| s.id.clone()),
         });
-        hosts.insert(host.host.name.clone(), planned);
+        hosts.insert(host.host.name.clone(), Arc::new(planned));
     }
     for group in groups.values_mut() {
         // The checker wants a service to keep one of its hosts, if it has more than one.
         group.max_unavailable = group.max_unavailable.min(group.size.saturating_sub(1).max(1));
     }
     let mut pools = BTreeMap::new();
-    if let Some(limit) = shape.clones.filter(|_| hosts.values().any(makes_clones)) {
+    if let Some(limit) = shape.clones.filter(|_| hosts.values().any(|host| makes_clones(host))) {
         pools.insert(name("clones"), Pool { hosts: limit, of: PoolOf::All, clones: true });
         for host in hosts.values_mut().filter(|host| makes_clones(host)) {
-            host.pools.insert(name("clones"));
+            Arc::make_mut(host).pools.insert(name("clones"));
         }
     }
     let mut windows = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! What earlier campaigns have shown, folded from their journals.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::engine::{Record, RecordBody, StepResult};
 use crate::model::{
@@ -135,7 +136,9 @@ fn learn(history: &mut History, plan: &PlanOf, campaign: &CampaignId, record: &R
 /// back; one that could not look at them says nothing.
 fn learn_of_drill(history: &mut History, plan: &Plan, campaign: &CampaignId, record: &Record) {
     let (planned, failed) = match &record.body {
-        RecordBody::HostEnded { host, outcome: HostOutcome::Proven, .. } => (plan.hosts.get(host), None),
+        RecordBody::HostEnded { host, outcome: HostOutcome::Proven, .. } => {
+            (plan.hosts.get(host).map(Arc::as_ref), None)
+        }
         RecordBody::Outcome { attempt, result: StepResult::Failed { reason, .. } } => match plan.step(&attempt.step) {
             Some((planned, step)) if is_of_backup(step.kind, step.on.is_some(), &reason.code) => {
                 (Some(planned), Some(format!("{}: {}", reason.code, reason.text)))

@@ -320,7 +320,7 @@ fn a_plan_that_can_do_harm_is_refused_with_the_run_that_does() {
     let world = World::first_plan();
     let file = std::fs::File::open(world.path().join("plan.json")).unwrap();
     let (_, mut plan) = switchback::plan::read_plan(file).unwrap();
-    for step in plan.hosts.values_mut().flat_map(|host| &mut host.steps) {
+    for step in plan.hosts_mut().flat_map(|host| &mut host.steps) {
         step.undo.retain(|undo| undo.kind != switchback::plan::StepKind::Undrain);
     }
     let file = std::fs::File::create(world.path().join("plan.json")).unwrap();

@@ -135,7 +135,7 @@ fn a_host_without_network_and_controller_goes_back_by_itself() {
     work.scan("before.json");
     work.plan();
     let (_, mut plan) = read_plan(std::fs::File::open(work.dir.join("plan.json")).unwrap()).unwrap();
-    for step in plan.hosts.values_mut().flat_map(|host| &mut host.steps) {
+    for step in plan.hosts_mut().flat_map(|host| &mut host.steps) {
         if let Action::Arm { after, .. } = &mut step.action {
             assert_eq!(std::mem::replace(after, AFTER), TimeSpan::minutes(2));
         }

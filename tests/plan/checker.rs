@@ -20,7 +20,7 @@ const HOST: &str = "web-00000";
 const OTHER: &str = "web-00001";
 
 fn host(plan: &mut Plan) -> &mut HostPlan {
-    plan.hosts.get_mut(HOST).unwrap()
+    plan.host_mut(HOST).unwrap()
 }
 
 fn step(plan: &mut Plan, kind: StepKind) -> &mut Step {
@@ -212,7 +212,7 @@ const MUTATIONS: &[Mutation] = &[
     ("a host under another name", "host-name", |p| host(p).host.name = HostName::new(OTHER).unwrap()),
     ("a wave across two failure domains", "wave-domains", |p| {
         p.rollout.domain = Some("rack".to_owned());
-        for (i, host) in p.hosts.values_mut().enumerate() {
+        for (i, host) in p.hosts_mut().enumerate() {
             host.host.labels.insert("rack".to_owned(), i.to_string());
         }
     }),
@@ -319,7 +319,7 @@ const MUTATIONS: &[Mutation] = &[
         }
     }),
     ("two names of one machine", "same-machine", |p| {
-        p.hosts.values_mut().for_each(|h| h.host.address = Some("192.0.2.1".to_owned()));
+        p.hosts_mut().for_each(|h| h.host.address = Some("192.0.2.1".to_owned()));
     }),
     ("a chain that grew", "window-too-short", |p| {
         let fix = step(p, StepKind::Fix);
@@ -387,7 +387,7 @@ fn switched() -> Plan {
 #[test]
 fn defects_that_a_planner_could_have_are_shown_as_runs() {
     let of = |plan: &mut Plan, host: &str, kind: StepKind, change: &dyn Fn(&mut Step)| {
-        let steps = &mut plan.hosts.get_mut(host).unwrap().steps;
+        let steps = &mut plan.host_mut(host).unwrap().steps;
         change(steps.iter_mut().find(|step| step.kind == kind && step.on.is_none()).unwrap());
     };
     type Defect<'a> = (&'static str, Box<dyn Fn(&mut Plan) + 'a>, [&'static str; 2]);

@@ -148,7 +148,7 @@ type Harm = (&'static str, fn(&mut Plan), &'static str);
 #[test]
 fn the_checker_knows_a_drill_that_does_harm() {
     fn steps(plan: &mut Plan) -> &mut Vec<switchback::plan::Step> {
-        &mut plan.hosts.get_mut("web-1").unwrap().steps
+        &mut plan.host_mut("web-1").unwrap().steps
     }
     fn cut(plan: &mut Plan, at: usize) {
         let gone = steps(plan).remove(at);
@@ -209,7 +209,7 @@ fn the_checker_knows_a_drill_that_does_harm() {
     fleet.add(host("web-1"));
     fleet.finding("web-1", "CVE-2026-1", "openssl", "1.3.0");
     let mut broken = plan.clone();
-    broken.hosts.get_mut("web-1").unwrap().fix = fleet.plan().hosts["web-1"].fix.clone();
+    broken.host_mut("web-1").unwrap().fix = fleet.plan().hosts["web-1"].fix.clone();
     assert!(check(&broken).iter().any(|violation| violation.code == "drill-fixes"));
 }
 

@@ -90,7 +90,7 @@ fn a_host_without_a_way_back_is_named_first() {
     let mut fleet = fleet();
     fleet.hosts.get_mut("db-2").unwrap().provider = None;
     let mut plan = fleet.plan();
-    plan.hosts.get_mut("db-1").unwrap().without_backup = true;
+    plan.host_mut("db-1").unwrap().without_backup = true;
     let text = text(&page(&plan));
     assert!(text.contains("⚠ 1 host without a way back"), "{text}");
     assert!(text.contains("⚠ Nothing takes back what is done to 1 host: db-1."), "{text}");
@@ -110,7 +110,7 @@ fn hostile_names_stay_text() {
     plan.windows.insert(name.clone(), windows);
     let group = plan.rollout.groups.pop_first().unwrap().1;
     plan.rollout.groups.insert(name.clone(), group);
-    for host in plan.hosts.values_mut() {
+    for host in plan.hosts_mut() {
         (host.playbook, host.cohort) = (name.clone(), name.clone());
         (host.group, host.windows) = (Some(name.clone()), Some(name.clone()));
         host.strategy_reason.text = format!("{evil}\u{1b}[2J\u{202e}");

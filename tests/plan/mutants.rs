@@ -1,6 +1,7 @@
 //! Plans of the real planner pass; broken in any way that a plan can show, they do not, and the harm is shown as a run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use switchback::model::{HostName, Importance, ProviderSettings, StepId, SwitchSettings, TimeSpan};
 use switchback::plan::{AFTER_PILOT, AFTER_TRIAL, Action, HostPlan, Plan, Step, StepKind, check};
@@ -146,7 +147,7 @@ fn host_where(plan: &Plan, dice: &mut Dice, is: impl Fn(&HostPlan) -> bool) -> O
 
 fn any_host<'a>(plan: &'a mut Plan, dice: &mut Dice) -> Option<&'a mut HostPlan> {
     let name = host_where(plan, dice, |_| true)?;
-    plan.hosts.get_mut(&name)
+    plan.host_mut(&name)
 }
 
 /// Each step needs the one before; what it needs of other hosts stays.
@@ -239,7 +240,7 @@ fn with_undo(plan: &mut Plan, dice: &mut Dice, steps: usize) -> Option<(HostName
 
 fn undo_removed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let (name, at) = with_undo(plan, dice, 1)?;
-    let host = plan.hosts.get_mut(&name)?;
+    let host = plan.host_mut(&name)?;
     let never = is_never_run(host, &host.steps[at]);
     let undo = &mut host.steps[at].undo;
     let gone = dice.roll(undo.len());
@@ -249,13 +250,13 @@ fn undo_removed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
 
 fn undo_reversed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let (name, at) = with_undo(plan, dice, 2)?;
-    plan.hosts.get_mut(&name)?.steps[at].undo.reverse();
+    plan.host_mut(&name)?.steps[at].undo.reverse();
     Some(Shows::Run)
 }
 
 fn undo_moved(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let (name, from) = with_undo(plan, dice, 1)?;
-    let host = plan.hosts.get_mut(&name)?;
+    let host = plan.host_mut(&name)?;
     let never = is_never_run(host, &host.steps[from]);
     let to = (from + 1 + dice.roll(host.steps.len() - 1)) % host.steps.len();
     let undo = std::mem::take(&mut host.steps[from].undo);
@@ -266,7 +267,7 @@ fn undo_moved(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
 fn pool_left(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let members: Vec<HostName> =
         plan.hosts.iter().filter(|(_, host)| !host.pools.is_empty()).map(|(name, _)| name.clone()).collect();
-    let host = plan.hosts.get_mut(&dice.pick(&members)?)?;
+    let host = plan.host_mut(&dice.pick(&members)?)?;
     host.pools.pop_first().map(|_| Shows::Code)
 }
 
@@ -312,14 +313,14 @@ fn pilot_moved_behind(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
         }
     }
     for (wave, index) in plan.rollout.waves.iter().zip(0..) {
-        wave.hosts.iter().for_each(|host| plan.hosts.get_mut(host).unwrap().wave = index);
+        wave.hosts.iter().for_each(|host| Arc::make_mut(plan.hosts.get_mut(host).unwrap()).wave = index);
     }
     Some(Shows::Run)
 }
 
 fn wait_dropped(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let name = host_where(plan, dice, waits)?;
-    let host = plan.hosts.get_mut(&name)?;
+    let host = plan.host_mut(&name)?;
     host.steps.iter_mut().for_each(|step| step.needs.retain(|need| need.host() == name.as_str()));
     Some(Shows::Run)
 }
@@ -327,7 +328,7 @@ fn wait_dropped(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
 /// It waits for something of its pilot that proves nothing.
 fn wait_weakened(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let name = host_where(plan, dice, waits)?;
-    let host = plan.hosts.get_mut(&name)?;
+    let host = plan.host_mut(&name)?;
     for need in host.steps.iter_mut().flat_map(|step| &mut step.needs).filter(|need| need.host() != name.as_str()) {
         *need = StepId::new(&format!("{}/preflight", need.host())).unwrap();
     }
@@ -339,7 +340,7 @@ fn wait_added(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
         host_where(plan, dice, |host| ![AFTER_PILOT, AFTER_TRIAL].contains(&host.strategy_reason.code.as_str()))?;
     let other = host_where(plan, dice, |host| host.host.name != name)?;
     let need = plan.hosts[&other].steps.last()?.id.clone();
-    plan.hosts.get_mut(&name)?.steps[0].needs.push(need);
+    plan.host_mut(&name)?.steps[0].needs.push(need);
     Some(Shows::Code)
 }
 
@@ -352,19 +353,19 @@ fn on_clone(plan: &Plan, dice: &mut Dice) -> Option<(HostName, usize)> {
 
 fn clone_step_on_production(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let (name, at) = on_clone(plan, dice)?;
-    plan.hosts.get_mut(&name)?.steps[at].on = None;
+    plan.host_mut(&name)?.steps[at].on = None;
     Some(Shows::Run)
 }
 
 fn clone_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let (name, at) = on_clone(plan, dice)?;
-    plan.hosts.get_mut(&name)?.steps[at].on = StepId::new("web-99/clone").ok();
+    plan.host_mut(&name)?.steps[at].on = StepId::new("web-99/clone").ok();
     Some(Shows::Run)
 }
 
 fn clone_of_action_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let (name, _) = on_clone(plan, dice)?;
-    let steps = &mut plan.hosts.get_mut(&name)?.steps;
+    let steps = &mut plan.host_mut(&name)?.steps;
     let mut ids: Vec<&mut StepId> = Vec::new();
     for step in steps.iter_mut() {
         let Step { action, undo, .. } = step;
@@ -385,7 +386,7 @@ fn clone_of_action_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
 
 fn backup_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let name = host_where(plan, dice, |host| !host.without_backup)?;
-    let steps = &mut plan.hosts.get_mut(&name)?.steps;
+    let steps = &mut plan.host_mut(&name)?.steps;
     let mut ids: Vec<&mut StepId> = Vec::new();
     for step in steps.iter_mut() {
         let Step { action, undo, .. } = step;
@@ -410,7 +411,7 @@ fn place_of(host: &HostPlan, kind: StepKind) -> Option<usize> {
 
 fn watched<'a>(plan: &'a mut Plan, dice: &mut Dice) -> Option<&'a mut HostPlan> {
     let name = host_where(plan, dice, |host| place_of(host, StepKind::Arm).is_some())?;
-    plan.hosts.get_mut(&name)
+    plan.host_mut(&name)
 }
 
 fn without(plan: &mut Plan, dice: &mut Dice, kind: StepKind) -> Option<Shows> {
@@ -450,7 +451,7 @@ fn watch_changed(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
 
 fn reboot_duplicated(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let name = host_where(plan, dice, |host| host.steps.iter().any(|step| step.kind == StepKind::Reboot))?;
-    let host = plan.hosts.get_mut(&name)?;
+    let host = plan.host_mut(&name)?;
     let places: Vec<usize> = (0..host.steps.len()).filter(|&i| host.steps[i].kind == StepKind::Reboot).collect();
     let at = dice.pick(&places)?;
     let mut again = host.steps[at].clone();
@@ -481,7 +482,7 @@ fn domains_merged(plan: &mut Plan, _: &mut Dice) -> Option<Shows> {
     let pair = [into[0].clone(), moved.hosts[0].clone()];
     into.extend(moved.hosts);
     for (wave, index) in plan.rollout.waves.iter().zip(0..) {
-        wave.hosts.iter().for_each(|host| plan.hosts.get_mut(host).unwrap().wave = index);
+        wave.hosts.iter().for_each(|host| Arc::make_mut(plan.hosts.get_mut(host).unwrap()).wave = index);
     }
     let groups = pair.map(|host| plan.hosts[&host].group.clone());
     // One budget of one host keeps them apart as well.
@@ -492,7 +493,7 @@ fn domains_merged(plan: &mut Plan, _: &mut Dice) -> Option<Shows> {
 
 fn release_contradicted(plan: &mut Plan, dice: &mut Dice) -> Option<Shows> {
     let name = host_where(plan, dice, |host| !host.without_backup)?;
-    for step in &mut plan.hosts.get_mut(&name)?.steps {
+    for step in &mut plan.host_mut(&name)?.steps {
         if let Action::Backup { keep } = &mut step.action {
             *keep = if *keep == TimeSpan::ZERO { TimeSpan::days(7) } else { TimeSpan::ZERO };
         }

@@ -31,7 +31,7 @@ fn hostile() -> Plan {
     let mut plan = small();
     let evil = RuleName::new("x\"] --> y; </script><b>`$(id)`%%{init}%%\\").unwrap();
     plan.rollout.waves[0].name = evil.clone();
-    for host in plan.hosts.values_mut() {
+    for host in plan.hosts_mut() {
         host.playbook = evil.clone();
         host.group = Some(evil.clone());
     }

@@ -318,7 +318,7 @@ fn plan() -> Plan {
             domain: None,
         },
         windows: BTreeMap::new(),
-        hosts: BTreeMap::from([(host, host_plan)]),
+        hosts: BTreeMap::from([(host, host_plan.into())]),
         approvals: vec![],
         author: None,
         ticket: None,

@@ -131,7 +131,7 @@ fn a_search_whose_answer_is_lost_is_made_again() {
 fn the_monitor_sees_a_follower_that_is_not_told() {
     let (fleet, plan, digest) = sample(&shape(Way::Auto), SEED);
     let mut plan = Plan::clone(&plan);
-    for step in &mut plan.hosts.get_mut(&host("web-2")).unwrap().steps {
+    for step in &mut plan.host_mut(&host("web-2")).unwrap().steps {
         if let Action::Check { commands, .. } | Action::Change { commands } | Action::Soak { commands, .. } =
             &mut step.action
         {

@@ -276,7 +276,7 @@ fn tampered(shape: &Shape, faults: &[(&str, Fault)], change: fn(&mut Vec<Step>))
     let (fleet, plan, digest) = sample(shape, 1);
     let mut plan = Plan::clone(&plan);
     for name in ["web-1", "web-2"] {
-        change(&mut plan.hosts.get_mut(&host(name)).unwrap().steps);
+        change(&mut plan.host_mut(&host(name)).unwrap().steps);
     }
     let mut world = fleet.world();
     plant(&mut world, faults);

@@ -108,7 +108,7 @@ fn a_host_in_the_middle_is_never_stopped_by_its_approvals() {
 #[test]
 fn a_host_without_a_backup_needs_a_word_of_its_own() {
     let mut plan = plan(None);
-    plan.hosts.values_mut().for_each(|host| host.without_backup = true);
+    plan.hosts_mut().for_each(|host| host.without_backup = true);
     let mut given = vec![approval(&plan, "anne", "1", 0), approval(&plan, "ben", "2", 0)];
     assert_eq!(end(&run(plan.clone(), given.clone())).0, HostOutcome::Untouched);
     let word = Approval { gives: Gives::WithoutBackup, ..approval(&plan, "anne", "1", 1) };

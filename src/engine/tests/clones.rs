@@ -246,7 +246,7 @@ fn a_pilot_that_cannot_go_first_frees_those_who_wait() {
 /// The same plan with a search for what breaks the clone, which stands for the trial.
 fn searched(spec: &PlanSpec, deeds: &[(&str, Deed)]) -> World {
     let mut plan = spec.build();
-    for host in plan.hosts.values_mut() {
+    for host in plan.hosts_mut() {
         let Some(verify) = host.steps.iter().position(|step| step.id.step() == "verify-clone") else { continue };
         let of_trial = |step: &&Step| step.on.is_some() && step.kind != StepKind::Preflight;
         let stands_for = host.steps[..=verify].iter().filter(of_trial).map(|step| step.id.clone()).collect();

@@ -1,6 +1,7 @@
 //! Small plans, built from types.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -131,14 +132,14 @@ impl PlanSpec {
         }
         for (host, spec) in names.iter().zip(&self.hosts) {
             let wave = wave_by_host.get(host).copied().unwrap_or_else(|| wave_of(host));
-            plans.insert(host.clone(), host_plan(host, spec, u32::try_from(wave).unwrap()));
+            plans.insert(host.clone(), Arc::new(host_plan(host, spec, u32::try_from(wave).unwrap())));
         }
         for (host, spec) in names.iter().zip(&self.hosts) {
             let pilot = spec.pilot.and_then(|pilot| names.get(pilot)).filter(|pilot| *pilot < host);
             let speaks = |step: &&Step| matches!(step.kind, StepKind::Soak | StepKind::Verify) && step.on.is_none();
             let Some(need) = pilot.and_then(|pilot| plans[pilot].steps.iter().rev().find(speaks)) else { continue };
             let need = need.id.clone();
-            plans.get_mut(host).unwrap().steps[0].needs.push(need);
+            Arc::make_mut(plans.get_mut(host).unwrap()).steps[0].needs.push(need);
         }
         let windows = self.windows.iter().enumerate().map(|(i, set)| {
             let set = set.iter().map(|&(start, end)| PlanWindow {

@@ -356,13 +356,13 @@ fn the_judge_says_no() {
         ("reserve", |p| p.rollout.margin = crate::model::TimeSpan::hours(1)),
         ("failure budget", |p| p.rollout.failure_budget = 1),
         ("order", |p| {
-            p.hosts.values_mut().for_each(|h| {
+            p.hosts_mut().for_each(|h| {
                 let last = h.steps[8].id.clone();
                 h.steps[3].needs.push(last);
             });
         }),
-        ("undo order", |p| p.hosts.values_mut().for_each(|h| h.steps[3].undo.reverse())),
-        ("backup", |p| p.hosts.values_mut().for_each(|h| h.steps[1].id = h.steps[8].id.clone())),
+        ("undo order", |p| p.hosts_mut().for_each(|h| h.steps[3].undo.reverse())),
+        ("backup", |p| p.hosts_mut().for_each(|h| h.steps[1].id = h.steps[8].id.clone())),
     ];
     for (what, change) in stricter {
         let mut plan = Plan::clone(&world.plan);

@@ -176,11 +176,11 @@ fn a_plan_that_cannot_be_run_is_refused_at_the_start() {
     assert!(refused(|plan| plan.rollout.concurrency = 0));
     assert!(refused(|plan| plan.rollout.waves.clear()));
     assert!(refused(|plan| plan.rollout.waves.push(plan.rollout.waves[0].clone())));
-    assert!(refused(|plan| plan.hosts.values_mut().for_each(|host| host.steps.reverse())));
-    assert!(refused(|plan| plan.hosts.values_mut().for_each(|host| host.steps.push(host.steps[0].clone()))));
-    assert!(refused(|plan| plan.hosts.values_mut().for_each(|host| host.steps.clear())));
-    assert!(refused(|plan| plan.hosts.values_mut().for_each(|host| host.group = Some(super::fixture::name("x")))));
-    assert!(refused(|plan| plan.hosts.values_mut().for_each(|host| host.windows = Some(super::fixture::name("x")))));
+    assert!(refused(|plan| plan.hosts_mut().for_each(|host| host.steps.reverse())));
+    assert!(refused(|plan| plan.hosts_mut().for_each(|host| host.steps.push(host.steps[0].clone()))));
+    assert!(refused(|plan| plan.hosts_mut().for_each(|host| host.steps.clear())));
+    assert!(refused(|plan| plan.hosts_mut().for_each(|host| host.group = Some(super::fixture::name("x")))));
+    assert!(refused(|plan| plan.hosts_mut().for_each(|host| host.windows = Some(super::fixture::name("x")))));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What an approver must know, before all detail.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::plan_forecast::{forecast_details, forecast_line};
 use super::super::plan_text::count;
@@ -129,7 +130,7 @@ fn points(page: &mut Page, plan: &Plan, no_way_back: &[&HostName]) {
     }
 }
 
-fn how(hosts: &BTreeMap<HostName, HostPlan>) -> String {
+fn how(hosts: &BTreeMap<HostName, Arc<HostPlan>>) -> String {
     let clones = hosts.values().filter(|host| host.strategy == Strategy::CloneAndSwitch).count();
     let in_place = hosts.len() - clones;
     let mut parts = Vec::new();

@@ -33,8 +33,11 @@ pub(super) fn waves(page: &mut Page, plan: &Plan, procedures: &Procedures<'_>) {
             text(&wave.name),
             count(wave.hosts.len(), "host")
         ));
-        let hosts: Vec<(&HostName, &HostPlan)> =
-            wave.hosts.iter().filter_map(|name| plan.hosts.get_key_value(name)).collect();
+        let hosts: Vec<(&HostName, &HostPlan)> = wave
+            .hosts
+            .iter()
+            .filter_map(|name| plan.hosts.get_key_value(name).map(|(name, host)| (name, &**host)))
+            .collect();
         if plan.hosts.len() > UNFOLDED {
             by_cohort(page, &hosts);
         }

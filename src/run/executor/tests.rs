@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::{
@@ -105,7 +106,7 @@ impl Scene {
         change: impl FnMut(&mut HostPlan),
         set: impl FnOnce(RemoteExecutor) -> RemoteExecutor,
     ) -> StepResult {
-        self.run_planned(kind, action, mode, |plan| plan.hosts.values_mut().for_each(change), set).await
+        self.run_planned(kind, action, mode, |plan| plan.hosts_mut().for_each(change), set).await
     }
 
     async fn run_planned(
@@ -203,7 +204,7 @@ fn plan(host: Host, step: Step) -> Plan {
             domain: None,
         },
         windows: BTreeMap::new(),
-        hosts: [(host.name, host_plan)].into(),
+        hosts: [(host.name, Arc::new(host_plan))].into(),
         approvals: Vec::new(),
         author: None,
         ticket: None,

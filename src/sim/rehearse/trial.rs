@@ -22,18 +22,27 @@ const QUESTION: u64 = 2_000;
 const MAX_RESUMES: u32 = 20;
 
 /// What all runs share.
+#[expect(clippy::disallowed_types, reason = "asked for every record of every run, and never walked")]
 pub(super) struct Stage<'a> {
     plan: Arc<Plan>,
     blank: Campaign,
     profile: &'a Profile,
     start: Timestamp,
-    /// By name: the number of a host, its group, and the first of its deadlines.
-    hosts: BTreeMap<&'a str, Cast>,
-    /// How long steps like these took, in milliseconds and ascending; those of which too few were seen are not here.
-    took: BTreeMap<&'a StepId, &'a [u32]>,
+    casts: Vec<Cast>,
+    /// The places of hosts in `casts`.
+    hosts: std::collections::HashMap<&'a str, usize>,
+    parts: std::collections::HashMap<&'a StepId, Part<'a>>,
 }
 
-/// A host, by numbers.
+/// A step, forward or back.
+struct Part<'a> {
+    step: &'a Step,
+    host: usize,
+    /// How long steps like it took, in milliseconds and ascending, unless too few were seen.
+    took: Option<&'a [u32]>,
+}
+
+/// A host: its number, that of its group, and the first of its deadlines.
 #[derive(Clone, Copy)]
 pub(super) struct Cast {
     pub host: usize,
@@ -96,13 +105,13 @@ impl<'a> Stage<'a> {
             }
         }
         let groups: BTreeMap<_, usize> = plan.rollout.groups.keys().zip(0..).collect();
-        let cast = |(host, (name, planned)): (usize, (&'a HostName, &crate::plan::HostPlan))| {
+        let cast = |(host, (name, planned)): (usize, (&HostName, &'a Arc<crate::plan::HostPlan>))| {
             let group = planned.group.as_ref().and_then(|group| groups.get(group)).copied();
-            (name.as_str(), Cast { host, group, due: due.get(name).copied() })
+            Cast { host, group, due: due.get(name).copied() }
         };
-        let took = plan.hosts.values().flat_map(|host| {
-            let all = host.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo));
-            all.filter_map(|step| Some((&step.id, profile.seen.took(&host.doing(step))?)))
+        let parts = plan.hosts.values().enumerate().flat_map(|(host, planned)| {
+            let all = planned.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.undo));
+            all.map(move |step| (&step.id, Part { step, host, took: profile.seen.took(&planned.doing(step)) }))
         });
         #[expect(clippy::unwrap_used, reason = "a constant that is a valid id")]
         let id = CampaignId::new("rehearsal").unwrap();
@@ -111,13 +120,14 @@ impl<'a> Stage<'a> {
             blank: Campaign::new(Arc::clone(plan), digest, id),
             profile,
             start,
-            hosts: plan.hosts.iter().enumerate().map(cast).collect(),
-            took: took.collect(),
+            casts: plan.hosts.iter().enumerate().map(cast).collect(),
+            hosts: plan.hosts.keys().map(HostName::as_str).zip(0..).collect(),
+            parts: parts.collect(),
         }
     }
 
     pub fn casts(&self) -> impl Iterator<Item = Cast> + '_ {
-        self.hosts.values().copied()
+        self.casts.iter().copied()
     }
 
     /// Plays a campaign to its end.
@@ -130,7 +140,7 @@ impl<'a> Stage<'a> {
             order: 0,
             wake: None,
             results: BTreeMap::new(),
-            run: Run { fates: vec![Fate::default(); self.hosts.len()], ..Run::default() },
+            run: Run { fates: vec![Fate::default(); self.casts.len()], ..Run::default() },
             finished: false,
         };
         scene.play();
@@ -252,22 +262,23 @@ impl Scene<'_, '_> {
         let since = self.since(now);
         match body {
             RecordBody::Intent { attempt, undo } => {
-                let Some(cast) = self.stage.hosts.get(attempt.step.host()).copied() else { return };
-                let Some(fate) = self.run.fates.get_mut(cast.host) else { return };
+                let Some(part) = self.stage.parts.get(&attempt.step) else { return };
+                let Some(fate) = self.run.fates.get_mut(part.host) else { return };
                 fate.begun = true;
-                if !undo && fate.down.is_none() && self.step(&attempt.step).is_some_and(Step::is_disruptive) {
-                    self.run.fates[cast.host].down = Some((since, None));
+                if !undo && fate.down.is_none() && part.step.is_disruptive() {
+                    fate.down = Some((since, None));
                 }
             }
             RecordBody::HostEnded { host, outcome, .. } => {
-                let Some(cast) = self.stage.hosts.get(host.as_str()).copied() else { return };
-                let Some(fate) = self.run.fates.get_mut(cast.host) else { return };
+                let Some(&number) = self.stage.hosts.get(host.as_str()) else { return };
+                let Some(fate) = self.run.fates.get_mut(number) else { return };
                 fate.outcome = Some(*outcome);
                 // A stuck host stays unavailable.
                 if let Some((_, until)) = fate.down.as_mut().filter(|_| *outcome != HostOutcome::Stuck) {
                     *until = Some(since);
                 }
-                let missed = cast.due.is_some_and(|due| due < now || !outcome.is_success());
+                let due = self.stage.casts.get(number).and_then(|cast| cast.due);
+                let missed = due.is_some_and(|due| due < now || !outcome.is_success());
                 self.run.late += u32::from(missed);
             }
             RecordBody::Overrun { .. } => self.run.overruns += 1,
@@ -281,12 +292,8 @@ impl Scene<'_, '_> {
         }
     }
 
-    fn step(&self, id: &StepId) -> Option<&Step> {
-        self.stage.plan.step(id).map(|(_, step)| step)
-    }
-
     fn begin(&mut self, now: Timestamp, attempt: AttemptId) {
-        let Some(act) = self.step(&attempt.step).map(|step| self.act(step)) else { return };
+        let Some(act) = self.stage.parts.get(&attempt.step).map(|part| self.act(part)) else { return };
         let Some(act) = act else {
             // The host is gone: what it was doing is never heard of.
             self.at(SILENCE.after(now), What::Answer(attempt));
@@ -299,7 +306,8 @@ impl Scene<'_, '_> {
     }
 
     /// What an attempt comes to: by the seed and the step alone, whenever it is made. None: the host is gone.
-    fn act(&self, step: &Step) -> Option<Act> {
+    fn act(&self, part: &Part<'_>) -> Option<Act> {
+        let step = part.step;
         let profile = self.stage.profile;
         let mut rng = Rng::keyed(self.seed, step.id.as_str());
         let mut draw = || u32::try_from(rng.below(u64::from(WHOLE))).unwrap_or(0);
@@ -316,7 +324,7 @@ impl Scene<'_, '_> {
             profile.slow.0,
         );
         let factor = if slow { u64::from(profile.slow.1) } else { 1 };
-        let millis = match self.stage.took.get(&step.id) {
+        let millis = match part.took {
             Some(took) => u64::from(between(took, length)),
             None => step.expected.as_seconds().saturating_mul(u64::from(profile.spread.at(length))),
         };
