@@ -1,7 +1,9 @@
 //! stdout is data, stderr is talk. The only place that writes to either.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, render_text};
@@ -14,6 +16,11 @@ use super::exit::Exit;
 
 /// No line of talk is longer.
 const MAX_LINE: usize = 10_000;
+
+/// A time for people: nobody reads parts of a second.
+pub(super) fn to_the_second(time: Timestamp) -> impl fmt::Display {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ")
+}
 
 /// Writes for one command.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +91,11 @@ impl Printer {
                 let _ = writeln!(err, "{}", printable(line, MAX_LINE));
             }
         }
+    }
+
+    /// What would be lost unseen, also when quiet.
+    pub fn warn(self, text: impl AsRef<str>) {
+        Self { quiet: false, ..self }.talk(text);
     }
 
     /// Problems that end nothing.
