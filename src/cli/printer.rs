@@ -118,3 +118,14 @@ impl Printer {
         let _ = writeln!(io::stderr().lock(), "{}", error.to_text());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::to_the_second;
+
+    #[test]
+    fn nobody_reads_parts_of_a_second() {
+        let time = "2026-11-28T20:15:30.123456789Z".parse().unwrap_or_default();
+        assert_eq!(to_the_second(time).to_string(), "2026-11-28T20:15:30Z");
+    }
+}

@@ -133,7 +133,7 @@ mod tests {
     fn a_decision_is_about_its_package_and_about_no_place_of_that_name() {
         let of = |id: &str| {
             let decision = json!({"finding": id, "host": "web-1", "kind": "fix", "rule": {"name": "r"}, "reason": "so",
-                "assessment": {"priority": "high", "rule": {"name": "r"}, "importance": "normal"}});
+                "assessment": {"priority": "high", "rule": {"name": "r"}, "importance": "general"}});
             serde_json::from_value::<Decision>(decision).unwrap()
         };
         let wanted = ("CVE-2026-1", Some("libc6"));
