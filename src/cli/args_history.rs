@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::model::{CampaignId, PackageName, Strategy, VulnerabilityId};
@@ -119,9 +119,14 @@ fn read(text: &str, day: impl Fn(Date) -> Option<Date>) -> Result<Timestamp, Str
         return Ok(time);
     }
     let midnight = |date: Date| date.to_zoned(TimeZone::UTC).ok();
-    let date = text.parse().ok().and_then(day).and_then(midnight);
-    date.map(|date| date.timestamp())
-        .ok_or_else(|| "a day such as 2026-11-28, or a time such as 2026-11-28T20:00:00Z".to_owned())
+    // The parser of days takes times as well, and drops them.
+    let date = text.parse().ok().filter(|date: &Date| date.to_string() == text).and_then(day).and_then(midnight);
+    date.map(|date| date.timestamp()).ok_or_else(|| {
+        if text.parse::<DateTime>().is_ok() && text.contains(':') {
+            return "a time needs its zone, such as 2026-11-28T20:00:00Z or 2026-11-28T20:00:00+01:00".to_owned();
+        }
+        "a day such as 2026-11-28, or a time such as 2026-11-28T20:00:00Z".to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -138,5 +143,9 @@ mod tests {
             assert!(since(bad).is_err(), "{bad}");
         }
         assert!(until("9999-12-31").is_err());
+        for local in ["2026-11-28T20:00:00", "2026-11-28 20:00"] {
+            assert!(since(local).is_err_and(|why| why.contains("needs its zone")), "{local}");
+        }
+        assert!(since("20261128").is_err());
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::args::{Format, Programs};
+use super::args::{Format, ListFormat, Programs};
 use crate::model::{CampaignId, ManualId};
 
 /// `manual`
@@ -62,16 +62,11 @@ pub struct ManualList {
     #[arg(long)]
     pub all: bool,
     /// How to print
-    #[arg(long, value_enum, default_value_t = ManualFormat::Table)]
-    pub format: ManualFormat,
-}
-
-/// How items are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ManualFormat {
-    Table,
-    Json,
-    Csv,
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `manual assign`

@@ -14,7 +14,7 @@ use super::args::{Clones, ClonesCommand, Format, Global};
 use super::drive::{open, read, runtime, store_failed, stored_plan};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::printer::Printer;
+use super::printer::{Printer, to_the_second};
 
 pub(super) fn run(args: &Clones, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     let transport: Arc<dyn Transport> = Arc::new(
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Clones, global: &Global, printer: Printer) -> Result<Ex
             let item = find(&items, reference)?;
             let until = length.after(now.max(item.until.unwrap_or(now)));
             notes.keep(&item.reference, until, &crate::env::operator()).map_err(|error| store_failed(&error))?;
-            printer.talk(format!("{} of {} is kept until {until}", item.reference, item.host));
+            printer.talk(format!("{} of {} is kept until {}", item.reference, item.host, to_the_second(until)));
         }
         ClonesCommand::Destroy { references } => {
             let chosen: Vec<&HeldItem> = references.iter().map(|r| find(&items, r)).collect::<Result<_, _>>()?;
@@ -112,8 +112,8 @@ fn table(items: &[HeldItem], now: Timestamp) -> String {
     for item in items {
         let state = match item.until {
             _ if item.in_use => "in use".to_owned(),
-            Some(until) if until <= now => format!("overdue since {until}"),
-            Some(until) => format!("kept until {until}"),
+            Some(until) if until <= now => format!("overdue since {}", to_the_second(until)),
+            Some(until) => format!("kept until {}", to_the_second(until)),
             None if item.is_stuck => "kept: its host is stuck".to_owned(),
             None => "no campaign here tells of it".to_owned(),
         };

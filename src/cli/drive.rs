@@ -17,6 +17,7 @@ use crate::store::{self, InputText, Journal as _, Lessons, Notes, Proofs, Sqlite
 use super::args::Format;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::output::Output;
 use super::printer::Printer;
 
 /// How long a campaign that is over waits for what is still to be told: long enough for a try at each server.
@@ -64,7 +65,7 @@ pub(super) fn drive(
     let engine = EmbeddedEngine::new(state, executor, OnPause::Stop).signing(signing);
     let operator = crate::env::operator();
     let (campaign, plan, status, notifier) = runtime.block_on(async {
-        let (campaign, plan) = match begin {
+        let (campaign, plan, known) = match begin {
             Begin::Start(plan, judged, texts) => {
                 let campaign = engine.start_with(Arc::clone(&plan), &operator, &judged).await.map_err(failed)?;
                 let kept = Proofs::open(state).and_then(|mut proofs| proofs.keep_inputs(&campaign, &texts));
@@ -72,17 +73,18 @@ pub(super) fn drive(
                     // The campaign is as good without; an audit tells that they are not there.
                     printer.talk(format!("warning: {error}"));
                 }
-                (campaign, plan)
+                (campaign, plan, 0)
             }
             Begin::Resume(campaign, plan, judged) => {
+                let known = read(state, &campaign)?.1.last().map_or(0, |record| record.seq);
                 engine.resume_with(&campaign, &operator, judged.as_ref()).await.map_err(failed)?;
-                (campaign, plan)
+                (campaign, plan, known)
             }
         };
         let mut reporter = reporter(&plan, format, printer);
         let (mut notifier, problems) = Notifier::start(&plan, &campaign, state);
         problems.iter().for_each(|problem| printer.talk(format!("notify: {problem}")));
-        let status = follow(&engine, &campaign, &operator, &mut *reporter, &mut notifier, printer).await;
+        let status = follow(&engine, &campaign, known, &operator, &mut *reporter, &mut notifier, printer).await;
         reporter.finish();
         Ok::<_, CommandError>((campaign, plan, status, notifier))
     })?;
@@ -96,6 +98,7 @@ pub(super) fn drive(
 async fn follow(
     engine: &EmbeddedEngine,
     campaign: &CampaignId,
+    known: u64,
     operator: &str,
     reporter: &mut dyn Reporter,
     notifier: &mut Notifier,
@@ -106,6 +109,11 @@ async fn follow(
     let interrupts = obey_interrupts(engine, campaign, operator, |text| printer.talk(text));
     let mut interrupts = std::pin::pin!(interrupts);
     let mut listening = true;
+    // A live display shows how things stand, not how they came about.
+    let marks = known > 0 && !printer.is_live();
+    if marks {
+        printer.talk(format!("so far, in {known} records:"));
+    }
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -113,6 +121,9 @@ async fn follow(
                     reporter.event(&event);
                     if let Event::Record(record) = &event {
                         notifier.record(record);
+                        if marks && record.seq == known {
+                            printer.talk("from here on:");
+                        }
                     }
                 }
                 None => break,
@@ -130,9 +141,9 @@ async fn follow(
 /// Waits a little for what is still to be told, and says what could not be.
 pub(super) fn tell_rest(notifier: Notifier, campaign: &CampaignId, printer: Printer) -> bool {
     let untold = notifier.finish(LAST_WORDS);
-    untold.iter().for_each(|line| printer.talk(format!("notify: {line}")));
+    untold.iter().for_each(|line| printer.warn(format!("notify: {line}")));
     if !untold.is_empty() {
-        printer.talk(format!("notify: `switchback notify resend {campaign}` tries again what was not told"));
+        printer.warn(format!("notify: `switchback notify resend {campaign}` tries again what was not told"));
     }
     untold.is_empty()
 }
@@ -177,7 +188,7 @@ pub(super) fn lessons(state: &Path) -> Result<Lessons, CommandError> {
     if !state.join(SqliteJournal::FILE).exists() {
         return Ok(Lessons::default());
     }
-    let mut lessons = store::lessons(&mut open(state)?).map_err(|error| store_failed(&error))?;
+    let mut lessons = learned(state)?;
     let notes = Notes::open(state).and_then(|notes| notes.released()).map_err(|error| store_failed(&error))?;
     let mut names = lessons.digest.map_or_else(String::new, |digest| digest.to_string());
     for released in notes {
@@ -186,6 +197,18 @@ pub(super) fn lessons(state: &Path) -> Result<Lessons, CommandError> {
     }
     lessons.digest = (!names.is_empty()).then(|| Digest::of(names.as_bytes()));
     Ok(lessons)
+}
+
+/// What the campaigns of a journal have shown; one that cannot be read blocks, or what it put in quarantine would be planned.
+pub(super) fn learned(state: &Path) -> Result<Lessons, CommandError> {
+    store::lessons(&mut open(state)?).map_err(|error| match error {
+        StoreError::Unreadable { .. } => store_failed(&error).code("campaign-unreadable").hint(format!(
+            "bring back {} from a backup; or move {} away, and plan without anything that its campaigns have shown",
+            state.join(SqliteJournal::FILE).display(),
+            state.display()
+        )),
+        _ => store_failed(&error),
+    })
 }
 
 /// The campaign that was named and has not ended, else the only one that has not.
@@ -247,8 +270,8 @@ pub(super) fn write_html(
     plan: &Plan,
     printer: Printer,
 ) -> Result<(), CommandError> {
-    std::fs::write(path, campaign_html(report, plan))
-        .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), &error))?;
+    let page = campaign_html(report, plan);
+    Output::to(path, printer).write(|out| Ok(out.write_all(page.as_bytes())?))?;
     printer.talk(format!("report: {}", path.display()));
     Ok(())
 }

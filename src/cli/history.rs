@@ -17,7 +17,11 @@ pub(super) fn run(args: &History, global: &Global, printer: Printer) -> Result<E
     let out = Output::new(args.output.as_deref(), args.format, printer)?;
     let mut book = Book { journal: open(global.state())?, filter: filter(args), printer };
     out.write(|out| match args.by {
-        Some(by) => write_summary(&mut book, HistorySummary::new(by.into()), args.format, out),
+        Some(by) => {
+            // Where something stands is known at the end only: an earlier entry must not stand for a later one.
+            let statuses = std::mem::take(&mut book.filter.statuses);
+            write_summary(&mut book, HistorySummary::new(by.into(), statuses), args.format, out)
+        }
         None => write_entries(&mut book, args.format, out),
     })?;
     Ok(Exit::Ok)
@@ -52,7 +56,7 @@ impl Book {
                 Ok(entries) => take(&entries)?,
                 // One of many that is broken, or that another program has made, must not hide the others.
                 Err(error) if self.filter.campaign.is_none() => {
-                    self.printer.talk(format!("warning: campaign {} is left out: {error}", campaign.id));
+                    self.printer.warn(format!("warning: campaign {} is left out: {error}", campaign.id));
                 }
                 Err(error) => return Err(store_failed(&error).into()),
             }

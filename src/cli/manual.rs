@@ -2,26 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostics;
 use crate::intake::{ReadOptions, Reports, read_report_file};
 use crate::model::{
-    DecisionKind, Digest, Evidence, FindingId, HostName, Looked, ManualEntry, ManualEvent, ManualId, ManualItem,
-    ManualState, ManualWork, PackageName, TimeSpan, printable,
+    AssetName, DecisionKind, Digest, Evidence, FindingId, HostName, Looked, ManualEntry, ManualEvent, ManualId,
+    ManualItem, ManualState, ManualWork, PackageName, TimeSpan, printable,
 };
 use crate::plan::Plan;
+use crate::report::{Sheet, SheetFormat};
 use crate::store::{Notes, SqliteJournal};
 
-use super::args::{self, Format, Global, Manual, ManualAssign, ManualDone, ManualFormat, ManualList, ManualVerify};
+use super::args::{self, Format, Global, ListFormat, Manual, ManualAssign, ManualDone, ManualList, ManualVerify};
 use super::drive::store_failed;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::findings::split;
 use super::inputs::{load_plan, match_findings, read_inventory, settle};
-use super::printer::Printer;
+use super::output::{Output, Stopped};
+use super::printer::{Printer, escape_json};
 
 /// Windows are of no interest here; a plan that is only looked at needs some horizon.
 const HORIZON: TimeSpan = TimeSpan::days(35);
@@ -45,6 +46,7 @@ pub(super) fn run(args: &Manual, global: &Global, printer: Printer) -> Result<Ex
 }
 
 fn list(args: &ManualList, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
+    let out = Output::new(args.output.as_deref(), args.format, printer)?;
     let plan = match &args.plan {
         Some(path) => Some(load_plan(path)?.1),
         None if args.policies.is_empty() => None,
@@ -76,15 +78,31 @@ fn list(args: &ManualList, global: &Global, printer: Printer) -> Result<Exit, Co
         order(a).cmp(&order(b)).then_with(|| name(a).cmp(&name(b)))
     });
     match args.format {
-        ManualFormat::Json => printer.json(&shown.iter().map(view).collect::<Vec<_>>())?,
-        ManualFormat::Csv => printer.data(&csv(&shown)?)?,
-        ManualFormat::Table if shown.is_empty() => printer.talk("nothing is left for people to do"),
-        ManualFormat::Table => printer.data(&table(&shown))?,
+        ListFormat::Table if shown.is_empty() && args.output.is_none() => {
+            printer.talk("nothing is left for people to do");
+        }
+        format => out.write(|out| write(&shown, format, out))?,
     }
     if known > shown.len() {
         printer.talk(format!("{} items are over; --all shows them", known - shown.len()));
     }
     Ok(Exit::Ok)
+}
+
+fn write(shown: &[ManualWork], format: ListFormat, out: &mut (dyn Write + Send)) -> Result<(), Stopped> {
+    match format.sheet() {
+        None => Ok(out.write_all(table(shown).as_bytes())?),
+        // With what follows from the logs.
+        Some(SheetFormat::Json) => {
+            let json = serde_json::to_string_pretty(&shown.iter().map(view).collect::<Vec<_>>());
+            Ok(writeln!(out, "{}", escape_json(&json.map_err(io::Error::from)?))?)
+        }
+        Some(format) => {
+            let mut sheet = Sheet::begin::<ManualWork>(format, "manual work", crate::env::now(), out)?;
+            shown.iter().try_for_each(|work| sheet.row(work))?;
+            Ok(sheet.end()?)
+        }
+    }
 }
 
 fn plan_args(args: &ManualList) -> args::Plan {
@@ -114,6 +132,10 @@ fn take_in(notes: &mut Notes, plan: &Plan) -> Result<(), CommandError> {
     notes.list_manual(&plan.report.manual, plan.as_of).map_err(fail)?;
     let items: BTreeSet<&ManualId> = plan.report.manual.iter().map(|item| &item.id).collect();
     for work in notes.manual().map_err(fail)?.into_values() {
+        // A plan from before the last word says nothing new.
+        if plan.as_of < work.settled().max(work.planned) {
+            continue;
+        }
         let event = match (work.state(), items.contains(&work.item.id)) {
             (ManualState::Closed, true) => ManualEvent::Reopened { why: "a plan has it for people again".to_owned() },
             (ManualState::Open | ManualState::Reopened, false) => {
@@ -260,13 +282,13 @@ fn look(args: &ManualVerify, printer: Printer) -> Result<Looked, CommandError> {
                 let (assets, scanner) = (report.assets.clone(), report.scanner.clone());
                 let reports = Reports::join([report]);
                 let names = assets.iter().map(|(asset, about)| (asset, path, &about.names));
+                let at = |asset: &AssetName| assets.get(asset).and_then(|about| about.scanned_at);
                 for (asset, host) in inventory.resolve_all(names, &mut Diagnostics::default()) {
-                    let at = assets.get(&asset).and_then(|about| about.scanned_at);
-                    looked.hosts.insert((host, scanner.clone()), at);
+                    looked.add(host, scanner.clone(), at(&asset), None);
                 }
                 for (host, finding) in match_findings(&mut inventory, reports, &mut diagnostics) {
-                    looked.found.insert(ManualItem::id_of(&host, &finding));
-                    looked.hosts.entry((host, finding.scanner.clone())).or_insert(None);
+                    let item = ManualItem::id_of(&host, &finding);
+                    looked.add(host, finding.scanner, at(&finding.asset), Some(item));
                 }
             }
             Err(error) => diagnostics.push(error.into()),
@@ -294,14 +316,14 @@ fn view(work: &ManualWork) -> serde_json::Value {
 const COLUMNS: [&str; 9] =
     ["ITEM", "STATE", "PRIORITY", "DUE", "ASSIGNEE", "HOST", "VULNERABILITY", "PACKAGE", "SUGGESTION"];
 
-fn row(work: &ManualWork, day: fn(Timestamp) -> String) -> [String; 9] {
+fn row(work: &ManualWork) -> [String; 9] {
     let item = &work.item;
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     [
         item.id.to_string(),
         work.state().as_str().to_owned(),
         item.priority.to_string(),
-        work.due().map_or_else(|| "-".to_owned(), day),
+        work.due().map_or_else(|| "-".to_owned(), |due| due.strftime("%Y-%m-%d").to_string()),
         or_dash(work.assignee()),
         HostName::as_str(&item.host).to_owned(),
         item.vulnerability.to_string(),
@@ -312,7 +334,7 @@ fn row(work: &ManualWork, day: fn(Timestamp) -> String) -> [String; 9] {
 
 fn table(shown: &[ManualWork]) -> String {
     let mut rows = vec![COLUMNS.map(str::to_owned)];
-    rows.extend(shown.iter().map(|work| row(work, |due| due.strftime("%Y-%m-%d").to_string())));
+    rows.extend(shown.iter().map(row));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
     let mut text = String::new();
@@ -322,19 +344,4 @@ fn table(shown: &[ManualWork]) -> String {
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     text
-}
-
-fn csv(shown: &[ManualWork]) -> Result<String, CommandError> {
-    let failed = |error: &dyn std::error::Error| CommandError::new(Exit::Failed, format!("cannot write CSV: {error}"));
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS.map(str::to_ascii_lowercase)).map_err(|error| failed(&error))?;
-    for work in shown {
-        // A spreadsheet takes these for formulas, and reports are written by others.
-        let safe = |cell: String| {
-            if cell.starts_with(['=', '+', '-', '@']) && cell != "-" { format!("'{cell}") } else { cell }
-        };
-        writer.write_record(row(work, |due| due.to_string()).map(safe)).map_err(|error| failed(&error))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
 use crate::model::{Moment, Notification, printable};
-use crate::notify::{Notifier, deliver, missing_secret, prepare};
+use crate::notify::{Notifier, deliver, limit_of, missing_secret, prepare};
 
 use super::args::{Format, Global, Notify, NotifyResend, NotifyTest};
 use super::drive::{find, read, stored_plan, tell_rest};
@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::inputs::{load_policy, settle};
 use super::printer::Printer;
 
-/// How long each target has for a test.
+/// How long each target has for a test, except commands.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// No line of a dry run is longer.
@@ -55,7 +55,12 @@ fn test(args: &NotifyTest, printer: Printer) -> Result<Exit, CommandError> {
                 Err(failure) => (None, Some(failure.to_string())),
             }
         } else {
-            (None, deliver(&notify.to, &notification, LIMIT).err().map(|failure| failure.to_string()))
+            (
+                None,
+                deliver(&notify.to, &notification, limit_of(&notify.to, LIMIT))
+                    .err()
+                    .map(|failure| failure.to_string()),
+            )
         };
         Tried { target: notify.to.shown(), on: notify.on.iter().copied().collect(), would_send, problem }
     });

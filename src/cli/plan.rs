@@ -1,7 +1,6 @@
 //! `switchback plan`: policies, inventory and findings become a plan file.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use jiff::Timestamp;
 use crate::diagnostic::{Diagnostics, Level};
 use crate::intake::{Feeds, Inventory};
 use crate::model::{Finding, HostName, TimeSpan, printable};
-use crate::plan::{InputRef, Origin, Plan, PlanFileError, PlanId, PlanInput, plan, write_plan};
+use crate::plan::{InputRef, Origin, Plan, PlanId, PlanInput, plan, write_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::Policy;
 use crate::report::plan_table;
@@ -22,6 +21,7 @@ use super::findings::{read_feeds, read_reports, split};
 use super::inputs::{
     file_digest, input_ref, judge, load_playbooks, load_policy, match_findings, read_inventory, settle,
 };
+use super::output::whole;
 use super::printer::Printer;
 use super::revision;
 
@@ -186,22 +186,6 @@ pub(super) fn make(
 
 /// Writes the plan beside its place and moves it there, so that no half of a plan is ever found.
 pub(super) fn save(plan: &Plan, path: &Path) -> Result<PlanId, CommandError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written =
-        write_synced(plan, &partial).and_then(|id| std::fs::rename(&partial, path).map(|()| id).map_err(Into::into));
-    written.map_err(|error| {
-        // What cannot be removed was never made, or is not ours.
-        let _ = std::fs::remove_file(&partial);
-        CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), &error)
-    })
-}
-
-fn write_synced(plan: &Plan, path: &Path) -> Result<PlanId, PlanFileError> {
-    let mut file = std::fs::File::create(path)?;
-    let id = write_plan(plan, &mut file)?;
-    file.flush()?;
-    file.sync_all()?;
-    Ok(id)
+    whole(path, |out| write_plan(plan, out))
+        .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), &error))
 }

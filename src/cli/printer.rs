@@ -1,7 +1,9 @@
 //! stdout is data, stderr is talk. The only place that writes to either.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, render_text};
@@ -14,6 +16,11 @@ use super::exit::Exit;
 
 /// No line of talk is longer.
 const MAX_LINE: usize = 10_000;
+
+/// A time for people: nobody reads parts of a second.
+pub(super) fn to_the_second(time: Timestamp) -> impl fmt::Display {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ")
+}
 
 /// Writes for one command.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +93,11 @@ impl Printer {
         }
     }
 
+    /// What would be lost unseen, also when quiet.
+    pub fn warn(self, text: impl AsRef<str>) {
+        Self { quiet: false, ..self }.talk(text);
+    }
+
     /// Problems that end nothing.
     pub fn diagnostics(self, diagnostics: &[Diagnostic]) {
         if !self.quiet {
@@ -104,5 +116,16 @@ impl Printer {
     pub fn error(self, error: &CommandError) {
         self.problems(&error.diagnostics);
         let _ = writeln!(io::stderr().lock(), "{}", error.to_text());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_the_second;
+
+    #[test]
+    fn nobody_reads_parts_of_a_second() {
+        let time = "2026-11-28T20:15:30.123456789Z".parse().unwrap_or_default();
+        assert_eq!(to_the_second(time).to_string(), "2026-11-28T20:15:30Z");
     }
 }

@@ -9,7 +9,7 @@ use super::args::{Format, Global, Quarantine, QuarantineCommand};
 use super::drive::{lessons, open, store_failed};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::printer::Printer;
+use super::printer::{Printer, to_the_second};
 
 pub(super) fn run(args: &Quarantine, global: &Global, printer: Printer) -> Result<Exit, CommandError> {
     drop(open(global.state())?);
@@ -44,8 +44,10 @@ fn list(history: &History, format: Format, now: jiff::Timestamp, printer: Printe
         return printer.json(&serde_json::json!({ "packages": packages, "cohorts": cohorts }));
     }
     let mut text = String::new();
-    let state =
-        |until: jiff::Timestamp| if until > now { format!("until {until}") } else { format!("over since {until}") };
+    let state = |until: jiff::Timestamp| {
+        let is_over = until <= now;
+        format!("{} {}", if is_over { "over since" } else { "until" }, to_the_second(until))
+    };
     // Writing to a String cannot fail.
     for entry in packages {
         let what = format!("{}={} on {}", entry.package, entry.version, entry.os);

@@ -6,10 +6,9 @@ use std::thread;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::report::{rehearsal_html, rehearsal_table};
 use crate::sim::{self, Profile};
-use crate::store;
 
 use super::args::{Global, RehearsalFormat, Rehearse};
-use super::drive::{open, store_failed};
+use super::drive::learned;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::inputs::{load_plan, read_text, settle};
@@ -26,7 +25,7 @@ pub(super) fn run(args: &Rehearse, global: &Global, printer: Printer) -> Result<
         profile = read.unwrap_or(profile);
     }
     if args.history {
-        let lessons = store::lessons(&mut open(global.state())?).map_err(|error| store_failed(&error))?;
+        let lessons = learned(global.state())?;
         profile = profile.with(lessons.experience);
         printer
             .talk(format!("{} kinds of steps go by earlier campaigns, the others by the profile", profile.learned()));

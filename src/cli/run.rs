@@ -24,6 +24,8 @@ use super::exit::Exit;
 use super::inputs::{judge, load_plan, load_policy, policy_texts, read_inventory};
 use super::printer::Printer;
 
+/// Paths named in a line before the rest is counted.
+const MAX_PATHS: usize = 5;
 /// What can always be done.
 const ABORT: &str = "`switchback abort` and then `switchback resume` take back what is in the middle";
 
@@ -209,8 +211,20 @@ fn compare(
     }
     Err(CommandError::new(
         Exit::PlanRefused,
-        format!("the plan is stale: its {role} had digest {}, now it is {}", recorded.digest.short(), now.short()),
+        format!(
+            "the plan is stale: its {role} ({}) had digest {}, now it is {}",
+            shown(&paths),
+            recorded.digest.short(),
+            now.short()
+        ),
     )
     .code("plan-stale")
     .hint(format!("make the plan again, or name the {role} it was made from with {option}")))
+}
+
+/// A few of many paths.
+fn shown(paths: &[PathBuf]) -> String {
+    let first: Vec<String> = paths.iter().take(MAX_PATHS).map(|path| path.display().to_string()).collect();
+    let more = paths.len().saturating_sub(MAX_PATHS);
+    if more == 0 { first.join(", ") } else { format!("{} and {more} more", first.join(", ")) }
 }

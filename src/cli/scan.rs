@@ -17,6 +17,7 @@ use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::inputs::{load_policy, read_inventory, read_text, settle};
+use super::output::whole;
 use super::printer::Printer;
 
 pub(super) fn run(args: &Scan, printer: Printer) -> Result<Exit, CommandError> {
@@ -144,7 +145,8 @@ pub(super) fn scan_hosts(hosts: Vec<Host>, concurrency: usize, printer: Printer)
 
 /// Writes the findings file.
 pub(super) fn write(path: &Path, scans: &[HostScan]) -> Result<(), CommandError> {
-    std::fs::write(path, to_json(scans)?)
+    let json = to_json(scans)?;
+    whole(path, |out| out.write_all(json.as_bytes()))
         .map_err(|error| CommandError::caused(Exit::Failed, format!("cannot write {}", path.display()), &error))
 }
 

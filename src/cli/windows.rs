@@ -12,7 +12,7 @@ use super::args::{Format, Windows};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::inputs::{load_policy, read_inventory, settle};
-use super::printer::Printer;
+use super::printer::{Printer, to_the_second};
 
 /// What is shown where no end is given: the usual month and a little more.
 const USUAL: TimeSpan = TimeSpan::days(35);
@@ -40,9 +40,13 @@ pub(super) fn run(args: &Windows, printer: Printer) -> Result<Exit, CommandError
     let until = args.until.unwrap_or_else(|| USUAL.after(from));
     let span = TimeSpan::between(from, until);
     if span == TimeSpan::ZERO || span > MAX {
-        return Err(CommandError::new(Exit::Usage, format!("{until} is not after {from}, or more than five years"))
-            .hint("--until lies behind --from"));
+        return Err(CommandError::new(
+            Exit::Usage,
+            format!("{} is not after {}, or more than five years", to_the_second(until), to_the_second(from)),
+        )
+        .hint("--until lies behind --from"));
     }
+    let (first, last) = (to_the_second(from), to_the_second(until));
     let tzdata = policy.tzdata_version();
     let listed = policy.list_windows(host, from, span);
     let (always, windows) = match listed {
@@ -67,11 +71,11 @@ pub(super) fn run(args: &Windows, printer: Printer) -> Result<Exit, CommandError
         Format::Table if windows.is_empty() => {}
         Format::Table => printer.data(&host_windows_table(&windows))?,
     }
-    printer.talk(format!("{} from {from} to {until}, with time zone data {tzdata}", args.host));
+    printer.talk(format!("{} from {first} to {last}, with time zone data {tzdata}", args.host));
     if !always && windows.iter().all(|window| window.open.is_empty()) {
         let frozen = windows.len();
         let why = if frozen == 0 { "none opens".to_owned() } else { format!("freezes take all {frozen} openings") };
-        return Err(CommandError::new(Exit::InvalidInput, format!("{} has no window until {until}: {why}", args.host))
+        return Err(CommandError::new(Exit::InvalidInput, format!("{} has no window until {last}: {why}", args.host))
             .code("no-window")
             .hint("look further ahead with --until"));
     }

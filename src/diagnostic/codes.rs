@@ -108,6 +108,12 @@ pub const CODES: &[(&str, &str)] = &[
         "The campaign has ended: there is nothing to pause, abort or resume. Make a new plan for what is left.",
     ),
     (
+        "campaign-unreadable",
+        "What a campaign of the state folder has shown cannot be read: its plan or its records are damaged, or another program has \
+         made them. What it put in quarantine would be planned again, so nothing is planned. Bring the journal back from a backup, or \
+         move the state folder away.",
+    ),
+    (
         "change-not-checked",
         "Nobody could be asked whether the change may go on, so it does not. Mend what `change.check` of the policy names.",
     ),

@@ -79,6 +79,31 @@ fn first_fit(windows: &[Interval], reserve: TimeSpan, from: Timestamp) -> Option
     ahead.iter().copied().find(|w| reserve.after(w.start.max(from)) <= w.end)
 }
 
+/// Writes the reasons of gates that never open down once, as an enum and as a list.
+macro_rules! nevers {
+    ($($name:ident = $code:literal,)*) => {
+        #[derive(Clone, Copy)]
+        pub(super) enum Never { $($name,)* }
+
+        impl Never {
+            pub(super) const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+        }
+
+        /// Codes of the gates that never open: what they keep back has not failed.
+        pub const GATE_CLOSED: &[&str] = &[$($code,)*];
+    };
+}
+
+nevers! {
+    PilotFailed = "pilot-failed",
+    ApprovalExpired = "approval-expired",
+    BackupTooOld = "backup-too-old",
+    DisruptionBudgetUsedUp = "disruption-budget-used-up",
+    WindowOver = "window-over",
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

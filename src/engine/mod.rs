@@ -22,7 +22,7 @@ mod tests;
 pub use approval::*;
 pub use campaign::{CANARY_FAILED, CampaignMachine, FAILURE_BUDGET};
 pub use clock::Clock;
-pub use gate::{EARLY, MAX_BACKUP_AGE};
+pub use gate::{EARLY, GATE_CLOSED, MAX_BACKUP_AGE};
 pub use group::GroupMachine;
 pub(crate) use host::packages_left_out;
 pub use host::{GRACE, HostCommand, HostEnd, HostMachine};

@@ -50,6 +50,23 @@ pub enum StepResult {
     },
 }
 
+/// The fact that a reboot leaves which nobody needed.
+const NO_REBOOT: (&str, &str) = ("reboot", "not-required");
+
+impl StepResult {
+    /// A reboot that nobody needed.
+    pub fn no_reboot(note: &str) -> Self {
+        let (key, value) = NO_REBOOT;
+        Self::Succeeded { facts: [(key.to_owned(), value.to_owned())].into(), note: Some(note.to_owned()) }
+    }
+
+    /// Whether what a step is for was done: a reboot that nobody needed says nothing of how long one takes.
+    pub fn was_done(&self) -> bool {
+        let (key, value) = NO_REBOOT;
+        matches!(self, Self::Succeeded { facts, .. } if facts.get(key).is_none_or(|reboot| reboot != value))
+    }
+}
+
 /// Whether a failed step may have changed something.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,

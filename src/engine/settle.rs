@@ -8,7 +8,7 @@ use crate::model::{AttemptId, HostName, HostOutcome, StepId};
 use crate::plan::{PlanApproval, Reason};
 
 use super::agenda::{Park, Room};
-use super::gate::{Lengths, MAX_BACKUP_AGE, WindowAnswer, chain_may_start, preparation_may_start};
+use super::gate::{Lengths, MAX_BACKUP_AGE, Never, WindowAnswer, chain_may_start, preparation_may_start};
 use super::machine::illegal;
 #[cfg(test)]
 use super::planted::{Defect, planted};
@@ -22,7 +22,7 @@ use super::{
 enum Answer {
     Go,
     Wait { gate: Gate, why: String, until: Option<Timestamp>, park: Park },
-    Never { gate: Gate, code: &'static str, why: String },
+    Never { gate: Gate, code: Never, why: String },
 }
 
 impl Campaign {
@@ -313,11 +313,11 @@ impl Campaign {
                 Ok(false)
             }
             Answer::Never { gate, code, why } => {
-                let reason = Some(Reason::new(code, why.clone()));
+                let reason = Some(Reason::new(code.as_str(), why.clone()));
                 self.record_answer(out, now, &member.name, step, GateVerdict::Closed { gate, why: why.clone() })?;
                 if self.state.hosts.get(number).is_some_and(|machine| machine.owes(&member.plan)) {
                     // Nothing was disrupted yet; a clone that was made must go.
-                    let (host, reason) = (member.name.clone(), Reason::new(code, why));
+                    let (host, reason) = (member.name.clone(), Reason::new(code.as_str(), why));
                     self.append(out, now, RecordBody::UndoStarted { host, reason })?;
                     self.look_again(number);
                 } else {
@@ -369,7 +369,7 @@ impl Campaign {
             Answer::Wait { gate, why, until: None, park: Park::Pilot }
         } else {
             let why = format!("{pilot}, which goes first for hosts like this one, did not succeed");
-            Answer::Never { gate, code: "pilot-failed", why }
+            Answer::Never { gate, code: Never::PilotFailed, why }
         })
     }
 
@@ -378,7 +378,7 @@ impl Campaign {
         let Some(rule) = self.unapproved(now, member) else { return Answer::Go };
         let why =
             format!("it does not have the {} of {} that must be good when it begins", people(rule), rule.rule.name);
-        Answer::Never { gate: Gate::Approval, code: "approval-expired", why }
+        Answer::Never { gate: Gate::Approval, code: Never::ApprovalExpired, why }
     }
 
     fn ask_preparation(&self, now: Timestamp, member: &Member, lengths: Lengths) -> Answer {
@@ -425,7 +425,7 @@ impl Campaign {
         }
         if too_old(start) {
             let why = format!("its backup would be older than {MAX_BACKUP_AGE} when its turn comes");
-            return Answer::Never { gate: Gate::Window, code: "backup-too-old", why };
+            return Answer::Never { gate: Gate::Window, code: Never::BackupTooOld, why };
         }
         if start > now {
             let why = format!("{} must be left of a window", lengths.reserve);
@@ -454,7 +454,7 @@ impl Campaign {
     fn used_up(&self, member: &Member) -> Answer {
         let (name, max) = self.group_name(member);
         let why = format!("{max} of {name} may be unavailable at once, and that many are and stay so");
-        Answer::Never { gate: Gate::DisruptionBudget, code: "disruption-budget-used-up", why }
+        Answer::Never { gate: Gate::DisruptionBudget, code: Never::DisruptionBudgetUsedUp, why }
     }
 
     fn group_name(&self, member: &Member) -> (&str, u32) {
@@ -489,5 +489,5 @@ fn people(rule: &PlanApproval) -> String {
 
 fn over(lengths: Lengths) -> Answer {
     let why = format!("none of its windows leaves {} any more", lengths.reserve);
-    Answer::Never { gate: Gate::Window, code: "window-over", why }
+    Answer::Never { gate: Gate::Window, code: Never::WindowOver, why }
 }

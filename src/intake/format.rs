@@ -1,6 +1,7 @@
 //! Every format of report that can be read: each parser says what it reads and how it is recognised.
 
 use super::error::IntakeError;
+use super::json::Root;
 use super::peek::Peek;
 use super::reports::Report;
 use super::row::Sink;
@@ -111,6 +112,11 @@ pub(super) fn by_name(name: &str) -> Option<&'static Format> {
 pub(super) fn detect(name: &str, peek: &Peek) -> Result<&'static Format, IntakeError> {
     if let Some(format) = FORMATS.iter().copied().find(|format| (format.is)(peek)) {
         return Ok(format);
+    }
+    if peek.root().is_some_and(|root| matches!(root, Root::Object(keys) if keys.is_empty())) {
+        let message = "an object with nothing in it, which is no report: a report without findings says what it is of";
+        return Err(IntakeError::new("unknown-report-format", name, message)
+            .help("Trivy's has at least `SchemaVersion`: look whether the scan has failed"));
     }
     let known = other_tool(peek).map(|tool| format!("; this looks like {tool}, which is not read"));
     let message = format!("{}, no report known here{}", peek.describe(), known.unwrap_or_default());

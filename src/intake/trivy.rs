@@ -24,10 +24,9 @@ pub(super) const ARTIFACT: Format = Format {
     scanner: SCANNER,
     is: |peek| {
         peek.root().is_some_and(|root| {
-            let empty = matches!(root, Root::Object(keys) if keys.is_empty());
             let keys = ["SchemaVersion", "Results", "ArtifactName", "ArtifactType"];
             let is_asff = root.has(&["ProductArn"]);
-            empty || (!is_asff && !root.has(&["ClusterName"]) && keys.iter().any(|key| root.has(&[key])))
+            !is_asff && !root.has(&["ClusterName"]) && keys.iter().any(|key| root.has(&[key]))
         })
     },
     read: read_artifact_or_cluster,

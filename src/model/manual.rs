@@ -157,17 +157,37 @@ pub struct ManualWork {
     pub item: ManualItem,
     /// The first plan that had it.
     pub since: Timestamp,
+    /// The newest plan that had it.
+    pub planned: Timestamp,
     /// Oldest first.
     pub log: Vec<ManualEntry>,
 }
 
+/// What one tool found on one host, by when it looked, where it says so.
+type Scans = BTreeMap<Option<Timestamp>, BTreeSet<ManualId>>;
+
 /// What scans looked at, and what they found.
 #[derive(Clone, Debug, Default)]
-pub struct Looked {
-    /// By host and tool when it looked, where it says so.
-    pub hosts: BTreeMap<(HostName, String), Option<Timestamp>>,
-    /// The items of all findings.
-    pub found: BTreeSet<ManualId>,
+pub struct Looked(BTreeMap<HostName, BTreeMap<String, Scans>>);
+
+impl Looked {
+    /// A tool looked at a host, and found these items there, among others.
+    pub fn add(
+        &mut self,
+        host: HostName,
+        scanner: String,
+        at: Option<Timestamp>,
+        found: impl IntoIterator<Item = ManualId>,
+    ) {
+        self.0.entry(host).or_default().entry(scanner).or_default().entry(at).or_default().extend(found);
+    }
+}
+
+/// What still tells something at this time: the newest scan, and those that do not say when they were made.
+fn telling(scans: &Scans, since: Option<Timestamp>) -> impl Iterator<Item = &BTreeSet<ManualId>> {
+    let newest = scans.keys().next_back().copied().flatten();
+    let is_later = move |at: Timestamp| newest == Some(at) && since.is_none_or(|since| at > since);
+    scans.iter().filter(move |(at, _)| at.is_none_or(is_later)).map(|(_, found)| found)
 }
 
 impl ManualWork {
@@ -181,6 +201,12 @@ impl ManualWork {
             ManualEvent::Closed { .. } => Some(ManualState::Closed),
         });
         last.unwrap_or(ManualState::Open)
+    }
+
+    /// Since when it stands so.
+    pub fn settled(&self) -> Timestamp {
+        let said = self.log.iter().rev().find(|entry| !matches!(entry.event, ManualEvent::Assigned { .. }));
+        said.map_or(self.since, |entry| entry.at)
     }
 
     /// Who does it: as was said last, else as policy has it.
@@ -209,26 +235,84 @@ impl ManualWork {
     /// What scans say of it; nothing where no tool that had reported it has looked at its host since.
     pub fn judge(&self, looked: &Looked) -> Option<ManualEvent> {
         let state = self.state();
-        let said = self.done().filter(|_| state == ManualState::Done);
-        let scanner = self.item.scanners.iter().find(|scanner| {
-            let at = looked.hosts.get(&(self.item.host.clone(), (*scanner).clone()));
-            at.is_some_and(|at| at.is_none_or(|at| said.is_none_or(|said| at > said.at)))
-        })?;
-        let scanner = scanner.clone();
-        match (looked.found.contains(&self.item.id), state) {
-            (true, ManualState::Open | ManualState::Reopened) => None,
-            (true, _) => {
+        let scans = looked.0.get(&self.item.host)?;
+        let since = self.done().map(|done| done.at);
+        let looks = |scanner: &&String| scans.get(*scanner).is_some_and(|scans| telling(scans, since).next().is_some());
+        let scanner = self.item.scanners.iter().find(looks)?.clone();
+        let finds = |scans: &Scans| telling(scans, since).any(|found| found.contains(&self.item.id));
+        let finder = scans.iter().find(|(_, scans)| finds(scans)).map(|(scanner, _)| scanner);
+        match (finder, state) {
+            (Some(_), ManualState::Open | ManualState::Reopened) => None,
+            (Some(scanner), _) => {
                 let before = match self.done() {
                     Some(done) => format!("said to be done by {} at {}", done.by, done.at),
                     None => "gone before".to_owned(),
                 };
                 Some(ManualEvent::Reopened { why: format!("{before}, and found by {scanner} again") })
             }
-            (false, ManualState::Done) => Some(ManualEvent::Verified { scanner }),
-            (false, ManualState::Open | ManualState::Reopened) => {
+            (None, ManualState::Done) => Some(ManualEvent::Verified { scanner }),
+            (None, ManualState::Open | ManualState::Reopened) => {
                 Some(ManualEvent::Closed { why: format!("{scanner} does not find it any more") })
             }
-            (false, _) => None,
+            (None, _) => None,
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn at(hour: u32) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + i64::from(hour) * 3600).unwrap()
+    }
+
+    fn work(events: &[(u32, ManualEvent)]) -> ManualWork {
+        let item = serde_json::json!({
+            "id": "m-1", "host": "web-1", "vulnerability": "CVE-2026-1", "findings": [], "scanners": ["trivy"],
+            "priority": "high", "why": "no playbook", "suggestion": "update it",
+        });
+        let entry =
+            |(hour, event): &(u32, ManualEvent)| ManualEntry { at: at(*hour), by: "ann".into(), event: event.clone() };
+        let item = serde_json::from_value(item).unwrap();
+        ManualWork { item, since: at(0), planned: at(0), log: events.iter().map(entry).collect() }
+    }
+
+    fn looked(scans: &[(&str, Option<u32>, bool)]) -> Looked {
+        let mut looked = Looked::default();
+        for (scanner, hour, found) in scans {
+            let found = found.then(|| ManualId::new("m-1").unwrap());
+            looked.add(HostName::new("web-1").unwrap(), (*scanner).to_owned(), hour.map(at), found);
+        }
+        looked
+    }
+
+    #[test]
+    fn a_scan_from_before_the_work_opens_nothing_again() {
+        let done = ManualEvent::Done { evidence: Evidence { text: "done".into(), file: None, digest: None } };
+        let verified = work(&[(10, done.clone()), (20, ManualEvent::Verified { scanner: "trivy".into() })]);
+        assert_eq!(verified.judge(&looked(&[("trivy", Some(5), true)])), None);
+        assert!(matches!(verified.judge(&looked(&[("trivy", Some(21), true)])), Some(ManualEvent::Reopened { .. })));
+        let again = work(&[(10, done), (11, ManualEvent::Reopened { why: "found".into() })]);
+        assert_eq!(again.judge(&looked(&[("trivy", Some(5), false)])), None);
+        assert!(matches!(again.judge(&looked(&[("trivy", Some(12), false)])), Some(ManualEvent::Closed { .. })));
+    }
+
+    #[test]
+    fn the_newest_scan_of_a_tool_counts_whatever_the_order_of_the_files() {
+        let done = ManualEvent::Done { evidence: Evidence { text: "done".into(), file: None, digest: None } };
+        let work = work(&[(10, done)]);
+        let (older, newer) = (("trivy", Some(11), true), ("trivy", Some(12), false));
+        for scans in [[older, newer], [newer, older]] {
+            assert_eq!(work.judge(&looked(&scans)), Some(ManualEvent::Verified { scanner: "trivy".into() }));
+        }
+        // What does not say when it was made cannot be overtaken.
+        for scans in [[("trivy", None, true), newer], [newer, ("trivy", None, true)]] {
+            assert!(matches!(work.judge(&looked(&scans)), Some(ManualEvent::Reopened { .. })));
+        }
+        // Another tool that still finds it is believed, and named.
+        let found = work.judge(&looked(&[newer, ("grype", Some(12), true)]));
+        assert!(matches!(found, Some(ManualEvent::Reopened { why }) if why.ends_with("and found by grype again")));
     }
 }

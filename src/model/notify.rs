@@ -177,7 +177,7 @@ pub enum SmtpTls {
 pub struct Notification {
     /// [`NOTIFICATION_FORMAT`].
     pub format: &'static str,
-    /// `CAMPAIGN/RECORD`: whoever gets it twice can tell by this.
+    /// `CAMPAIGN/RECORD`, or `CAMPAIGN/FIRST-LAST` of several: whoever gets it twice can tell by this.
     pub id: String,
     /// The campaign.
     pub campaign: CampaignId,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::fd::OwnedFd;
 
 use crate::model::{TimeSpan, exit, printable};
-use crate::transport::run_argv_holding;
+use crate::transport::{ProcessError, run_argv_holding};
 
 use super::send::Failure;
 
@@ -21,7 +21,10 @@ pub(super) fn run(argv: &[String], input: &str, limit: TimeSpan) -> Result<(), F
         .map_err(system)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     let ran = runtime.block_on(run_argv_holding(argv, limit, Some(File::from(OwnedFd::from(reader)))));
-    let ran = ran.map_err(|error| Failure::Lasting(error.to_string()))?;
+    let ran = ran.map_err(|error| match error {
+        ProcessError::Timeout { .. } => Failure::passing(error.to_string()),
+        _ => Failure::Lasting(error.to_string()),
+    })?;
     let said = if ran.errors.is_empty() { String::new() } else { format!(": {}", printable(&ran.errors, 200)) };
     match ran.code {
         0 => Ok(()),

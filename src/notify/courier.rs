@@ -1,6 +1,6 @@
 //! Who tells one target, on a thread of its own: folds, tries again for a while, notes what was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,14 +12,14 @@ use crate::store::Notes;
 
 use super::closing::Closing;
 use super::message::{Notice, compose};
-use super::send::{Failure, deliver};
+use super::send::{Failure, deliver_to_rest, limit_of};
 
 /// How long couriers wait for what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     /// What happens to hosts within this time is one message.
     pub fold: Duration,
-    /// One try.
+    /// One try, except of a command.
     pub once: Duration,
     /// Between the first two tries; twice as long before each further one, up to `longest`.
     pub pause: Duration,
@@ -116,8 +116,10 @@ impl Courier {
         let Some(notification) = compose(&self.campaign, notices) else { return };
         let give_up = Instant::now() + self.patience.give_up;
         let mut pause = self.patience.pause;
-        while let Some(limit) = self.closing.left(self.patience.once) {
-            let after = match deliver(&self.target, &notification, limit) {
+        let once = limit_of(&self.target, self.patience.once);
+        let mut reached = BTreeSet::new();
+        while let Some(limit) = self.closing.left(once) {
+            let after = match deliver_to_rest(&self.target, &notification, limit, &mut reached) {
                 Ok(()) => {
                     self.note(notices);
                     self.tally.waiting.fetch_sub(notices.len(), Ordering::Relaxed);
@@ -129,7 +131,8 @@ impl Courier {
                 }
                 Err(Failure::Passing { why, after }) => {
                     self.tally.because(why);
-                    after.unwrap_or(pause)
+                    // A server may ask for more time, never for less.
+                    after.map_or(pause, |after| after.max(pause))
                 }
             };
             if Instant::now() + after > give_up {

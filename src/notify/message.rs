@@ -89,7 +89,9 @@ pub(super) fn notice(record: &Record, plan: &Plan) -> Option<Notice> {
 
 /// One message of notices of one moment; none of no notices.
 pub(super) fn compose(campaign: &CampaignId, notices: &[Notice]) -> Option<Notification> {
-    let first = notices.first()?;
+    let (first, last) = (notices.first()?, notices.last()?);
+    // With another end it is another message, which a controller may fold that follows one that died.
+    let records = if last.seq == first.seq { first.seq.to_string() } else { format!("{}-{}", first.seq, last.seq) };
     let mut lines: Vec<String> =
         notices.iter().filter_map(|notice| notice.line.as_deref()).take(MAX_LINES).map(clean).collect();
     if notices.len() > MAX_LINES {
@@ -97,7 +99,7 @@ pub(super) fn compose(campaign: &CampaignId, notices: &[Notice]) -> Option<Notif
     }
     Some(Notification {
         format: NOTIFICATION_FORMAT,
-        id: format!("{campaign}/{}", first.seq),
+        id: format!("{campaign}/{records}"),
         campaign: campaign.clone(),
         moment: first.moment,
         at: first.at,

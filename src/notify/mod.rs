@@ -13,4 +13,4 @@ mod send;
 mod tests;
 
 pub use notifier::Notifier;
-pub use send::{Failure, Prepared, deliver, missing_secret, prepare};
+pub use send::{Failure, Prepared, deliver, limit_of, missing_secret, prepare};

@@ -1,5 +1,6 @@
 //! One try to tell one target one thing.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -67,8 +68,26 @@ pub fn prepare(target: &NotifyTarget, notification: &Notification) -> Result<Pre
     }))
 }
 
-/// Tells a target; blocks for about `limit` at most, a command for as long as policy lets it.
+/// How long one try may take: a command as long as policy lets it, all else as long as usual.
+pub fn limit_of(target: &NotifyTarget, usual: Duration) -> Duration {
+    match target {
+        NotifyTarget::Command { timeout, .. } => timeout.to_std(),
+        _ => usual,
+    }
+}
+
+/// Tells a target; blocks for about `limit` at most.
 pub fn deliver(target: &NotifyTarget, notification: &Notification, limit: Duration) -> Result<(), Failure> {
+    deliver_to_rest(target, notification, limit, &mut BTreeSet::new())
+}
+
+/// The same for a further try: those of a mail who have it already do not get it again.
+pub(super) fn deliver_to_rest(
+    target: &NotifyTarget,
+    notification: &Notification,
+    limit: Duration,
+    reached: &mut BTreeSet<String>,
+) -> Result<(), Failure> {
     let prepared = prepare(target, notification)?;
     match (target, &prepared) {
         (NotifyTarget::Webhook { url, headers, .. }, Prepared::Body(body)) => {
@@ -85,7 +104,7 @@ pub fn deliver(target: &NotifyTarget, notification: &Notification, limit: Durati
         }
         (NotifyTarget::Smtp(smtp), Prepared::Mail(mail)) => {
             let login = smtp.login.as_ref().map(|(user, password)| Ok((user.clone(), secret(password)?)));
-            mail::send(smtp, login.transpose().map_err(Failure::Lasting)?, mail, limit)
+            mail::send(smtp, login.transpose().map_err(Failure::Lasting)?, mail, limit, reached)
         }
         // Each target gets its own kind; see `prepare`.
         _ => Err(Failure::Lasting("it was given what it cannot take".to_owned())),

@@ -1,7 +1,7 @@
 //! Targets against servers that fail, dawdle, are down or listen to everything.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::bodies;
 use super::courier::Patience;
-use super::message::{compose, notice};
+use super::message::{self, compose, notice};
+use super::send::deliver_to_rest;
 use super::*;
 use crate::engine::{Chain, Gate, GateVerdict, Record, RecordBody};
 use crate::model::{
@@ -350,11 +351,13 @@ fn a_command_gets_it_on_its_input_and_is_not_waited_for_for_ever() {
     let (why, failure) = run("exit 75", 5).unwrap_err();
     assert!(matches!(failure, Failure::Passing { .. }), "{why}");
     let begun = Instant::now();
-    let (why, _) = run("sleep 30", 1).unwrap_err();
+    let (why, failure) = run("sleep 30", 1).unwrap_err();
+    assert!(matches!(failure, Failure::Passing { .. }), "{why}");
     assert!(why.contains("did not end within 1s") && begun.elapsed() < Duration::from_secs(10), "{why}");
 }
 
-/// A mail server that speaks as much SMTP as is needed: what it was told, line by line.
+/// A mail server that speaks as much SMTP as is needed and answers so to the second recipient: what it was told, line by
+/// line.
 fn mail_server(refuse: Option<&'static str>) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -376,7 +379,7 @@ fn mail_server(refuse: Option<&'static str>) -> (u16, Arc<Mutex<Vec<String>>>) {
                     }
                     "EHLO" => "250-test\r\n250 AUTH PLAIN",
                     "AUTH" => "235 known",
-                    "RCPT" if refuse.is_some() => refuse.unwrap_or_default(),
+                    "RCPT" if line.contains("night@") => refuse.unwrap_or("250 fine"),
                     "DATA" => {
                         in_data = true;
                         "354 go on"
@@ -454,4 +457,54 @@ fn a_mail_server_says_whether_another_try_makes_sense() {
     let target = NotifyTarget::Smtp(SmtpTarget { tls: SmtpTls::Starttls, server: "localhost".into(), ..target });
     deliver(&target, &stuck(), limit).unwrap_err();
     assert!(!heard.lock().unwrap().iter().any(|line| line.starts_with("MAIL")));
+}
+
+#[test]
+fn one_recipient_who_is_refused_keeps_the_mail_from_nobody_else() {
+    let limit = Duration::from_secs(5);
+    let (port, heard) = mail_server(Some("451 greylisted"));
+    let target = mail(port, None);
+    let mut reached = BTreeSet::new();
+    let failure = deliver_to_rest(&target, &stuck(), limit, &mut reached).unwrap_err();
+    assert!(matches!(&failure, Failure::Passing { why, .. } if why.contains("night@example.com")), "{failure}");
+    assert_eq!(reached, ["ops@example.com".to_owned()].into());
+    deliver_to_rest(&target, &stuck(), limit, &mut reached).unwrap_err();
+    let heard = heard.lock().unwrap().clone();
+    let count = |wanted: &str| heard.iter().filter(|line| line.starts_with(wanted)).count();
+    assert_eq!((count("RCPT TO:<ops@"), count("RCPT TO:<night@"), count("DATA")), (1, 2, 1), "{heard:#?}");
+}
+
+#[test]
+fn a_server_that_asks_for_no_pause_gets_one_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (url, asked) = server(&["429 Slow\r\nretry-after: 0"]);
+    let plan = plan(&[hook(secret(dir.path(), "url", &url))]);
+    let (mut notifier, _) = Notifier::with_patience(&plan, &campaign(), dir.path(), QUICK);
+    notifier.record(&records()[0]);
+    assert_eq!(notifier.finish(Duration::from_secs(2)).len(), 1);
+    let tries = asked.try_iter().count();
+    assert!((2..=20).contains(&tries), "{tries}");
+}
+
+#[test]
+fn a_command_has_the_time_that_policy_gives_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("got");
+    let argv = ["/bin/sh", "-c", "sleep 1.5; cat >\"$1\"", "sh", file.to_str().unwrap()].map(str::to_owned).to_vec();
+    let plan = plan(&[NotifyTarget::Command { argv, timeout: TimeSpan::seconds(10) }]);
+    let patience = Patience { once: Duration::from_millis(200), ..QUICK };
+    let (mut notifier, _) = Notifier::with_patience(&plan, &campaign(), dir.path(), patience);
+    notifier.record(&records()[0]);
+    assert_eq!(notifier.finish(Duration::from_secs(10)), [""; 0]);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("c-1/1"));
+}
+
+#[test]
+fn what_is_folded_otherwise_has_another_id() {
+    let plan = plan(&[]);
+    let stuck: Vec<_> = records().iter().filter_map(|record| notice(record, &plan)).collect();
+    let id = |notices: &[message::Notice]| compose(&campaign(), notices).unwrap().id;
+    let (first, last) = (stuck[2].seq, stuck[3].seq);
+    assert_eq!(id(&stuck[2..3]), format!("c-1/{first}"));
+    assert_eq!(id(&stuck[2..4]), format!("c-1/{first}-{last}"));
 }

@@ -306,6 +306,8 @@ fn is_address(text: &str) -> bool {
                 && !domain.is_empty()
                 && domain.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
         })
+        // Whoever makes the mail has the last word.
+        && text.parse::<lettre::message::Mailbox>().is_ok()
 }
 
 fn command(check: &mut Check<'_>, source: &Arc<Source>, raw: Spanned<CommandRaw>) -> Option<NotifyTarget> {
@@ -367,7 +369,20 @@ mod tests {
         for address in ["ops@example.com", "a.b+c@x-y.example"] {
             assert!(is_address(address), "{address}");
         }
-        for address in ["", "ops", "@x", "a@", "a@b\r\nBcc: c@d", "a@b, c@d", "<a@b>", "a b@c", "a@b@c"] {
+        for address in [
+            "",
+            "ops",
+            "@x",
+            "a@",
+            "a@b\r\nBcc: c@d",
+            "a@b, c@d",
+            "<a@b>",
+            "a b@c",
+            "a@b@c",
+            "a..b@example.com",
+            ".a@example.com",
+            "a@-b.example",
+        ] {
             assert!(!is_address(address), "{address:?}");
         }
     }

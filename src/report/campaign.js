@@ -6,6 +6,7 @@
     const body = table.tBodies[0], rows = [...body.rows];
     const find = document.getElementById("find"), ended = document.getElementById("ended"), shown = document.getElementById("shown");
     const text = (row, at) => row.cells[at].textContent.trim();
+    const rank = (row, at) => row.cells[at].querySelector("[data-sort]")?.dataset.sort ?? text(row, at);
     const show = () => {
       const wanted = find.value.trim().toLowerCase();
       let left = 0;
@@ -27,7 +28,7 @@
         const down = head.getAttribute("aria-sort") === "ascending";
         for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        rows.sort((a, b) => text(a, at).localeCompare(text(b, at), "en", { numeric: true }) * (down ? -1 : 1));
+        rows.sort((a, b) => rank(a, at).localeCompare(rank(b, at), "en", { numeric: true }) * (down ? -1 : 1));
         body.append(...rows);
       });
     });

@@ -14,7 +14,11 @@ use super::rehearsal::ended;
 use crate::model::{HostName, Priority, TimeSpan};
 use crate::plan::Plan;
 
-/// Hosts that are told of; tickets have a limit of some 65,000 characters.
+/// Tickets have a limit of some 65,000 characters; no text has fewer bytes than characters.
+const MAX_LENGTH: usize = 65_000;
+/// The last line of a report that is longer.
+const CUT: &str = "\n**The report is longer than a ticket: the rest is left out here. `--format json` has all.**\n";
+/// Hosts that are told of.
 const MAX_TOLD: usize = 25;
 /// Of the output of a step, so many lines of its end and so many characters.
 const LINES: usize = 12;
@@ -32,7 +36,32 @@ pub fn campaign_markdown(report: &CampaignReport, plan: &Plan) -> String {
     services(&mut out, report);
     kept(&mut out, report);
     operations(&mut out, report);
-    out
+    fit(out)
+}
+
+/// What a ticket takes, with a last line that says what is missing. No block is left open.
+fn fit(mut out: String) -> String {
+    if out.len() <= MAX_LENGTH {
+        return out;
+    }
+    let (mut at, mut whole) = (0, 0);
+    let mut fence: Option<&str> = None;
+    for line in out.split_inclusive('\n') {
+        at += line.len();
+        if at + CUT.len() > MAX_LENGTH {
+            break;
+        }
+        let bare = line.trim();
+        fence = match fence {
+            Some(open) => (bare != open).then_some(open),
+            None => bare.strip_suffix("text").filter(|open| open.starts_with("```")),
+        };
+        if fence.is_none() {
+            whole = at;
+        }
+    }
+    out.truncate(whole);
+    out + CUT
 }
 
 /// Writing to a String cannot fail.
@@ -199,5 +228,19 @@ fn operations(out: &mut String, report: &CampaignReport) {
 fn more(out: &mut String, all: usize) {
     if all > MAX_ROWS {
         let _ = writeln!(out, "\nand {} more: `--format json` has all", all - MAX_ROWS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_ticket_does_not_take_is_cut_where_no_block_is_open() {
+        assert_eq!(fit("short\n".to_owned()), "short\n");
+        let block = fenced(&"é".repeat(20_000));
+        let cut = fit(format!("## Title\n\n- a\n\n{block}\n- b\n\n{block}"));
+        assert!(cut.len() <= MAX_LENGTH && cut.ends_with(CUT), "{}", cut.len());
+        assert!(cut.contains("- b\n") && cut.matches("```").count() == 2, "{}", cut.matches("```").count());
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::plan_text::{cell, count, minutes, package};
+use super::markdown::escaped;
+use super::plan_text::{count, minutes, package};
 use crate::model::{Digest, HostName, Priority, RuleName, Strategy, Ticket, TimeSpan};
 use crate::plan::{HostPlan, Plan, StepKind};
 
@@ -107,7 +108,7 @@ impl ChangeRequest {
 
     /// As Markdown.
     pub fn to_markdown(&self) -> String {
-        let ticket = self.ticket.as_ref().map_or(String::new(), |ticket| format!("{ticket}: "));
+        let ticket = self.ticket.as_ref().map_or(String::new(), |ticket| format!("{}: ", markdown(ticket)));
         let mut out = format!("# {ticket}{}\n\n- Plan: `{}`\n", self.summary.trim_end_matches('.'), self.plan);
         if let Some(author) = &self.author {
             out.push_str(&format!("- Made by: {}\n", markdown(author)));
@@ -278,14 +279,37 @@ fn approvals(plan: &Plan) -> Vec<String> {
     plan.approvals.iter().map(line).collect()
 }
 
-/// Text from anywhere, which means nothing in Markdown.
+/// Text from anywhere, which means nothing in Markdown. It is never cut: whoever approves must read all of it.
 fn markdown(text: impl std::fmt::Display) -> String {
-    let mut out = String::new();
-    for c in cell(text).chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '!') {
-            out.push('\\');
+    escaped(&text.to_string(), usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_text_and_what_approvers_must_read_is_whole() {
+        let hosts: Vec<String> = (0..200).map(|n| format!("web-{n}.example.com")).collect();
+        let request = ChangeRequest {
+            plan: Digest::of(b"plan"),
+            ticket: None,
+            author: Some("@everyone ~~x~~ &#64;all https://evil.example".to_owned()),
+            summary: "Fixes 1 finding on 1 host in 1 wave.".to_owned(),
+            starts: None,
+            ends: None,
+            hosts: Vec::new(),
+            priorities: BTreeMap::new(),
+            risk: vec![format!("200 hosts without a backup: {}. A person must repair them.", hosts.join(", "))],
+            impact: Vec::new(),
+            backout: Vec::new(),
+            evidence: Vec::new(),
+            approvals: Vec::new(),
+        };
+        let text = request.to_markdown();
+        assert!(text.contains("web-199.example.com. A person must repair them."), "{text}");
+        for markup in ["@everyone", "~~x", "&#64;all", "https://"] {
+            assert!(!text.contains(markup), "{markup}: {text}");
         }
-        out.push(c);
     }
-    out
 }

@@ -110,6 +110,8 @@ pub enum SummaryBy {
 #[derive(Debug)]
 pub struct HistorySummary {
     by: SummaryBy,
+    /// Only what stands so at last; all where there is none.
+    only: Vec<Standing>,
     names: BTreeMap<String, Named>,
 }
 
@@ -139,8 +141,8 @@ pub struct SummaryLine {
 
 impl HistorySummary {
     /// With nothing in it.
-    pub fn new(by: SummaryBy) -> Self {
-        Self { by, names: BTreeMap::new() }
+    pub fn new(by: SummaryBy, only: Vec<Standing>) -> Self {
+        Self { by, only, names: BTreeMap::new() }
     }
 
     /// Takes an entry in.
@@ -171,6 +173,10 @@ impl HistorySummary {
             let mut statuses = named.once.clone();
             for (_, status) in named.last_of.values() {
                 *statuses.entry(*status).or_default() += 1;
+            }
+            statuses.retain(|status, _| self.only.is_empty() || self.only.contains(status));
+            if statuses.is_empty() {
+                return None;
             }
             Some(SummaryLine { name: name.clone(), total: statuses.values().sum(), statuses, first, last })
         })
@@ -246,7 +252,7 @@ mod tests {
             entry("c3", "a", "CVE-2", Standing::Ignored, 200),
         ];
         let lines = |by: SummaryBy| {
-            let mut summary = HistorySummary::new(by);
+            let mut summary = HistorySummary::new(by, Vec::new());
             entries.iter().for_each(|entry| summary.add(entry));
             let short = |line: SummaryLine| {
                 let statuses: Vec<_> = line.statuses.into_iter().collect();
@@ -277,5 +283,18 @@ mod tests {
                 ("c3".to_owned(), 2, vec![(Ignored, 1), (Failed, 1)], 200, 200)
             ]
         );
+    }
+    #[test]
+    fn what_stood_so_once_is_not_listed_as_standing_so() {
+        let mut summary = HistorySummary::new(SummaryBy::Host, vec![Standing::Restored]);
+        for entry in [
+            entry("c1", "a", "CVE-1", Standing::Restored, 100),
+            entry("c2", "a", "CVE-1", Standing::Fixed, 200),
+            entry("c2", "b", "CVE-1", Standing::Restored, 200),
+        ] {
+            summary.add(&entry);
+        }
+        let names: Vec<String> = summary.lines().map(|line| line.name).collect();
+        assert_eq!(names, ["b"]);
     }
 }

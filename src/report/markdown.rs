@@ -2,10 +2,18 @@
 
 use crate::model::printable;
 
-/// Text from anywhere inside Markdown: nothing of it is markup, a mention or HTML.
+/// Characters of a text that nobody must read to its end.
+const MAX_TEXT: usize = 400;
+
+/// Text from anywhere of usual length; see [`escaped`].
 pub(super) fn md(text: &str) -> String {
-    let mut out = String::new();
-    for c in printable(text, 400).chars() {
+    escaped(text, MAX_TEXT)
+}
+
+/// Text from anywhere inside Markdown, of this many characters at most: nothing of it is markup, a mention or HTML.
+pub(super) fn escaped(text: &str, max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max));
+    for c in printable(text, max).chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),

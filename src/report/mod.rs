@@ -19,6 +19,7 @@ mod host_windows;
 mod impact;
 mod junit;
 mod live;
+mod manual;
 mod markdown;
 mod page;
 mod plan_dot;

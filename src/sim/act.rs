@@ -156,7 +156,7 @@ impl SimWorld {
                 let needed = self.hosts.get(&call.host).is_some_and(|host| host.disk.reboot_required);
                 let known = self.job(&call.host, &call.attempt).is_some();
                 if required.is_some() && !needed && !known {
-                    self.answer(now, id, succeeded("no reboot required"));
+                    self.answer(now, id, StepResult::no_reboot("no reboot required"));
                 } else {
                     self.job_call(now, id, call, duration);
                 }

@@ -43,7 +43,7 @@ pub(super) fn learn(experience: &mut Experience, hosts: &BTreeMap<HostName, Host
             RecordBody::Outcome { attempt, result } if !matches!(result, StepResult::Unknown { .. }) => {
                 let Some((host, step)) = steps.get(&attempt.step) else { continue };
                 let failed = matches!(result, StepResult::Failed { .. });
-                let took = begun.remove(&attempt.step).filter(|_| was_done(result));
+                let took = begun.remove(&attempt.step).filter(|_| result.was_done());
                 let millis = took.map(|from| millis(record.at.as_millisecond() - from.as_millisecond()));
                 let doing = Doing {
                     kind: step.kind,
@@ -56,14 +56,6 @@ pub(super) fn learn(experience: &mut Experience, hosts: &BTreeMap<HostName, Host
             }
             _ => {}
         }
-    }
-}
-
-/// Whether what a step is for was done: a reboot that nobody needed says nothing of how long one takes.
-fn was_done(result: &StepResult) -> bool {
-    match result {
-        StepResult::Succeeded { facts, .. } => facts.get("reboot").is_none_or(|reboot| reboot != "not-required"),
-        _ => false,
     }
 }
 

@@ -71,7 +71,8 @@ pub(super) struct HostOf {
     pub steps: Vec<StepOf>,
 }
 
-/// What the campaigns of a journal have shown. A campaign that cannot be read shows nothing.
+/// What the campaigns of a journal have shown. One that cannot be read is an error: what it has put in quarantine would be
+/// planned again.
 pub fn lessons(journal: &mut dyn Journal) -> Result<Lessons, StoreError> {
     let mut lessons = Lessons::default();
     let mut campaigns = journal.campaigns()?;
@@ -81,9 +82,13 @@ pub fn lessons(journal: &mut dyn Journal) -> Result<Lessons, StoreError> {
     for campaign in campaigns {
         let last = campaign.last.map_or_else(String::new, |at| at.to_string());
         names.push_str(&format!("{} {} {} {last}\n", campaign.id, campaign.plan, campaign.records));
-        let text = journal.plan(&campaign.id)?;
-        let Ok(plan) = serde_json::from_slice::<PlanOf>(&text) else { continue };
-        let Ok(records) = journal.read(&campaign.id) else { continue };
+        let unreadable = |error: &dyn std::error::Error| StoreError::Unreadable {
+            campaign: campaign.id.clone(),
+            why: error.to_string(),
+        };
+        let text = journal.plan(&campaign.id).map_err(|error| unreadable(&error))?;
+        let plan: PlanOf = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
+        let records = journal.read(&campaign.id).map_err(|error| unreadable(&error))?;
         learn_of_steps(&mut lessons.experience, &plan.hosts, &records);
         let history = &mut lessons.history;
         if plan.is_drill() {

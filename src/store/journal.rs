@@ -66,6 +66,14 @@ pub enum StoreError {
     /// Its controller died before the first record, and its hosts went to another campaign.
     #[error("campaign {0} never began, and hosts of it are in another now: run its plan again")]
     GivenUp(CampaignId),
+    /// What a campaign has shown cannot be known.
+    #[error("what campaign {campaign} has shown cannot be read: {why}")]
+    Unreadable {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Why.
+        why: String,
+    },
     /// The records do not chain.
     #[error("record {seq} of campaign {campaign} is broken: {why}")]
     Broken {

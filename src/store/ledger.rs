@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::engine::{CANARY_FAILED, FAILURE_BUDGET, RecordBody, packages_left_out};
+use crate::engine::{CANARY_FAILED, FAILURE_BUDGET, GATE_CLOSED, RecordBody, packages_left_out};
 use crate::model::{
     CampaignId, DecisionKind, Finding, FindingId, HostName, HostOutcome, PackageFix, Priority, RuleRef, Strategy,
     TimeSpan,
@@ -20,18 +20,13 @@ use super::{CampaignEntry, Journal, StoreError};
 /// Records that tell where a host stands; the rest is how it came there.
 const TELLING: [&str; 3] = ["campaign_started", "intent", "host_ended"];
 
-/// Reasons of hosts that were begun and then left as they were by a gate's or a person's word: nothing failed there.
-const HELD_BACK: [&str; 9] = [
-    "aborted",
-    "paused",
-    "cancelled",
-    "pilot-failed",
-    "backup-too-old",
-    "disruption-budget-used-up",
-    "window-over",
-    FAILURE_BUDGET.1,
-    CANARY_FAILED.1,
-];
+/// Reasons of hosts that were begun and then left as they were by a person's word or a used up budget: nothing failed
+/// there. So it is where a gate was closed.
+const HELD_BACK: [&str; 5] = ["aborted", "paused", "cancelled", FAILURE_BUDGET.1, CANARY_FAILED.1];
+
+fn is_held_back(code: &str) -> bool {
+    HELD_BACK.contains(&code) || GATE_CLOSED.contains(&code)
+}
 
 /// Where a vulnerability stands on a host after a campaign. What a person would want to see first comes last: where the
 /// packages of a vulnerability stand differently, the last counts.
@@ -418,7 +413,7 @@ impl Writer<'_> {
             HostOutcome::SwitchedBack => (Standing::SwitchedBack, reason.clone()),
             HostOutcome::Stuck => (Standing::Stuck, reason.clone()),
             HostOutcome::Untouched => {
-                let held_back = reason.as_ref().is_some_and(|why| HELD_BACK.contains(&why.code.as_str()));
+                let held_back = reason.as_ref().is_some_and(|why| is_held_back(&why.code));
                 (if begun && !held_back { Standing::Failed } else { Standing::Unfixed }, reason.clone())
             }
             // A drill fixes nothing.

@@ -10,19 +10,26 @@ use crate::model::{ManualEntry, ManualId, ManualItem, ManualWork};
 
 impl Notes {
     /// Takes items of a plan into the list. One that is there already keeps when it came, and is due no later than it was:
-    /// planning again puts nothing off.
+    /// planning again puts nothing off. What a newer plan said of it stays.
     pub fn list_manual(&mut self, items: &[ManualItem], at: Timestamp) -> Result<(), StoreError> {
         let known = self.manual()?;
         let mut write = || -> Result<(), rusqlite::Error> {
             let tx = self.connection.transaction()?;
             for item in items {
                 let before = known.get(&item.id);
+                if before.is_some_and(|work| at < work.planned) {
+                    continue;
+                }
                 let due = before.and_then(|work| work.item.due).into_iter().chain(item.due).min();
                 let since = before.map_or(at, |work| work.since);
                 let body = serde_json::to_string(&ManualItem { due, ..item.clone() }).unwrap_or_default();
                 tx.execute(
                     "INSERT OR REPLACE INTO manual_item(item, since, body) VALUES (?1, ?2, ?3)",
                     params![item.id.as_str(), since.to_string(), body],
+                )?;
+                tx.execute(
+                    "INSERT OR REPLACE INTO manual_planned(item, at) VALUES (?1, ?2)",
+                    params![item.id.as_str(), at.to_string()],
                 )?;
             }
             tx.commit()
@@ -56,7 +63,13 @@ impl Notes {
         let mut all = BTreeMap::new();
         for (since, body) in rows("SELECT since, body FROM manual_item")? {
             let item: ManualItem = serde_json::from_str(&body).map_err(broken)?;
-            all.insert(item.id.clone(), ManualWork { item, since: self.time(&since)?, log: Vec::new() });
+            let since = self.time(&since)?;
+            all.insert(item.id.clone(), ManualWork { item, since, planned: since, log: Vec::new() });
+        }
+        for (item, at) in rows("SELECT item, at FROM manual_planned")? {
+            if let Some(work) = all.get_mut(item.as_str()) {
+                work.planned = self.time(&at)?;
+            }
         }
         for (item, body) in rows("SELECT item, body FROM manual_log ORDER BY id")? {
             if let Some(work) = all.get_mut(item.as_str()) {

@@ -12,7 +12,7 @@ use super::StoreError;
 use crate::model::CampaignId;
 
 /// The version of the file's schema.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// How long a call waits for another process.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -63,6 +63,7 @@ impl Notes {
                  CREATE TABLE IF NOT EXISTS told(campaign TEXT NOT NULL, target TEXT NOT NULL, record INTEGER NOT NULL,
                    PRIMARY KEY(campaign, target, record)) STRICT, WITHOUT ROWID;
                  CREATE TABLE IF NOT EXISTS manual_item(item TEXT PRIMARY KEY, since TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+                 CREATE TABLE IF NOT EXISTS manual_planned(item TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
                  CREATE TABLE IF NOT EXISTS manual_log(id INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL,
                    body TEXT NOT NULL) STRICT;
                  PRAGMA user_version = {SCHEMA};"

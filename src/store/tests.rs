@@ -500,3 +500,13 @@ fn the_last_drill_that_showed_something_of_the_backup_counts() {
         assert_eq!(shown.quarantine_list().0.len() + shown.quarantine_list().1.len(), 0, "nothing was fixed");
     });
 }
+
+#[test]
+fn a_campaign_that_cannot_be_read_is_named_and_forgets_nothing() {
+    journals(|journal| {
+        drilled(journal, "c1", 100, None, HostOutcome::Proven);
+        journal.create(&id("c2"), b"{}", &[]).unwrap();
+        let error = lessons(journal).unwrap_err();
+        assert!(matches!(&error, StoreError::Unreadable { campaign, .. } if *campaign == id("c2")), "{error}");
+    });
+}

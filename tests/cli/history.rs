@@ -163,3 +163,20 @@ fn what_steps_took_goes_into_the_next_plan() {
     assert_eq!(rehearsed.code, Some(0), "{}", rehearsed.show());
     assert!(rehearsed.stderr.contains("kinds of steps go by earlier campaigns"), "{}", rehearsed.show());
 }
+
+#[test]
+fn a_broken_campaign_blocks_plans_by_its_name_and_is_missed_aloud() {
+    let (world, ran) = demo();
+    let last: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    let campaign = last["campaign"].as_str().unwrap();
+    let database = rusqlite::Connection::open(world.path().join("d/state/journal.db")).unwrap();
+    database.execute_batch("DROP TRIGGER record_no_update; DROP TRIGGER record_no_delete;").unwrap();
+    for damage in ["DELETE FROM record WHERE seq = 5", "UPDATE campaign SET plan = x'7b7d'"] {
+        database.execute(damage, []).unwrap();
+        let ran = world.refused(1, &["quarantine", "--state", "d/state"]);
+        assert!(ran.stderr.contains(campaign) && ran.stderr.contains("[campaign-unreadable]"), "{}", ran.show());
+        assert!(ran.stderr.contains("hint: bring back d/state/journal.db from a backup"), "{}", ran.show());
+    }
+    let ran = history(&world, &["-q"]);
+    assert!(ran.stderr.contains(&format!("warning: campaign {campaign} is left out")), "{}", ran.show());
+}

@@ -123,8 +123,12 @@ fn every_manual_finding_is_in_the_list_once_with_who_and_until_when() {
     assert_eq!(world.run(&["manual", "list", "--plan", "plan.json"]).stdout, ran.stdout);
     assert_eq!(world.run(&["manual", "list"]).stdout, ran.stdout);
     let csv = world.run(&["manual", "list", "--format", "csv"]).stdout;
-    assert!(csv.starts_with("item,state,priority,due,assignee,host,vulnerability,package,suggestion\n"), "{csv}");
+    assert!(csv.starts_with("item,state,priority,due,assignee,host,vulnerability,package,suggestion\r\n"), "{csv}");
     assert_eq!(csv.lines().count(), 3, "{csv}");
+    let markdown = world.run(&["manual", "list", "--format", "markdown"]).stdout;
+    assert_eq!(markdown.lines().count(), 4, "{markdown}");
+    assert_eq!(world.run(&["manual", "list", "--format", "xlsx", "-o", "work.xlsx"]).code, Some(0));
+    assert!(std::fs::read(world.path().join("work.xlsx")).unwrap().starts_with(b"PK"));
 }
 
 #[test]
@@ -204,4 +208,35 @@ fn what_policy_decides_otherwise_is_closed_and_what_nobody_knows_is_refused() {
     world.refused(2, &["manual", "list", "-p", "policy.yaml"]);
     world.write("policy.yaml", "version: 1\nmanual: [{match: all, assignee: \" \"}]\n");
     world.refused(3, LIST);
+}
+
+#[test]
+fn a_plan_from_before_changes_nothing_in_the_list() {
+    let world = world();
+    let plan = |at: &str, file: &str| {
+        let ran = world.run(&[
+            "plan",
+            "-p",
+            "policy.yaml",
+            "-i",
+            "inventory.yaml",
+            "-f",
+            "scan.json",
+            "--as-of",
+            at,
+            "-o",
+            file,
+        ]);
+        assert_eq!(ran.code, Some(0), "{}", ran.show());
+    };
+    let exception = "exceptions:\n  - {name: EXC-1, kind: ignore, match: {package: lodash}, reason: not loaded, owner: ann, expires: 2099-01-01}\n";
+    world.write("policy.yaml", &format!("{POLICY}{exception}").replace("web-team", "old-team"));
+    plan("2026-11-23T12:00:00Z", "old.json");
+    world.write("policy.yaml", POLICY);
+    plan("2026-11-24T12:00:00Z", "new.json");
+    let list = |file: &str| world.run(&["manual", "list", "--plan", file, "--all", "--format", "json"]).json();
+    let before = list("new.json");
+    assert_eq!(states(&before), [("CVE-2026-1", "open"), ("CVE-2026-2", "open")]);
+    assert_eq!(list("old.json"), before);
+    assert_eq!(list("new.json"), before);
 }

@@ -226,6 +226,18 @@ fn figures_are_those_of_the_journal() {
 }
 
 #[test]
+fn the_page_sorts_times_and_urgency_by_what_they_are() {
+    let ran = ran();
+    let page = ran.forms(&ran.report()).html;
+    for (name, host) in ran.report().hosts {
+        let took = host.took().unwrap();
+        assert!(page.contains(&format!("<span data-sort=\"{}\">{took}</span>", took.as_seconds())), "{name}");
+        assert!(page.contains(&format!("<span data-sort=\"{}\">{}</span>", host.priority as u64, host.priority)));
+    }
+    assert!(page.contains("dataset.sort"));
+}
+
+#[test]
 fn an_open_campaign_can_be_reported_behind_every_record() {
     let ran = ran();
     let mut last = 0;

@@ -27,13 +27,14 @@ pub(super) fn fixed_at(plan: &Plan, host: Option<&HostReport>, decision: &Decisi
     let fixed = host.fixed()?;
     let planned = plan.hosts.get(&decision.host)?;
     planned.fix.findings.binary_search(&decision.finding).ok()?;
-    let text = decision.finding.as_str();
-    (!host.left_out.iter().any(|package| is_about(text, &format!("/{package}")))).then_some(fixed)
+    let about = Finding::parts_of(&decision.finding, &decision.host).package;
+    (!host.left_out.iter().any(|package| about == Some(package.as_str()))).then_some(fixed)
 }
 
-/// Whether the text of an id has this part, up to a version, a place or its end.
-fn is_about(id: &str, part: &str) -> bool {
-    id.match_indices(part).any(|(at, _)| matches!(id.as_bytes().get(at + part.len()), None | Some(b'@' | b'#')))
+/// Whether a decision is about this vulnerability of this package.
+fn is_about(decision: &Decision, wanted: (&str, Option<&str>)) -> bool {
+    let about = Finding::parts_of(&decision.finding, &decision.host);
+    (about.vulnerability, about.package) == wanted
 }
 
 /// What was there before, less what was fixed.
@@ -113,24 +114,36 @@ fn known<'a>(decisions: &'a [Decision], finding: &Finding) -> Option<&'a Decisio
     if let Ok(at) = decisions.binary_search_by(|decision| decision.finding.cmp(&finding.id)) {
         return decisions.get(at);
     }
-    let package = finding.package.as_ref().map_or("-", |package| package.as_str());
-    let part = format!("/{}/{package}", finding.vulnerability);
+    let wanted = (finding.vulnerability.as_str(), finding.package.as_ref().map(|package| package.as_str()));
     let place = finding.location.as_ref().map(|place| format!("#{place}"));
-    let fits = |decision: &&Decision| is_about(decision.finding.as_str(), &part);
+    let fits = |decision: &&Decision| is_about(decision, wanted);
     let at_place =
         |decision: &&Decision| place.as_ref().is_none_or(|place| decision.finding.as_str().ends_with(place.as_str()));
     decisions.iter().find(|decision| fits(decision) && at_place(decision))
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::is_about;
+    use serde_json::json;
+
+    use super::*;
 
     #[test]
-    fn a_finding_is_about_a_package_and_not_about_one_whose_name_begins_so() {
-        let id = "web-1/CVE-2026-1/libc6@2.36-9+deb12u4";
-        assert!(is_about(id, "/libc6") && is_about(id, "/CVE-2026-1/libc6") && is_about("a/CVE-1/-", "/CVE-1/-"));
-        assert!(!is_about(id, "/libc") && !is_about(id, "/CVE-2026-1") && !is_about("a/b/@x/y@1", "/b/@x"));
-        assert!(is_about("image:a/b/CVE-1/@scope/name@1#package.json", "/CVE-1/@scope/name"));
+    fn a_decision_is_about_its_package_and_about_no_place_of_that_name() {
+        let of = |id: &str| {
+            let decision = json!({"finding": id, "host": "web-1", "kind": "fix", "rule": {"name": "r"}, "reason": "so",
+                "assessment": {"priority": "high", "rule": {"name": "r"}, "importance": "general"}});
+            serde_json::from_value::<Decision>(decision).unwrap()
+        };
+        let wanted = ("CVE-2026-1", Some("libc6"));
+        for (id, fits) in [
+            ("web-1/CVE-2026-1/libc6@2.36-9+deb12u4", true),
+            ("image:a/b/CVE-2026-1/libc6@1#package.json", true),
+            ("web-1/CVE-2026-1/libc@1", false),
+            ("web-1/CVE-2026-2/left-pad@1#srv/CVE-2026-1/libc6", false),
+        ] {
+            assert_eq!(is_about(&of(id), wanted), fits, "{id}");
+        }
     }
 }

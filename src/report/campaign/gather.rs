@@ -294,7 +294,8 @@ fn said(reason: &Reason) -> Reason {
 fn shown(result: &StepResult) -> StepResult {
     match result {
         StepResult::Succeeded { facts, note } => {
-            StepResult::Succeeded { facts: facts.clone(), note: note.as_ref().map(|note| told(note, MAX_SAID)) }
+            let facts = facts.iter().map(|(key, value)| (told(key, MAX_SAID), told(value, MAX_SAID))).collect();
+            StepResult::Succeeded { facts, note: note.as_ref().map(|note| told(note, MAX_SAID)) }
         }
         StepResult::NothingToDo { note } => StepResult::NothingToDo { note: told(note, MAX_SAID) },
         StepResult::Failed { reason, effect, evidence } => {
@@ -310,4 +311,16 @@ pub(in crate::report) fn in_order<'a>(
     hosts: &'a BTreeMap<HostName, HostReport>,
 ) -> impl Iterator<Item = (&'a HostName, &'a HostReport)> {
     plan.rollout.waves.iter().flat_map(|wave| &wave.hosts).filter_map(|name| hosts.get_key_value(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_of_a_fact_is_in_a_report() {
+        let facts = [("url".to_owned(), "https://ann:hunter2@example.com/".to_owned())].into();
+        let shown = shown(&StepResult::Succeeded { facts, note: None });
+        assert!(!format!("{shown:?}").contains("hunter2"), "{shown:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! How long findings stayed open, which deadlines were met, and what of the plan's forecast came true.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -20,9 +20,8 @@ struct Sums {
 
 pub(super) fn sla(plan: &Plan, report: &CampaignReport) -> Sla {
     let mut sums: BTreeMap<Priority, Sums> = BTreeMap::new();
-    let mut missed: BTreeMap<(&HostName, Option<Timestamp>), Missed> = BTreeMap::new();
-    let foretold: BTreeMap<&HostName, BreachCause> =
-        plan.report.forecast.iter().flat_map(|forecast| &forecast.breaches).map(|b| (&b.host, b.cause)).collect();
+    let mut missed: BTreeMap<(&HostName, Option<Timestamp>, bool), Missed> = BTreeMap::new();
+    let foretold = foretold(plan);
     let now = report.as_of.unwrap_or(plan.as_of);
     for decision in &plan.report.decisions {
         let sums = sums.entry(decision.assessment.priority).or_default();
@@ -42,13 +41,13 @@ pub(super) fn sla(plan: &Plan, report: &CampaignReport) -> Sla {
             (false, None) => sums.deadlines.ahead += 1,
         }
         if is_late {
-            let host = &decision.host;
-            let known = missed.entry((host, fixed)).or_insert_with(|| Missed {
+            let (host, before) = (&decision.host, due <= plan.as_of);
+            let known = missed.entry((host, fixed, before)).or_insert_with(|| Missed {
                 host: host.clone(),
                 due,
                 findings: 0,
                 fixed,
-                foretold: foretold.get(host).copied(),
+                foretold: foretold.get(&(host, before)).copied(),
             });
             known.due = due.min(known.due);
             known.findings += 1;
@@ -65,6 +64,12 @@ pub(super) fn sla(plan: &Plan, report: &CampaignReport) -> Sla {
     let mut missed: Vec<Missed> = missed.into_values().collect();
     missed.sort_by(|a, b| (a.due, &a.host, a.fixed).cmp(&(b.due, &b.host, b.fixed)));
     Sla { total: total.figures(), by_priority, missed }
+}
+
+/// Why a host was to miss deadlines, and whether they had passed when the plan was made: that has a cause of its own.
+fn foretold(plan: &Plan) -> BTreeMap<(&HostName, bool), BreachCause> {
+    let breaches = plan.report.forecast.iter().flat_map(|forecast| &forecast.breaches);
+    breaches.map(|breach| ((&breach.host, breach.due <= plan.as_of), breach.cause)).collect()
 }
 
 /// Whether the deadline of a finding holds: nobody has said that it need not be fixed.
@@ -123,14 +128,42 @@ pub(super) fn forecast(plan: &Plan, report: &CampaignReport) -> Option<ForecastR
 }
 
 fn was_rebooted(host: &HostReport) -> bool {
-    let rebooted = host.steps.iter().filter(|step| step.kind == StepKind::Reboot && step.disruptive);
-    let done: BTreeSet<bool> = rebooted.map(|step| matches!(step.result, Some(StepResult::Succeeded { .. }))).collect();
-    done.contains(&true)
+    let mut reboots = host.steps.iter().filter(|step| step.kind == StepKind::Reboot && step.disruptive);
+    reboots.any(|step| step.result.as_ref().is_some_and(StepResult::was_done))
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_was_late_already_is_not_foretold_to_come_late() {
+        let breach = |due: &str, cause: &str| json!({"due": due, "host": "web-1", "findings": 1, "cause": cause});
+        let plan: Plan = serde_json::from_value(json!({
+            "format": crate::plan::PLAN_FORMAT, "made_by": "test", "as_of": "2026-11-23T06:00:00Z", "seed": 0,
+            "tzdata": "test", "inputs": {},
+            "rollout": {"waves": [], "groups": {}, "failure_budget": 1, "concurrency": 1, "margin": "5m"},
+            "windows": {}, "hosts": {}, "scripts": {},
+            "report": {"findings": 0, "decided": {}, "decisions": [], "blocked": {}, "notes": [],
+                "forecast": {"windows": 0, "reboots": 0, "hosts": {}, "breaches": [
+                    breach("2026-11-20T00:00:00Z", "overdue"), breach("2026-11-25T00:00:00Z", "late"),
+                ]}}
+        }))
+        .unwrap();
+        let host = HostName::new("web-1").unwrap();
+        let foretold = foretold(&plan);
+        assert_eq!(foretold.get(&(&host, true)), Some(&BreachCause::Overdue));
+        assert_eq!(foretold.get(&(&host, false)), Some(&BreachCause::Late));
+    }
+
+    #[test]
+    fn a_reboot_that_nobody_needed_is_none() {
+        assert!(!StepResult::no_reboot("no reboot is required").was_done());
+        assert!(StepResult::Succeeded { facts: BTreeMap::new(), note: None }.was_done());
+    }
 
     #[test]
     fn the_median_is_a_duration_that_was() {

@@ -2,6 +2,7 @@
 //! matter most.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use super::super::campaign::{CampaignReport, HostReport, in_order};
 use super::super::campaign_words::{evidence, result};
@@ -96,18 +97,31 @@ fn row(name: &HostName, host: &HostReport, plan: &Plan, details: &Details<'_>) -
         (None, None) => String::new(),
     };
     let forecast = plan.report.forecast.as_ref().and_then(|forecast| forecast.hosts.get(name));
-    let foretold = forecast.map_or("–".to_owned(), |host| TimeSpan::between(host.start, host.end).to_string());
+    let foretold = forecast.map(|host| TimeSpan::between(host.start, host.end));
+    // What is not there comes first.
+    let span = |span: Option<TimeSpan>| match span {
+        Some(span) => ranked(span.as_seconds(), span),
+        None => ranked(0, "–"),
+    };
     vec![
         details.link(name),
         marked(host),
         why,
         text(&host.wave),
-        host.priority.to_string(),
+        ranked(host.priority as u64, host.priority),
         host.findings.to_string(),
-        host.disrupted.map_or("–".to_owned(), |at| at.strftime("%-d %b %H:%M").to_string()),
-        host.took().map_or("–".to_owned(), |took| took.to_string()),
-        foretold,
+        host.disrupted.map_or_else(
+            || ranked(0, "–"),
+            |at| ranked(at.as_second().max(0).cast_unsigned(), at.strftime("%-d %b %H:%M")),
+        ),
+        span(host.took()),
+        span(foretold),
     ]
+}
+
+/// A cell that is sorted by a number, whatever it shows.
+fn ranked(rank: u64, shown: impl Display) -> String {
+    format!("<span data-sort=\"{rank}\">{shown}</span>")
 }
 
 fn section(page: &mut Page, name: &HostName, host: &HostReport, plan: &Plan) {

@@ -1,12 +1,9 @@
 //! A table in Markdown, as GitHub has it.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::super::markdown::escaped;
 use super::{Cell, Column};
-
-/// What would end the cell, or be markup or HTML.
-const MARKUP: [char; 10] = ['\\', '|', '`', '*', '_', '[', ']', '<', '>', '~'];
 
 /// A table being written.
 pub(super) struct Markdown<'a> {
@@ -34,23 +31,8 @@ impl<'a> Markdown<'a> {
 fn text(cell: &Cell) -> String {
     match cell {
         Cell::Empty => String::new(),
-        Cell::Text(text) => escaped(text),
+        Cell::Text(text) => escaped(text, usize::MAX),
         Cell::Number(number) => number.to_string(),
         Cell::Time(time) => time.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
     }
-}
-
-/// Text that is shown as it is. What begins a mention of a person or an issue, which no backslash stops, and what begins
-/// an entity are entities.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            // Writing to a String cannot fail.
-            '@' | '#' | '&' => drop(write!(out, "&#{};", u32::from(c))),
-            c if MARKUP.contains(&c) => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out
 }

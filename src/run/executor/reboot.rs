@@ -54,10 +54,7 @@ impl Work<'_> {
                     Ok(output) => match output.code {
                         0 => {}
                         exit::NOTHING_TO_DO => {
-                            return StepResult::Succeeded {
-                                facts: [("reboot".to_owned(), "not-required".to_owned())].into(),
-                                note: Some("no reboot is required".to_owned()),
-                            };
+                            return StepResult::no_reboot("no reboot is required");
                         }
                         code => {
                             let told = Told::of(&[], &output.stdout, &output.stderr);

@@ -70,6 +70,7 @@ fn told(journal: &mut MemoryJournal, filter: &LedgerFilter) -> Vec<LedgerEntry> 
 #[test]
 fn every_outcome_of_a_host_and_every_decision_stands_somewhere() {
     let because = |code: &str| Some(Reason::new(code, "it was so"));
+    let held = |code: &str| Some((HostOutcome::Untouched, because(code)));
     let outcomes = [
         ("fixed", true, Some((HostOutcome::Fixed, None)), Standing::Fixed, None),
         ("pending", true, Some((HostOutcome::FixedPendingReboot, None)), Standing::PendingReboot, None),
@@ -84,6 +85,10 @@ fn every_outcome_of_a_host_and_every_decision_stands_somewhere() {
         ("gone", true, Some((HostOutcome::Untouched, because("unreachable"))), Standing::Failed, Some("unreachable")),
         ("called", true, Some((HostOutcome::Untouched, because("aborted"))), Standing::Unfixed, Some("aborted")),
         ("late", true, Some((HostOutcome::Untouched, because("window-over"))), Standing::Unfixed, Some("window-over")),
+        ("expired", true, held("approval-expired"), Standing::Unfixed, Some("approval-expired")),
+        ("pilot", true, held("pilot-failed"), Standing::Unfixed, Some("pilot-failed")),
+        ("old", true, held("backup-too-old"), Standing::Unfixed, Some("backup-too-old")),
+        ("full", true, held("disruption-budget-used-up"), Standing::Unfixed, Some("disruption-budget-used-up")),
         ("budget", false, Some((HostOutcome::Untouched, because("budget"))), Standing::Unfixed, Some("budget")),
         (
             "restored",
