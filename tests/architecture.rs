@@ -179,6 +179,47 @@ fn files_say_their_purpose_and_stay_short() {
 }
 
 #[test]
+fn no_shell_ends_where_a_file_cannot_be_made() {
+    fn scripts(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                scripts(&path, found);
+            } else if path.extension().is_some_and(|end| end == "sh") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for folder in ["src", "playbooks"] {
+        scripts(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    }
+    assert!(found.len() > 20, "{found:?}");
+    let mut wrong = Vec::new();
+    for path in found {
+        let mut goes_on = false;
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let is_chain = goes_on || line.contains("&&") || line.contains("||");
+            goes_on = line.ends_with("&&") || line.ends_with("||");
+            let mut commands = line.split(&['&', '|', ';', '{', '}'][..]).map(|command| {
+                let command = command.trim();
+                command.strip_prefix("if ").or_else(|| command.strip_prefix("! ")).unwrap_or(command)
+            });
+            // A special builtin whose redirection fails ends the shell: what stands behind `||` is never reached.
+            let special = |command: &str| {
+                let mut words = command.split(' ');
+                let is_special = [":", "exec", "eval", "."].contains(&words.next().unwrap_or_default());
+                is_special && words.any(|word| word.contains('>') && !word.ends_with('>'))
+            };
+            if is_chain && commands.any(special) {
+                wrong.push(format!("{}: {line}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "`true >FILE` instead:\n{}", wrong.join("\n"));
+}
+
+#[test]
 fn only_the_yaml_room_names_the_yaml_crate() {
     for (room, path, text) in sources() {
         assert!(room == "yaml" || !text.contains("serde_yaml::"), "{} names serde_yaml", path.display());

@@ -149,6 +149,8 @@ pub enum Command {
     Status(Status),
     /// List clones, backups and originals that campaigns left with providers; keep them longer, or delete them
     Clones(Clones),
+    /// End the watch that would put back a host which a campaign has left stuck
+    Disarm(Disarm),
     /// List package versions that had to be rolled back and stay out of plans; let them in again
     Quarantine(Quarantine),
     /// Show what became of every vulnerability on every host
@@ -564,6 +566,13 @@ pub enum ClonesCommand {
     },
     /// Delete all whose time is over
     Prune,
+}
+
+/// `disarm`
+#[derive(Debug, Args)]
+pub struct Disarm {
+    /// The host
+    pub host: HostName,
 }
 
 /// `quarantine`

@@ -61,7 +61,7 @@ pub(super) fn run(args: &Clones, global: &Global, printer: Printer) -> Result<Ex
 }
 
 /// The campaigns of the state folder that can be read.
-fn past(global: &Global, printer: Printer) -> Result<Vec<Past>, CommandError> {
+pub(super) fn past(global: &Global, printer: Printer) -> Result<Vec<Past>, CommandError> {
     let ids: Vec<CampaignId> =
         open(global.state())?.campaigns().map_err(|error| store_failed(&error))?.into_iter().map(|c| c.id).collect();
     let mut past = Vec::new();

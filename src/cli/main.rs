@@ -53,6 +53,7 @@ fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
         Command::Pause(args) => super::control::pause(args, &cli.global, printer),
         Command::Abort(args) => super::control::abort(args, &cli.global, printer),
         Command::Clones(args) => super::clones::run(args, &cli.global, printer),
+        Command::Disarm(args) => super::disarm::run(args, &cli.global, printer),
         Command::Rehearse(args) => super::rehearse::run(args, &cli.global, printer),
         Command::Quarantine(args) => super::quarantine::run(args, &cli.global, printer),
         Command::Manual(args) => super::manual::run(args, &cli.global, printer),

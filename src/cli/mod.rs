@@ -16,6 +16,7 @@ mod control;
 mod debug;
 mod demo;
 mod diff;
+mod disarm;
 mod drill;
 mod drive;
 mod error;

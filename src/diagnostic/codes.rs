@@ -208,7 +208,10 @@ pub const CODES: &[(&str, &str)] = &[
         "impossible-selector",
         "The keys of a selector contradict each other, such as `kev: true` together with `not: {kev: true}`, or a comparison that no value fulfils. All keys of a selector must hold at once, so that it can never match; alternatives stand under `any`.",
     ),
-    ("in-use", "A clone, backup or original belongs to a host whose campaign has not ended: it may be the way back."),
+    (
+        "in-use",
+        "A clone, backup, original or watch belongs to a host whose campaign has not ended: it may be the way back.",
+    ),
     (
         "incomplete-decision-table",
         "Some combinations of answers have no row in a decision table of SSVC. For these it decides nothing.",
@@ -549,6 +552,7 @@ pub const CODES: &[(&str, &str)] = &[
         "The document is no VEX known here. Read are OpenVEX, CSAF 2.0 and 2.1, and CycloneDX, each as JSON.",
     ),
     ("unknown-vulnerability", "The plan knows no such vulnerability on this host: no report had it."),
+    ("unknown-watch", "No campaign of this state folder has left the host stuck with a watch that may put it back."),
     (
         "unmatched-exception",
         "An exception matches none of the findings that are given. What it accepted may be fixed, or its selector misspelt.",
@@ -589,6 +593,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("variable-twice", "A variable of the environment is set in two ways."),
     ("waves-out-of-order", "A wave is not larger than the one before. Waves are cumulative."),
+    (
+        "went-back-by-itself",
+        "The watch of a host has restored it, or does so now: it had not heard of its controller. What was done there since its backup is gone.",
+    ),
     (
         "which-command",
         "A command has none or several of `builtin`, `run`, `shell` and `ansible`, or a reboot is given to `ansible`.",

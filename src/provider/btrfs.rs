@@ -136,6 +136,10 @@ impl Scripted for Btrfs {
         Script { machine, text: SCRIPT, values: all, limit }
     }
 
+    fn lock(&self, host: &Host) -> String {
+        self.base(host)
+    }
+
     fn to_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError> {
         Ok([Self::parts(backup)?, vec![("BY", mark(key))], self.start(host)?].concat())
     }

@@ -11,7 +11,7 @@ marker=$run/$MARK
 
 case $OP in
 freeze)
-  : >"$marker" || refuse "cannot write $marker"
+  true >"$marker" || refuse "cannot write $marker"
   # Whoever froze it may be gone before it is thawed.
   setsid sh -c 'sleep "$1"; mv "$2" "$2.late" || exit 0; eval "timeout -k 10 $3 $4"' \
     sh "$HOLD" "$marker" "$LIMIT" "$THAW" </dev/null >/dev/null 2>&1 &

@@ -32,6 +32,10 @@ impl Libvirt {
         Self { settings, transport: Arc::clone(transport) }
     }
 
+    fn base(&self, host: &Host) -> String {
+        format!("{}/{}", self.settings.backups.trim_end_matches('/'), host.name)
+    }
+
     async fn do_backup(&self, host: &Host, key: &EffectKey) -> Result<BackupRef, ProviderError> {
         // What was made is found also when the domain has changed since.
         let found = self.run(host, "find", vec![("MARK", mark(key))], Call::Look).await?;
@@ -73,7 +77,7 @@ impl Scripted for Libvirt {
             ("OP", op.to_owned()),
             ("URI", settings.uri().to_owned()),
             ("DOMAIN", settings.domain.clone()),
-            ("BASE", format!("{}/{}", settings.backups.trim_end_matches('/'), host.name)),
+            ("BASE", self.base(host)),
             ("LIMIT", settings.stop_limit().as_seconds().to_string()),
         ];
         let all = own.into_iter().chain(values).map(|(name, value)| (name.to_owned(), value));
@@ -83,6 +87,10 @@ impl Scripted for Libvirt {
         };
         let machine = Machine::behind(host, settings.via.as_ref(), &self.transport);
         Script { machine, text: SCRIPT, values: all.collect(), limit }
+    }
+
+    fn lock(&self, host: &Host) -> String {
+        self.base(host)
     }
 
     fn to_restore(&self, _: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError> {

@@ -86,6 +86,10 @@ impl Scripted for Lvm {
         Script { machine, text: SCRIPT, values: all, limit }
     }
 
+    fn lock(&self, _: &Host) -> String {
+        format!("{}/{}", self.settings.group, self.settings.volume)
+    }
+
     fn to_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError> {
         let settings = &self.settings;
         let commands =

@@ -1,4 +1,5 @@
 set -u
+# Files are made with `true >`: a redirection of `:`, a special builtin, that fails ends the shell, whatever follows.
 umask 077
 LC_ALL=C
 export LC_ALL
@@ -19,7 +20,7 @@ fail() {
 # One call at a time: what an earlier one has left running here holds the lock. A watch waits for it.
 alone() {
   command -v flock >/dev/null || refuse "flock is not installed here"
-  { : >>"$1"; } 2>/dev/null || refuse "cannot write $1"
+  { true >>"$1"; } 2>/dev/null || refuse "cannot write $1"
   exec 9>>"$1"
   [ -z "${LOCK_WAIT:-}" ] || flock -w "$LOCK_WAIT" 9
   flock -n 9 || fail "an earlier call for this host still runs here"

@@ -34,6 +34,8 @@ pub(super) struct Script {
 pub(super) trait Scripted: Sync {
     /// A call of its script.
     fn script(&self, host: &Host, op: &'static str, values: Values, call: Call) -> Script;
+    /// What no two hosts on its machine have in common: what it locks.
+    fn lock(&self, host: &Host) -> String;
     /// What the script needs beside to restore a backup under this key.
     fn to_restore(&self, host: &Host, backup: &BackupRef, key: &EffectKey) -> Result<Values, ProviderError>;
     /// Runs its script; the lines that it printed.

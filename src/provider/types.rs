@@ -71,7 +71,7 @@ pub enum Ask<'a> {
         /// How long.
         after: TimeSpan,
     },
-    /// It ends, unless it has gone back already.
+    /// It ends, unless it has gone back already. Where there is none, none can be armed under this key any more.
     Disarm,
 }
 
@@ -88,6 +88,8 @@ pub enum Watch {
     WentBack,
     /// It could not restore the host; this was said last.
     Failed(String),
+    /// It is not armed: this other watch of the host has not ended.
+    Another(String),
 }
 
 /// Makes backups and clones of hosts and puts hosts back. What it can do is told by

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::machine::{Call, mark, text, value};
 use super::snapshot::{Script, Scripted};
 use super::{Ask, BackupRef, EffectKey, ProviderError, Watch};
-use crate::model::{Host, TimeSpan, printable};
+use crate::model::{Digest, Host, TimeSpan, printable};
 
 /// With the runner in it, as it is written down.
 const SCRIPT: &str =
@@ -30,16 +30,26 @@ pub(super) async fn ask<S: Scripted>(
         Ask::Renew { after } => ("renew", after, vec![]),
         Ask::Disarm => ("disarm", TimeSpan::ZERO, vec![]),
     };
-    let own = [("OP", op.to_owned()), ("MARK", mark(key)), ("AFTER", after.as_seconds().to_string())];
+    // A host is told by its lock: that is what restores of it share.
+    let of = Digest::of(scripted.lock(host).as_bytes()).to_string();
+    let own = [
+        ("OP", op.to_owned()),
+        ("MARK", mark(key)),
+        ("KEY", key.0.clone()),
+        ("OF", of),
+        ("AFTER", after.as_seconds().to_string()),
+    ];
     let values: BTreeMap<_, _> = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let machine = scripted.script(host, op, vec![], Call::Look).machine;
     let lines = machine.run_with(SCRIPT, &restore, values, TAKES, Call::Change).await?;
+    let said = || printable(value(&lines, "said").unwrap_or_default(), SHOWN);
     Ok(match value(&lines, "watch") {
         Some("armed") => Watch::Armed,
         Some("disarmed") => Watch::Disarmed,
         Some("goes-back") => Watch::GoesBack,
         Some("went-back") => Watch::WentBack,
-        Some("failed") => Watch::Failed(printable(value(&lines, "said").unwrap_or_default(), SHOWN)),
+        Some("failed") => Watch::Failed(said()),
+        Some("another") => Watch::Another(said()),
         _ => return Err(ProviderError::Unclear("it is not told how the watch stands".to_owned())),
     })
 }

@@ -1,11 +1,12 @@
 # Waits until the watch in the folder $1 is due or disarmed. What has fired is never disarmed, and the other way round.
+# A disk without room for a mark may have some later: nothing but its end ends it.
 umask 077
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 HOME=${HOME:-/root}
 export LC_ALL PATH HOME
 cd "$1" || exit 1
-exec 8>>guard
+exec 8>>guard 9>>lock
 # Who looks whether somebody is here holds it for a moment.
 flock -w 5 8 || exit 0
 
@@ -13,23 +14,25 @@ left() {
   read -r up rest </proc/uptime && read -r due <due && echo $((due - ${up%%.*}))
 }
 
-while [ ! -e fired ]; do
-  [ ! -e disarmed ] || exit 0
-  wait=$(left) || exit 1
-  if [ "$wait" -gt 0 ]; then
-    # Short, so that a watch that is disarmed leaves soon.
-    [ "$wait" -lt 5 ] || wait=5
-    sleep "$wait" 8>&-
-    continue
+# On disk before anything follows from it.
+until [ -e fired ] && sync fired .; do
+  if [ -e disarmed ] || [ ! -e guard ]; then exit 0; fi
+  wait=$(left) || wait=5
+  if [ "$wait" -le 0 ]; then
+    flock 9
+    # Somebody may have renewed or disarmed it meanwhile.
+    wait=$(left) || wait=5
+    if [ "$wait" -le 0 ]; then
+      wait=0
+      [ -e disarmed ] || { true >fired && sync fired .; } || wait=5
+    fi
+    flock -u 9
   fi
-  exec 9>>lock
-  flock 9
-  # Somebody may have renewed or disarmed it meanwhile.
-  if [ ! -e disarmed ] && [ "$(left)" -le 0 ]; then
-    : >fired && sync fired . || exit 1
-  fi
-  exec 9>&-
+  # Short, so that a watch that is disarmed leaves soon.
+  [ "$wait" -lt 5 ] || wait=5
+  sleep "$wait" 8>&- 9>&-
 done
+exec 9>&-
 
 [ ! -e rc ] || exit 0
 tries=0
@@ -41,5 +44,5 @@ while :; do
   if [ "$code" = 0 ] || [ "$tries" -ge 5 ]; then break; fi
   sleep 10 8>&-
 done
-printf '%s\n' "$code" >rc.new && sync rc.new && mv rc.new rc
+until printf '%s\n' "$code" >rc.new && sync rc.new && mv rc.new rc; do sleep 5 8>&-; done
 sync .

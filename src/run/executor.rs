@@ -116,7 +116,7 @@ impl Work<'_> {
                 Action::Backup { .. } => work.backup_step().await,
                 Action::Restore { backup, back_within } => work.restore_step(backup, *back_within).await,
                 Action::Arm { backup, after } => same(work.arm_step(backup, *after).await),
-                Action::Disarm { arm } => same(work.disarm_step(arm).await),
+                Action::Disarm { .. } => same(work.disarm_step().await),
                 Action::Drain { idle_within } => work.drain_step(*idle_within).await,
                 Action::Undrain => work.undrain_step().await,
                 Action::Clone { backup, back_within, .. } => same(work.clone_step(backup, *back_within).await),

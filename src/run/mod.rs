@@ -10,6 +10,7 @@ mod hub;
 mod scan;
 mod signals;
 mod signer;
+mod watches;
 mod worker;
 
 pub use change::*;
@@ -20,3 +21,4 @@ pub use held::{HeldItem, Past, Unasked, discard, held};
 pub use scan::*;
 pub use signals::*;
 pub use signer::Signing;
+pub use watches::{LeftWatch, left_watches};

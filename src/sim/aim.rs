@@ -118,7 +118,9 @@ impl Scenario {
     /// The step's first answer is lost, or its controller is.
     fn make_unknown(&mut self, host: &HostName, at: StepAt, rng: &mut Rng) {
         if rng.percent(50) {
-            self.plant(host, at.place, Fault::Lost { step: at.kind, when: LostWhen::Before });
+            // A watch that is armed without anybody's knowledge is what the next look must not forget.
+            let when = if at.kind == StepKind::Arm { LostWhen::draw(rng) } else { LostWhen::Before };
+            self.plant(host, at.place, Fault::Lost { step: at.kind, when });
         } else {
             let down_for = TimeSpan::seconds(rng.between(0, 60));
             let moment = Moment::Step { at, state: StepState::Intended };

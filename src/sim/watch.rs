@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::engine::Mode;
 use crate::model::{AttemptId, HostName, TimeSpan};
 use crate::plan::{Action, StepKind};
 
@@ -121,7 +122,10 @@ impl SimWorld {
         }
         if matches!(fault, Some(Fault::WatchFails { .. })) {
             let text = format!("the machine that holds the disks of {} does not answer", call.host);
-            return self.answer(now, id, failed("watch-silent", text));
+            // It says nothing of a call before this one.
+            let result =
+                if call.mode == Mode::Attach { unknown("watch-silent", text) } else { failed("watch-silent", text) };
+            return self.answer(now, id, result);
         }
         let result = match &call.step.action {
             Action::Arm { backup, after } => match self.noted(call, backup, BACKUP_FACT) {

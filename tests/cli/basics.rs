@@ -32,6 +32,7 @@ fn help_of_every_command_is_on_stdout() {
         "pause",
         "abort",
         "status",
+        "disarm",
         "history",
         "report",
         "lab",

@@ -10,6 +10,7 @@ mod conform;
 mod control;
 mod demo;
 mod diff;
+mod disarm;
 mod drill;
 mod editors;
 mod exceptions;

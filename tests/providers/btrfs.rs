@@ -229,6 +229,21 @@ async fn a_call_that_was_cut_off_is_completed_by_the_next() {
         assert_eq!(pool.read() == "before", done);
     }
     provider.restore(&host, &backup, &key("broken")).await.unwrap();
+
+    // A mark that cannot be written does not keep the host down.
+    pool.write("after");
+    let here = pool.kept().join(format!("restore-{}", mark(&key("unmarked"))));
+    std::fs::create_dir(&here).unwrap();
+    symlink("/nowhere/done", here.join("done")).unwrap();
+    pool.log();
+    for starts in ["stop web-1, start web-1, ", "start web-1, "] {
+        let error = provider.restore(&host, &backup, &key("unmarked")).await.unwrap_err();
+        assert!(matches!(&error, ProviderError::Unclear(why) if why.contains("the host is back")), "{error:?}");
+        assert_eq!((pool.read().as_str(), pool.log().as_str()), ("before", starts));
+    }
+    std::fs::remove_file(here.join("done")).unwrap();
+    provider.restore(&host, &backup, &key("unmarked")).await.unwrap();
+    assert!(here.join("done").exists() && !here.join("old").exists());
     provider.delete_backup(&host, &backup).await.unwrap();
     assert_eq!(run("ls", &[pool.kept().to_str().unwrap()]), "lock", "markers go with their backup");
 }
@@ -373,6 +388,59 @@ async fn a_watch_that_died_is_renewed_or_goes_on() {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
     panic!("it is still going back");
+}
+
+#[tokio::test]
+async fn a_host_has_one_watch() {
+    let Some(pool) = Pool::new() else { return };
+    let (host, provider) = pool.host(pool.settings());
+    let backup = provider.backup(&host, &key("one")).await.unwrap();
+    let arm = Ask::Arm { backup: &backup, after: TimeSpan::minutes(5) };
+    let (first, second, third) = (key("one-1"), key("one-2"), key("one-3"));
+    assert_eq!(provider.watch(&host, &first, arm).await, Ok(Watch::Armed));
+    let another = format!("{} in /var/lib/switchback/watches/{}", first.0, mark(&first));
+    assert_eq!(provider.watch(&host, &second, arm).await, Ok(Watch::Another(another)));
+    // Other hosts of the machine have theirs.
+    let (other_host, other) = (crate::host("web-2", ProviderSettings::Btrfs(pool.settings())), key("one-other"));
+    assert_eq!(provider.watch(&other_host, &other, arm).await, Ok(Watch::Armed));
+    assert_eq!(provider.watch(&other_host, &other, Ask::Disarm).await, Ok(Watch::Disarmed));
+    // What comes late arms nothing, also where it was disarmed before it was ever armed.
+    for ask in [Ask::Disarm, arm, Ask::Renew { after: TimeSpan::minutes(5) }, Ask::Disarm] {
+        assert_eq!(provider.watch(&host, &second, ask).await, Ok(Watch::Disarmed), "{ask:?}");
+    }
+    assert_eq!((provider.watch(&host, &first, Ask::Disarm).await, runner(&second)), (Ok(Watch::Disarmed), None));
+    assert_eq!(provider.watch(&host, &third, arm).await, Ok(Watch::Armed));
+    assert_eq!(provider.watch(&host, &third, Ask::Disarm).await, Ok(Watch::Disarmed));
+}
+
+#[tokio::test]
+async fn watches_that_nobody_renews_for_a_month_are_forgotten() {
+    let Some(pool) = Pool::new() else { return };
+    let (host, provider) = pool.host(pool.settings());
+    let backup = provider.backup(&host, &key("month")).await.unwrap();
+    let watches = Path::new("/var/lib/switchback/watches");
+    let old = ["dead", "alive", "ended"].map(|name| watches.join(mark(&key(&format!("month-{name}")))));
+    for folder in &old {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("guard"), "").unwrap();
+    }
+    std::fs::write(old[2].join("disarmed"), "").unwrap();
+    let guard = old[1].join("guard");
+    let mut alive =
+        std::process::Command::new("flock").arg("--no-fork").arg(&guard).args(["sleep", "60"]).spawn().unwrap();
+    for folder in &old {
+        run("touch", &["-d", "40 days ago", folder.to_str().unwrap()]);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let by = key("month-arm");
+    let arm = Ask::Arm { backup: &backup, after: TimeSpan::minutes(5) };
+    let armed = provider.watch(&host, &by, arm).await;
+    let left = old.clone().map(|folder| folder.exists());
+    alive.kill().unwrap();
+    alive.wait().unwrap();
+    std::fs::remove_dir_all(&old[1]).unwrap();
+    assert_eq!((armed, left), (Ok(Watch::Armed), [false, true, false]));
+    assert_eq!(provider.watch(&host, &by, Ask::Disarm).await, Ok(Watch::Disarmed));
 }
 
 /// Waits until the watch has fired: to ask it would renew or end it.

@@ -16,6 +16,7 @@ mod restic;
 #[path = "../../src/transport/testing.rs"]
 #[expect(dead_code, reason = "tests of the transport use more of it")]
 mod testing;
+mod watch;
 
 use std::path::Path;
 use std::process::Command;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use switchback::engine::Phase;
 use switchback::model::{HostOutcome, TimeSpan};
-use switchback::sim::{Disturbance, Fault, SimResult, WatchState};
+use switchback::plan::StepKind;
+use switchback::sim::{Disturbance, Fault, LostWhen, SimResult, WatchState};
 
 use crate::support::{Shape, Way};
 use crate::{assert_well, outcome, run};
@@ -57,7 +58,13 @@ fn a_stuck_host_keeps_its_watch_and_no_other_does() {
         (vec![Fault::FixBreaks], HostOutcome::Restored, Some(WatchState::Disarmed)),
         (vec![Fault::FixBreaks, Fault::RestoreFails], HostOutcome::Stuck, Some(WatchState::Armed)),
         (vec![Fault::BackupFails], HostOutcome::Untouched, None),
-        (vec![Fault::WatchFails { step: switchback::plan::StepKind::Arm }], HostOutcome::Untouched, None),
+        (vec![Fault::WatchFails { step: StepKind::Arm }], HostOutcome::Untouched, None),
+        // It is armed, and nobody was told so: then it does not answer for a while.
+        (
+            vec![Fault::Lost { step: StepKind::Arm, when: LostWhen::After }, Fault::WatchFails { step: StepKind::Arm }],
+            HostOutcome::Fixed,
+            Some(WatchState::Disarmed),
+        ),
     ] {
         let faults: Vec<_> = faults.into_iter().map(|fault| (HOST, fault)).collect();
         let result = run(&shape(), 7, &faults, vec![]);

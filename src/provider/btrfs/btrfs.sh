@@ -131,8 +131,12 @@ take_identity() {
   done
 }
 
-begin_host() {
+# Marks $1 as done and starts the host, which a disk without room for the mark must not keep down.
+end_with_host() {
+  [ -e "$1/done" ] || { true >"$1/done" && sync -f "$1"; }
+  marked=$?
   user "$START" 9>&- || fail "the command that starts it has failed"
+  [ $marked = 0 ] || fail "the host is back, but $1/done cannot be written"
 }
 
 case $OP in
@@ -160,7 +164,7 @@ backup)
       refuse "the snapshot could not be made"
     fi
     # What is made while services are held still is whole only when they were to the end.
-    [ "$FROZEN" = yes ] || : >"$here/whole"
+    [ "$FROZEN" = yes ] || true >"$here/whole" || refuse "cannot write $here"
   fi
   echo "uuid $(shown "$here/root" UUID)"
   ;;
@@ -170,7 +174,7 @@ discard)
   ;;
 confirm)
   [ -e "$BASE/backup-$MARK/root" ] || refuse "there is no such backup"
-  : >"$BASE/backup-$MARK/whole"
+  true >"$BASE/backup-$MARK/whole" || refuse "cannot write $BASE/backup-$MARK"
   ;;
 verify)
   root=$BASE/backup-$MARK/root
@@ -197,10 +201,8 @@ restore)
       fi
     fi
     [ ! -e "$here/root" ] || mv -T "$here/root" "$SUBVOLUME" || fail "cannot put the backup in its place"
-    : >"$here/done"
-    sync -f "$here"
   fi
-  begin_host
+  end_with_host "$here"
   drop "$here/old" || fail "what was replaced could not be deleted: $here/old"
   ;;
 delete)
@@ -226,7 +228,7 @@ clone)
     sync -f "$here"
     mv -T "$here/new" "$here/root" || refuse "cannot name the clone"
   fi
-  eval "timeout -k 10 $LIMIT $START_CLONE" </dev/null >"$here/said" 9>&- ||
+  (eval "timeout -k 10 $LIMIT $START_CLONE") </dev/null >"$here/said" 9>&- ||
     fail "the command that starts a clone has failed"
   echo "address $(sed '/^[[:space:]]*$/d' "$here/said" | tail -n 1)"
   echo "host_key $(cat "$here/host_key")"
@@ -253,10 +255,8 @@ promote)
     fi
     [ ! -e "$from/root" ] || mv -T "$from/root" "$SUBVOLUME" || fail "cannot put the clone in its place"
     forget "$from"
-    : >"$here/done"
-    sync -f "$here"
   fi
-  begin_host
+  end_with_host "$here"
   ;;
 release)
   here=$BASE/original-$MARK

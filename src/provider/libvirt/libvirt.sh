@@ -104,7 +104,7 @@ backup)
       v backup-begin "$DOMAIN" "$backup/order.xml" >&2 || { drop "$backup"; refuse "the backup could not be begun"; }
     else
       each copy <"$backup/disks" || { drop "$backup"; refuse "the disks could not be copied"; }
-      : >"$backup/copied"
+      true >"$backup/copied" || refuse "cannot write $backup"
     fi
   fi
   ;;
@@ -123,7 +123,7 @@ confirm | backup)
       drop "$backup"
       refuse "the backup did not come to its end"
     fi
-    sync "$backup"/* && : >"$backup/whole" && sync "$backup" || refuse "cannot write $backup"
+    sync "$backup"/* && true >"$backup/whole" && sync "$backup" || refuse "cannot write $backup"
   fi
   echo "uuid $(cat "$backup/uuid")"
   ;;
@@ -155,7 +155,7 @@ restore)
     if [ ! -e "$here/copied" ]; then
       mkdir -p "$here" && printf '%s\n' "$MARK" >"$here/of" || refuse "cannot make $here"
       each put_beside <"$backup/disks" || refuse "the disks could not be copied"
-      : >"$here/copied"
+      true >"$here/copied" || refuse "cannot write $here"
     fi
     if is_up; then
       v shutdown "$DOMAIN" >&2
@@ -173,7 +173,7 @@ restore)
   fi
   # Memory that was saved before is not of these disks.
   if ! is_up; then v start --force-boot "$DOMAIN" >&2 || fail "$DOMAIN does not start"; fi
-  : >"$here/done"
+  true >"$here/done" || fail "the host is back, but $here/done cannot be written"
   forget() {
     rm -f "$3.switchback-old-$BY"
   }

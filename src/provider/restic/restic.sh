@@ -102,7 +102,7 @@ restore)
     forget_tag "$tag"
     [ $code = 0 ] || refuse "the backup could not be compared"
   else
-    : >"$work/changes"
+    true >"$work/changes" || refuse "cannot write $work"
     eval "set -- $PATHS"
     for path; do [ ! -e "$path" ] || refuse "what is there now could not be read: restic ended with code $code"; done
   fi

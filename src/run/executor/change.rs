@@ -8,10 +8,15 @@ use std::time::Duration;
 
 use crate::engine::{Effected, StepResult};
 use crate::model::{Command, exit};
-use crate::plan::Reason;
+use crate::plan::{Action, Reason};
 use crate::transport::{Call, Job, JobEnd, JobOutput, JobState, KILL_GRACE, TransportError, drive};
 
 use super::{Backoff, Told, Work, failed, is_on_controller, limit_of, unknown, unreachable};
+
+/// What the job of a command is called, and of its repetitions.
+fn job_name(index: usize, repetition: u32) -> String {
+    if repetition == 0 { index.to_string() } else { format!("{index}r{repetition}") }
+}
 
 impl Work<'_> {
     pub(super) async fn change_step(&self, commands: &[Command]) -> StepResult {
@@ -56,10 +61,12 @@ impl Work<'_> {
         let mut again = Backoff::new(Duration::from_secs(2), Duration::from_secs(60));
         let mut repetition = 0u32;
         loop {
-            let name = if repetition == 0 { index.to_string() } else { format!("{index}r{repetition}") };
-            let job = self.job(command, &name).map_err(|reason| Box::new(failed(reason, before, String::new())))?;
+            let job = self
+                .job(command, &job_name(index, repetition))
+                .map_err(|reason| Box::new(failed(reason, before, String::new())))?;
             let end = if is_on_controller(command) {
-                self.follow_here(&job, command).await
+                let call = if self.is_attach() { Call::Look } else { Call::StartOrAttach };
+                self.follow_here(&job, command, call).await
             } else {
                 self.follow(&job, &command.name).await
             };
@@ -94,13 +101,23 @@ impl Work<'_> {
 
     /// The same for a job on the controller. Only the machine that started it can tell what became of it: on another one,
     /// or where it is gone, it is not started again, and its result is unknown.
-    async fn follow_here(&self, job: &Job, command: &Command) -> JobEnd {
+    async fn follow_here(&self, job: &Job, command: &Command, call: Call) -> JobEnd {
         self.context.progress(&command.name);
         let note = |text: &str| self.context.progress(&format!("{}: {text}", command.name));
         let spool = self.executor.spool.about(&self.host.name);
-        let call = if self.is_attach() { Call::Look } else { Call::StartOrAttach };
         let deadline = self.deadline + KILL_GRACE;
         drive(&spool, self.transport_of(command), self.host, job, call, deadline, &note).await
+    }
+
+    /// Waits for what the step has begun on the controller: no restore of the host ends that, and it would go on there.
+    pub(super) async fn jobs_here_end(&self) {
+        let Action::Change { commands } = &self.step.action else { return };
+        for (index, command) in commands.iter().enumerate().filter(|(_, command)| is_on_controller(command)) {
+            for repetition in 0_u32.. {
+                let Ok(job) = self.job(command, &job_name(index, repetition)) else { break };
+                let JobEnd::Known(JobState::Done(_)) = self.follow_here(&job, command, Call::Look).await else { break };
+            }
+        }
     }
 
     /// The output of a job that has ended, or what its end means for the step.

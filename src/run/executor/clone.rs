@@ -84,14 +84,16 @@ impl Work<'_> {
                 Ok(endpoint) => drop(facts.insert(ENDPOINT.to_owned(), endpoint.0)),
                 Err(error) => {
                     let reason = Reason::new("endpoint-unknown", format!("where its traffic goes: {error}"));
-                    return Err(failed(reason, Effected::No, String::new()));
+                    // An earlier call of this step may have made one.
+                    let effect = if self.is_attach() { Effected::Possibly } else { Effected::No };
+                    return Err(failed(reason, effect, String::new()));
                 }
             }
         }
         self.context.progress("makes a clone");
         let clone = match self.in_time(provider.clone_host(self.host, &backup, &self.key())).await? {
             Ok(clone) => clone,
-            Err(error) => return Err(provider_failed("clone-failed", error)),
+            Err(error) => return Err(self.provider_failed("clone-failed", error)),
         };
         let host = as_host(self.host, clone.address.clone(), clone.host_key.clone());
         let there = Work { host: &host, ..*self };
@@ -148,7 +150,7 @@ impl Work<'_> {
         self.context.progress("destroys the clone");
         for clone in clones {
             if let Err(error) = self.in_time(provider.destroy(self.host, &clone)).await? {
-                return Err(provider_failed("destroy-failed", error));
+                return Err(self.provider_failed("destroy-failed", error));
             }
         }
         Ok(StepResult::Succeeded { facts: Default::default(), note: Some(format!("destroyed {names}")) })
@@ -187,7 +189,7 @@ impl Work<'_> {
         self.context.progress("lets the clone take the host's place");
         let original = match self.in_time(provider.promote(self.host, &reference, &self.key())).await? {
             Ok(original) => original,
-            Err(error) => return Err(provider_failed("promote-failed", error)),
+            Err(error) => return Err(self.provider_failed("promote-failed", error)),
         };
         self.wait_until_back(back_within).await.map_err(|reason| failed(reason, Effected::Possibly, String::new()))?;
         let note = Some(format!("{} has taken its place; the original is kept as {}", reference.0, original.0));
@@ -206,13 +208,13 @@ impl Work<'_> {
             let original = OriginalRef(original.clone());
             match self.in_time(provider.release(self.host, &original)).await? {
                 Ok(()) => released.push(original.0),
-                Err(error) => return Err(provider_failed("release-failed", error)),
+                Err(error) => return Err(self.provider_failed("release-failed", error)),
             }
         }
         for backup in self.backups(&*provider, backup).await? {
             match self.in_time(provider.delete_backup(self.host, &backup)).await? {
                 Ok(()) => released.push(backup.0),
-                Err(error) => return Err(provider_failed("release-failed", error)),
+                Err(error) => return Err(self.provider_failed("release-failed", error)),
             }
         }
         let note = match released.as_slice() {

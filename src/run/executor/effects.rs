@@ -1,7 +1,7 @@
 //! Backups, restores and traffic: effects off the host, found again by their key.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::{Effected, StepResult};
 use crate::model::{StepId, TimeSpan};
@@ -9,10 +9,12 @@ use crate::plan::Reason;
 use crate::provider::{BackupRef, EffectKey, Provider, ProviderError};
 use crate::switch::{Switch, TrafficState};
 
-use super::{Work, failed, unknown};
+use super::{Backoff, Work, failed, unknown};
 
 /// The fact that names the backup.
 pub(super) const BACKUP: &str = "backup";
+/// How long a machine is asked again that does not answer: longer than a broken connection lasts.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// A backend may take this much longer than its step before it is given up: it has limits of its own.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -40,6 +42,34 @@ impl Work<'_> {
         tokio::time::timeout(self.left() + GRACE, work).await.map_err(|_| unknown(self.out_of_time()))
     }
 
+    /// Makes the call again while it fails so, within bounds: what does not answer now may soon.
+    pub(super) async fn patiently<T, F: Future<Output = Result<T, ProviderError>>>(
+        &self,
+        passes: impl Fn(&ProviderError) -> bool,
+        call: impl Fn() -> F,
+    ) -> Result<T, ProviderError> {
+        let mut again = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
+        let begun = Instant::now();
+        loop {
+            let error = match call().await {
+                Err(error) if passes(&error) => error,
+                end => return end,
+            };
+            self.context.progress(&format!("{error}; asking again"));
+            if !again.pause(self.left().min(PATIENCE.saturating_sub(begun.elapsed()))).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// What a failed call means for the step. That this one had no effect says nothing of one before it.
+    pub(super) fn provider_failed(&self, code: &str, error: ProviderError) -> StepResult {
+        match error {
+            ProviderError::NoEffect(why) if self.is_attach() => unknown(Reason::new(code, why)),
+            error => provider_failed(code, error),
+        }
+    }
+
     pub(super) async fn backup_step(&self) -> StepResult {
         self.backup().await.unwrap_or_else(|result| result)
     }
@@ -58,7 +88,7 @@ impl Work<'_> {
         self.context.progress("makes a backup");
         let backup = match self.in_time(provider.backup(self.host, &self.key())).await? {
             Ok(backup) => backup,
-            Err(error) => return Err(provider_failed("backup-failed", error)),
+            Err(error) => return Err(self.provider_failed("backup-failed", error)),
         };
         self.context.progress("verifies the backup");
         match self.in_time(provider.verify_backup(self.host, &backup)).await? {
@@ -88,8 +118,9 @@ impl Work<'_> {
         self.context.progress(&format!("restores {}", backup.0));
         let key = self.key();
         let restore = async {
-            let restored = self.in_time(provider.restore(self.host, &backup, &key)).await?;
-            restored.map_err(|error| provider_failed("restore-failed", error))
+            let nothing_done = |error: &ProviderError| matches!(error, ProviderError::NoEffect(_));
+            let restored = self.patiently(nothing_done, || provider.restore(self.host, &backup, &key));
+            self.in_time(restored).await?.map_err(|error| self.provider_failed("restore-failed", error))
         };
         self.restore_under(restore).await?;
         self.wait_until_back(back_within).await.map_err(|reason| failed(reason, Effected::Possibly, String::new()))?;
@@ -144,6 +175,7 @@ impl Work<'_> {
     }
 }
 
+/// The same for what a step does anew whenever it is looked at.
 pub(super) fn provider_failed(code: &str, error: ProviderError) -> StepResult {
     let reason = Reason::new(code, error.to_string());
     match error {

@@ -34,6 +34,8 @@ impl Work<'_> {
             Ok(job) => job,
             Err(reason) => return failed(reason, Effected::No, String::new()),
         };
+        // A call of the controller before may still be on its way.
+        let effect = if self.is_attach() { Effected::Possibly } else { Effected::No };
         let begun = match self.look_until_answered(&job).await {
             Ok(JobState::NotClaimed(why)) if self.is_attach() => {
                 return unknown(Reason::new("job-not-started", why));
@@ -42,15 +44,12 @@ impl Work<'_> {
             Err(error) if self.is_attach() && !matches!(error, TransportError::HostKey { .. }) => {
                 return unknown(unreachable(&error));
             }
-            Err(error) => {
-                let effect = if self.is_attach() { Effected::Possibly } else { Effected::No };
-                return failed(unreachable(&error), effect, String::new());
-            }
+            Err(error) => return failed(unreachable(&error), effect, String::new()),
         };
         if !begun {
             if let Some(required) = required {
                 match self.read_only(required, PATIENCE).await {
-                    Err(reason) => return failed(reason, Effected::No, String::new()),
+                    Err(reason) => return failed(reason, effect, String::new()),
                     Ok(output) => match output.code {
                         0 => {}
                         exit::NOTHING_TO_DO => {
@@ -59,7 +58,7 @@ impl Work<'_> {
                         code => {
                             let told = Told::of(&[], &output.stdout, &output.stderr);
                             let reason = told.reason_or("check-failed", required, code);
-                            return failed(reason, Effected::No, told.evidence);
+                            return failed(reason, effect, told.evidence);
                         }
                     },
                 }

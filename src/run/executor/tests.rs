@@ -45,6 +45,7 @@ struct Scene {
     transport: Arc<dyn Transport>,
     listener: Arc<Listener>,
     facts: BTreeMap<(StepId, String), String>,
+    scripts: Vec<String>,
     timeout: TimeSpan,
 }
 
@@ -56,6 +57,7 @@ impl Scene {
             transport: Arc::new(LocalTransport),
             listener: Arc::default(),
             facts: BTreeMap::new(),
+            scripts: Vec::new(),
             timeout: TimeSpan::seconds(40),
         }
     }
@@ -133,6 +135,7 @@ impl Scene {
             .with_spool(JobSpool::at(self.file("jobs").to_str().unwrap()));
         let executor = set(executor);
         let mut plan = plan(self.host.clone(), step);
+        plan.scripts.extend(self.scripts.iter().map(|script| (Digest::of(script.as_bytes()), script.clone())));
         change(&mut plan);
         let request = StepRequest {
             plan: Arc::new(plan),

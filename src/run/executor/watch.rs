@@ -10,19 +10,22 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::engine::{Effected, StepResult};
-use crate::model::{AttemptId, StepId, TimeSpan};
+use crate::model::{AttemptId, HostName, StepId, TimeSpan};
 use crate::plan::{Action, Reason, Step, StepKind};
 use crate::provider::{Ask, BackupRef, EffectKey, ProviderError, Watch};
 
-use super::effects::{BACKUP, provider_failed};
-use super::{Backoff, Work, failed, unknown};
+use super::effects::BACKUP;
+use super::{Work, failed, same, unknown};
 
 /// A watch is renewed so often in its time: two calls may be lost.
 const PER_TIME: u32 = 4;
 /// How long one call to a watch may take.
 const CALL: Duration = Duration::from_secs(30);
-/// How long a watch is asked again that does not answer: longer than a broken connection lasts.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// A call that was not answered is made again this soon.
+const AGAIN: Duration = Duration::from_secs(5);
+/// A watch fires this much later than it was told to at most: a call to it may take its time, its runner looks every five
+/// seconds.
+const LATE: TimeSpan = TimeSpan::seconds(40);
 /// Between two looks at a watch that restores the host.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -30,6 +33,12 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Armed {
     key: EffectKey,
     after: TimeSpan,
+}
+
+/// Between a call to a watch, which took this long, and the next one.
+pub(super) fn pause(after: TimeSpan, took: Duration, answered: bool) -> Duration {
+    let every = after.to_std() / PER_TIME;
+    if answered { every.saturating_sub(took) } else { every.min(AGAIN) }
 }
 
 fn went_back(watch: &Watch) -> Reason {
@@ -77,30 +86,19 @@ impl Work<'_> {
 
     /// Asks until there is an answer, within bounds.
     async fn answer_of_watch(&self, key: &EffectKey, ask: Ask<'_>) -> Result<Watch, ProviderError> {
-        let mut again = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
-        let begun = Instant::now();
-        loop {
-            match self.ask_watch(key, ask).await {
-                Ok(watch) => return Ok(watch),
-                Err(error) => {
-                    self.context.progress(&format!("{error}; asking again"));
-                    if !again.pause(self.left().min(PATIENCE.saturating_sub(begun.elapsed()))).await {
-                        return Err(error);
-                    }
-                }
-            }
-        }
+        self.patiently(|_| true, || self.ask_watch(key, ask)).await
     }
 
     pub(super) async fn arm_step(&self, backup: &StepId, after: TimeSpan) -> Result<StepResult, StepResult> {
         let backup = BackupRef(self.needed(backup, BACKUP)?);
         self.context.progress("arms its way back");
         let ask = Ask::Arm { backup: &backup, after };
-        match self.ask_watch(&self.key(), ask).await.map_err(|error| provider_failed("arm-failed", error))? {
+        match self.ask_watch(&self.key(), ask).await.map_err(|error| self.provider_failed("arm-failed", error))? {
             Watch::Armed => {
                 let note = format!("it goes back by itself when nothing is heard of the controller for {after}");
                 Ok(StepResult::Succeeded { facts: Default::default(), note: Some(note) })
             }
+            watch @ Watch::Another(_) if !self.is_attach() => Err(gone(&watch, Effected::No)),
             watch => Err(gone(&watch, Effected::Possibly)),
         }
     }
@@ -112,24 +110,31 @@ impl Work<'_> {
         match self.answer_of_watch(&watch.key, Ask::Renew { after: watch.after }).await {
             Ok(Watch::Armed) => {}
             // What an earlier controller began here may have had its effect.
-            Ok(other) => return gone(&other, Effected::Possibly),
+            Ok(other) => {
+                self.jobs_here_end().await;
+                return gone(&other, Effected::Possibly);
+            }
             Err(error) if self.is_attach() => return unknown(Reason::new("watch-silent", error.to_string())),
             Err(error) => return failed(Reason::new("watch-silent", error.to_string()), Effected::No, String::new()),
         }
-        tokio::select! {
+        let reason = tokio::select! {
             biased;
-            result = self.perform() => result,
-            reason = self.renew(watch, asked) => failed(reason, Effected::Possibly, String::new()),
-        }
+            result = self.perform() => return result,
+            reason = self.renew(watch, asked) => reason,
+        };
+        self.jobs_here_end().await;
+        failed(reason, Effected::Possibly, String::new())
     }
 
     /// Renews the watch, and ends with why nothing more may be done on the host: it went back, or must be taken to.
     async fn renew(&self, watch: &Armed, mut heard: Instant) -> Reason {
-        let every = watch.after.to_std() / PER_TIME;
+        let mut next = pause(watch.after, heard.elapsed(), true);
         loop {
-            tokio::time::sleep(every).await;
+            tokio::time::sleep(next).await;
             let asked = Instant::now();
-            match self.ask_watch(&watch.key, Ask::Renew { after: watch.after }).await {
+            let answer = self.ask_watch(&watch.key, Ask::Renew { after: watch.after }).await;
+            next = pause(watch.after, asked.elapsed(), answer.is_ok());
+            match answer {
                 Ok(Watch::Armed) => heard = asked,
                 Ok(other) => return gone_for(&other),
                 Err(error) if heard.elapsed() >= watch.after.to_std() => {
@@ -153,11 +158,13 @@ impl Work<'_> {
         let renewed = async {
             loop {
                 // Whatever it says: that they never restore at once is up to the lock of the host.
-                let asked = crate::env::now();
-                if let Ok(watch) = self.ask_watch(&watch.key, Ask::Renew { after: watch.after }).await {
+                let (asked, since) = (crate::env::now(), Instant::now());
+                let answer = self.ask_watch(&watch.key, Ask::Renew { after: watch.after }).await;
+                let next = pause(watch.after, since.elapsed(), answer.is_ok());
+                if let Ok(watch) = answer {
                     *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((watch, asked));
                 }
-                tokio::time::sleep(watch.after.to_std() / PER_TIME).await;
+                tokio::time::sleep(next).await;
             }
         };
         let restored = tokio::select! {
@@ -166,46 +173,59 @@ impl Work<'_> {
             () = renewed => return Err(unknown(self.out_of_time())),
         };
         match restored {
-            Ok(done) => {
-                // The step that disarms it asks again where this is not answered.
-                if let Ok(Watch::GoesBack) = self.ask_watch(&watch.key, Ask::Disarm).await {
-                    self.end_of_restore(&watch.key).await?;
+            // Nobody renews it any more: nothing follows while it may still restore.
+            Ok(done) => match self.answer_of_watch(&watch.key, Ask::Disarm).await {
+                Ok(Watch::GoesBack) => self.end_of_restore(&watch).await.map(|_| done),
+                Ok(_) => Ok(done),
+                // Asked again, the restore is repeated, which changes nothing.
+                Err(error) => {
+                    Err(self.tell_when(unknown(Reason::new("disarm-failed", error.to_string())), None, watch.after))
                 }
-                Ok(done)
-            }
+            },
             Err(result) => {
                 let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Err(tell_when(result, known, watch.after))
+                Err(self.tell_when(result, known, watch.after))
             }
         }
     }
 
-    pub(super) async fn disarm_step(&self, arm: &StepId) -> Result<StepResult, StepResult> {
-        let key = self.key_of(arm);
+    pub(super) async fn disarm_step(&self) -> Result<StepResult, StepResult> {
+        let Some(watch) = self.armed() else {
+            return Err(failed(Reason::new("unknown-step", "nothing arms a watch"), Effected::No, String::new()));
+        };
         self.context.progress("disarms its way back");
-        let answer = self.answer_of_watch(&key, Ask::Disarm).await;
-        match answer.map_err(|error| provider_failed("disarm-failed", error))? {
-            Watch::Disarmed => Ok(StepResult::Succeeded { facts: Default::default(), note: None }),
-            watch if !self.is_way_back() => Err(gone(&watch, Effected::Possibly)),
-            Watch::GoesBack => {
-                self.end_of_restore(&key).await?;
-                self.is_as_before().await
-            }
-            Watch::WentBack => self.is_as_before().await,
-            watch => Err(gone(&watch, Effected::Possibly)),
+        let mut told = self.end_of_watch(&watch).await?;
+        if told == Watch::Disarmed {
+            return Ok(StepResult::Succeeded { facts: Default::default(), note: None });
         }
+        if !self.is_way_back() {
+            return Err(gone(&told, Effected::Possibly));
+        }
+        if told == Watch::GoesBack {
+            told = self.end_of_restore(&watch).await?;
+        }
+        let seen = same(self.is_as_before().await);
+        // What the host needs may be what its watch could not do.
+        Ok(match told {
+            Watch::Failed(_) => self.tell_when(seen, Some((told, crate::env::now())), watch.after),
+            _ => seen,
+        })
     }
 
-    /// Waits until the watch has restored the host.
-    async fn end_of_restore(&self, key: &EffectKey) -> Result<(), StepResult> {
+    /// Ends the watch, unless it has gone back.
+    async fn end_of_watch(&self, watch: &Armed) -> Result<Watch, StepResult> {
+        let told = self.answer_of_watch(&watch.key, Ask::Disarm).await;
+        told.map_err(|error| self.tell_when(self.provider_failed("disarm-failed", error), None, watch.after))
+    }
+
+    /// Waits until the watch has restored the host, or could not: whoever waits for it looks at the host.
+    async fn end_of_restore(&self, watch: &Armed) -> Result<Watch, StepResult> {
         self.context.progress("waits until it went back by itself");
         loop {
-            match self.answer_of_watch(key, Ask::Disarm).await {
-                Ok(Watch::GoesBack) if self.left() > PAUSE => tokio::time::sleep(PAUSE).await,
-                Ok(Watch::GoesBack) => return Err(unknown(self.out_of_time())),
-                Ok(Watch::Failed(said)) => return Err(gone(&Watch::Failed(said), Effected::Possibly)),
-                Ok(_) => return Ok(()),
-                Err(error) => return Err(provider_failed("disarm-failed", error)),
+            match self.end_of_watch(watch).await? {
+                Watch::GoesBack if self.left() > PAUSE => tokio::time::sleep(PAUSE).await,
+                Watch::GoesBack => return Err(unknown(self.out_of_time())),
+                end => return Ok(end),
             }
         }
     }
@@ -223,36 +243,42 @@ impl Work<'_> {
             _ => Ok(StepResult::Succeeded { facts: Default::default(), note: None }),
         }
     }
+
+    /// Why it failed, with what the watch will do.
+    fn tell_when(&self, result: StepResult, known: Option<(Watch, Timestamp)>, after: TimeSpan) -> StepResult {
+        let end = |heard| begins(&self.host.name, after, heard);
+        let told = match known {
+            Some((Watch::Armed, heard)) => format!("its watch is armed, and {}", end(heard)),
+            Some((watch, _)) => gone_for(&watch).text,
+            // Whoever renewed it last did that before now.
+            None => format!("its watch does not answer; it {}", end(crate::env::now())),
+        };
+        let tell = |reason: Reason| Reason { text: format!("{}; {told}", reason.text), ..reason };
+        match result {
+            StepResult::Failed { reason, effect, evidence } => failed(tell(reason), effect, evidence),
+            StepResult::Unknown { reason } => unknown(tell(reason)),
+            other => other,
+        }
+    }
+}
+
+/// When a watch fires that was renewed by a call at this time, and what keeps it from that.
+fn begins(host: &HostName, after: TimeSpan, heard: Timestamp) -> String {
+    let by = after.plus(LATE).after(heard);
+    format!("begins to put it back by itself at {by} at the latest, unless `switchback disarm {host}` ends it before")
 }
 
 fn gone_for(watch: &Watch) -> Reason {
     match watch {
         Watch::Disarmed => Reason::new("watch-gone", "somebody has disarmed its watch"),
+        Watch::Another(of) => Reason::new(
+            "watched-already",
+            format!("another watch may put it back at any time: {of}; `switchback disarm` ends it"),
+        ),
         watch => went_back(watch),
     }
 }
 
 fn gone(watch: &Watch, effect: Effected) -> StepResult {
     failed(gone_for(watch), effect, String::new())
-}
-
-/// Why a restore failed, with what its watch will do.
-fn tell_when(result: StepResult, known: Option<(Watch, Timestamp)>, after: TimeSpan) -> StepResult {
-    let told = match known {
-        Some((Watch::Armed, heard)) => {
-            format!("its watch is armed, and begins to put it back by itself at {} at the latest", after.after(heard))
-        }
-        Some((watch, _)) => gone_for(&watch).text,
-        // Whoever renewed it last did that before now.
-        None => {
-            let by = after.after(crate::env::now());
-            format!("its watch does not answer; it begins to put it back by itself at {by} at the latest")
-        }
-    };
-    let tell = |reason: Reason| Reason { text: format!("{}; {told}", reason.text), ..reason };
-    match result {
-        StepResult::Failed { reason, effect, evidence } => failed(tell(reason), effect, evidence),
-        StepResult::Unknown { reason } => unknown(tell(reason)),
-        other => other,
-    }
 }

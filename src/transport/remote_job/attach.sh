@@ -66,7 +66,7 @@ claim() {
         printf '%s' "$runner" >"$new/runner" &&
         printf '%s\n' "$sum" >"$new/sum" &&
         printf '%-15s\n' pending >"$new/rc.tmp" &&
-        : >"$new/lock"
+        true >"$new/lock"
     then :; else
         rm -rf "$new"
         give_up not-claimed "cannot write to $base"

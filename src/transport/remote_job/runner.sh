@@ -24,7 +24,7 @@ if [ "$limit" -gt 0 ]; then
     code=$?
 else
     echo 'its time was up before it began' >err
-    : >out
+    true >out
     code=124
 fi
 
