@@ -6,7 +6,7 @@
     const body = table.tBodies[0], rows = [...body.rows];
     const find = document.getElementById("find"), ended = document.getElementById("ended"), shown = document.getElementById("shown");
     const text = (row, at) => row.cells[at].textContent.trim();
-    const rank = (row, at) => row.cells[at].querySelector("[data-sort]")?.dataset.sort ?? text(row, at);
+    const rank = (row, at) => row.cells[at].dataset.n ?? text(row, at);
     const show = () => {
       const wanted = find.value.trim().toLowerCase();
       let left = 0;

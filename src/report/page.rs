@@ -57,7 +57,7 @@ impl Page {
     }
 
     /// A table that scrolls by itself where it is too wide; titles are ours, cells are HTML.
-    pub(super) fn table(&mut self, titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    pub(super) fn table<C: Into<Shown>>(&mut self, titles: &[&str], rows: impl IntoIterator<Item = Vec<C>>) {
         self.put(format_args!("<div class=\"scroll\"><table><thead><tr>"));
         for title in titles {
             self.put(format_args!("<th scope=\"col\">{title}</th>"));
@@ -65,11 +65,13 @@ impl Page {
         self.put(format_args!("</tr></thead><tbody>\n"));
         for row in rows {
             self.put(format_args!("<tr>"));
-            for (at, cell) in row.iter().enumerate() {
+            for (at, cell) in row.into_iter().enumerate() {
+                let Shown { html, rank } = cell.into();
+                let rank = rank.map_or_else(String::new, |rank| format!(" data-n=\"{rank}\""));
                 match titles.get(at).filter(|_| at > 0) {
-                    None => self.put(format_args!("<th scope=\"row\">{cell}</th>")),
+                    None => self.put(format_args!("<th scope=\"row\"{rank}>{html}</th>")),
                     // Narrow screens show a row as a card: each cell with its title.
-                    Some(title) => self.put(format_args!("<td data-title=\"{title}\"><div>{cell}</div></td>")),
+                    Some(title) => self.put(format_args!("<td data-title=\"{title}\"{rank}><div>{html}</div></td>")),
                 }
             }
             self.put(format_args!("</tr>\n"));
@@ -107,6 +109,24 @@ pub(super) fn text(from: impl Display) -> String {
 /// `Sat 28 Nov 2026 21:00 UTC`.
 pub(super) fn when(at: Timestamp) -> String {
     at.strftime("%a %-d %b %Y %H:%M UTC").to_string()
+}
+
+/// A cell of a table, and the number by which it is sorted where its text would mislead.
+pub(super) struct Shown {
+    html: String,
+    rank: Option<u64>,
+}
+
+impl Shown {
+    pub fn ranked(rank: u64, html: impl Display) -> Self {
+        Self { html: html.to_string(), rank: Some(rank) }
+    }
+}
+
+impl From<String> for Shown {
+    fn from(html: String) -> Self {
+        Self { html, rank: None }
+    }
 }
 
 /// Names in a line, the first of many.

@@ -40,7 +40,7 @@ fn feeds_that_moved_are_shown_and_do_not_block() {
     world.example("first-plan");
     let epss = "#model_version:v1,score_date:2026-11-20T00:00:00+0000\ncve,epss\nCVE-2024-5535,0.5\n";
     world.write("epss.csv", epss);
-    world.write("nothing.json", "{}");
+    world.write("nothing.json", "{\"SchemaVersion\": 2}");
     let args = "plan -p policies -i inventory.yaml -f web-1=nothing.json --feed epss.csv --as-of 2026-11-23T12:00:00Z -o plan.json";
     let ran = world.run(&args.split(' ').collect::<Vec<_>>());
     assert_eq!(ran.code, Some(0), "{}", ran.show());

@@ -231,10 +231,10 @@ fn the_page_sorts_times_and_urgency_by_what_they_are() {
     let page = ran.forms(&ran.report()).html;
     for (name, host) in ran.report().hosts {
         let took = host.took().unwrap();
-        assert!(page.contains(&format!("<span data-sort=\"{}\">{took}</span>", took.as_seconds())), "{name}");
-        assert!(page.contains(&format!("<span data-sort=\"{}\">{}</span>", host.priority as u64, host.priority)));
+        assert!(page.contains(&format!(" data-n=\"{}\"><div>{took}</div>", took.as_seconds())), "{name}");
+        assert!(page.contains(&format!(" data-n=\"{}\"><div>{}</div>", host.priority as u64, host.priority)));
     }
-    assert!(page.contains("dataset.sort"));
+    assert!(page.contains("dataset.n"));
 }
 
 #[test]

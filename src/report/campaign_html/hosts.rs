@@ -2,10 +2,10 @@
 //! matter most.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 
 use super::super::campaign::{CampaignReport, HostReport, in_order};
 use super::super::campaign_words::{evidence, result};
+use super::super::page::Shown;
 use super::super::plan_text::package;
 use super::went_back::excerpt;
 use super::{MAX_ROWS, Page, class, count, marked, names, outcome, step_class, text, when};
@@ -90,7 +90,7 @@ pub(super) fn table(page: &mut Page, report: &CampaignReport, plan: &Plan, detai
     }
 }
 
-fn row(name: &HostName, host: &HostReport, plan: &Plan, details: &Details<'_>) -> Vec<String> {
+fn row(name: &HostName, host: &HostReport, plan: &Plan, details: &Details<'_>) -> Vec<Shown> {
     let why = match (&host.reason, &host.waiting) {
         (Some(reason), _) => text(printable(&reason.text, WHY)),
         (None, Some(waits)) => format!("waits: {}", text(printable(waits, WHY))),
@@ -98,30 +98,20 @@ fn row(name: &HostName, host: &HostReport, plan: &Plan, details: &Details<'_>) -
     };
     let forecast = plan.report.forecast.as_ref().and_then(|forecast| forecast.hosts.get(name));
     let foretold = forecast.map(|host| TimeSpan::between(host.start, host.end));
-    // What is not there comes first.
-    let span = |span: Option<TimeSpan>| match span {
-        Some(span) => ranked(span.as_seconds(), span),
-        None => ranked(0, "–"),
-    };
+    let none = || Shown::from("–".to_owned());
+    let span = |span: Option<TimeSpan>| span.map_or_else(none, |span| Shown::ranked(span.as_seconds(), span));
     vec![
-        details.link(name),
-        marked(host),
-        why,
-        text(&host.wave),
-        ranked(host.priority as u64, host.priority),
-        host.findings.to_string(),
-        host.disrupted.map_or_else(
-            || ranked(0, "–"),
-            |at| ranked(at.as_second().max(0).cast_unsigned(), at.strftime("%-d %b %H:%M")),
-        ),
+        details.link(name).into(),
+        marked(host).into(),
+        why.into(),
+        text(&host.wave).into(),
+        Shown::ranked(host.priority as u64, host.priority),
+        host.findings.to_string().into(),
+        host.disrupted
+            .map_or_else(none, |at| Shown::ranked(at.as_second().max(0).cast_unsigned(), at.strftime("%-d %b %H:%M"))),
         span(host.took()),
         span(foretold),
     ]
-}
-
-/// A cell that is sorted by a number, whatever it shows.
-fn ranked(rank: u64, shown: impl Display) -> String {
-    format!("<span data-sort=\"{rank}\">{shown}</span>")
 }
 
 fn section(page: &mut Page, name: &HostName, host: &HostReport, plan: &Plan) {
