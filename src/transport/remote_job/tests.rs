@@ -178,7 +178,8 @@ impl Transport for Late {
 async fn a_job_that_starts_late_is_over_before_it_is_given_up() {
     let (place, (_, host)) = (Place::new(), local());
     let job = place.counting(1, "sleep 60");
-    let deadline = Instant::now() + KILL_GRACE + Duration::from_secs(3);
+    // Long enough for a busy machine to start it at all, and shorter than the job.
+    let deadline = Instant::now() + KILL_GRACE + Duration::from_secs(10);
     let late = Late(AtomicBool::new(false));
     let end = drive(&place.spool, &late, &host, &job, Call::StartOrAttach, deadline, &|_| {}).await;
     let JobEnd::Known(state) = end else {
