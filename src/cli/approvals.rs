@@ -16,7 +16,7 @@ use super::args::{self, Format};
 use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::load_plan;
+use super::inputs::{leaves_open, load_plan};
 use super::printer::Printer;
 
 /// What does not count is told of this many statements.
@@ -77,8 +77,10 @@ pub(super) fn as_asked(
             .hint("the plan was changed after it was made: make it again")
     };
     for (name, planned) in &plan.hosts {
-        // Which system a host runs is what the reports say where the inventory does not.
-        let told = inventory.hosts.get(name).map(|host| Host { os: planned.host.os.clone(), ..host.clone() });
+        let told = inventory.hosts.get(name).map(|host| match &planned.host.os {
+            Some(os) if leaves_open(host, os) => Host { os: Some(os.clone()), ..host.clone() },
+            _ => host.clone(),
+        });
         if told.as_ref() != Some(&planned.host) {
             return Err(refused(format!("{name} is not in the plan as the inventory has it")));
         }

@@ -354,6 +354,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::engine::{Chain, RecordBody};
 
     fn bundle() -> AuditBundle {
         let manifest = Manifest {
@@ -441,6 +442,33 @@ mod tests {
             fs::write(folder.join(MANIFEST), bad).unwrap();
             assert!(AuditBundle::read(&folder).is_err());
         }
+    }
+
+    #[test]
+    fn what_is_written_meanwhile_does_not_look_like_a_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let campaign = CampaignId::new("c-1").unwrap();
+        let mut journal = SqliteJournal::open(dir.path()).unwrap();
+        journal.create(&campaign, b"plan", &[]).unwrap();
+        let fence = journal.claim(&campaign, "tester").unwrap();
+        let mut proofs = Proofs::open(dir.path()).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut chain = Chain::new(campaign.clone(), Digest::of(b"plan"));
+                for wave in 0..100 {
+                    let record = chain.push(jiff::Timestamp::UNIX_EPOCH, RecordBody::WaveStarted { wave });
+                    journal.append(&campaign, fence, std::slice::from_ref(&record)).unwrap();
+                    let (statement, signature, key) = (String::new(), String::new(), String::new());
+                    let signed = SignedCheckpoint { seq: record.seq, statement, signature, key };
+                    proofs.add_checkpoint(&campaign, &signed).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                let read = AuditBundle::of_state(dir.path(), &campaign).unwrap().manifest;
+                assert!(read.checkpoints <= read.records, "{read:?}");
+            }
+        });
+        assert_eq!(AuditBundle::of_state(dir.path(), &campaign).unwrap().manifest.checkpoints, 100);
     }
 
     #[test]

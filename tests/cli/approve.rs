@@ -1,7 +1,7 @@
 //! `switchback approve` and `approvals` with real keys, and what does not count as an approval.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use jiff::SignedDuration;
 use switchback::evidence::{APPROVAL_NAMESPACE, Asking, SigningKey, Statement, StatementKind, sign, write_statement};
@@ -193,6 +193,13 @@ fn a_plan_that_does_not_ask_people_what_its_policy_asks_is_not_run() {
             },
             "plan-not-as-policy",
         ),
+        (
+            |plan| {
+                let os = plan.hosts.values_mut().next().unwrap().host.os.as_mut().unwrap();
+                os.family = "redhat".to_owned();
+            },
+            "plan-not-as-policy",
+        ),
         (|plan| drop(plan.inputs.remove("policies")), "plan-input-missing"),
         (|plan| drop(plan.inputs.remove("inventory")), "plan-input-missing"),
     ] {
@@ -226,6 +233,22 @@ fn nobody_signs_what_they_have_not_seen() {
     world.refused(2, &["approve", "plan.json", "--key", "alice", "--yes", "--ticket", "CHG0099"]);
     let ran = world.run(&["approve", "plan.json", "--key", "alice", "--plan-digest", &digest[..12]]);
     assert!(ran.code == Some(0) && files(&folder(&world)).len() == 1, "{}", ran.show());
+
+    // At a terminal, which `script` is, whoever sits there is asked.
+    let answers = |answer: &str, code: i32| {
+        let program = world.command(&["approve", "plan.json", "--key", "bob"]);
+        let line: Vec<&str> =
+            std::iter::once(program.get_program()).chain(program.get_args()).map(|arg| arg.to_str().unwrap()).collect();
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &line.join(" "), "/dev/null"]).current_dir(world.path()).env("HOME", world.path());
+        terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ran = world.finish(terminal, answer);
+        assert!(ran.code == Some(code) && ran.stdout.contains("sign this? [y/N]"), "{}", ran.show());
+        files(&folder(&world)).len()
+    };
+    assert_eq!(answers("n\n", 1), 1);
+    assert_eq!(answers("\n", 1), 1);
+    assert_eq!(answers("y\n", 0), 2);
 }
 
 #[test]
@@ -468,6 +491,24 @@ fn whoever_keeps_tickets_is_asked_before_every_run() {
     assert!(ran.stderr.contains("ticket CHG0012 may not go on: frozen until Monday (exit code 1)"), "{}", ran.show());
     assert_eq!(std::fs::read_to_string(world.path().join("asked")).unwrap(), format!("CHG0012 {id}\n"));
     assert!(!world.path().join(".switchback").join("journal.db").exists());
+
+    // Whoever is asked takes their time: what is revoked meanwhile does not count.
+    let rule = "approvals:\n  - {match: all, required: 1, from: approvers}\n";
+    world.write("policies/policy.yaml", &format!("version: 1\n{change}{rule}"));
+    replan(&world);
+    approve(&world, "alice", &[]);
+    approve(&world, "alice", &["--revoke"]);
+    let revocation = files(&folder(&world)).into_iter().find(|file| file.to_string_lossy().contains("-revoke-"));
+    let revocation = revocation.unwrap();
+    for name in [format!("{}.sig", revocation.display()), revocation.display().to_string()] {
+        let aside = world.path().join(Path::new(&name).file_name().unwrap());
+        std::fs::rename(&name, aside).unwrap();
+    }
+    assert!(stands(&world).0);
+    world.write("ticket", "#!/bin/sh\nmv *-revoke-*.json *-revoke-*.json.sig plan.json.approvals/\n");
+    let ran = world.run(&["run", "plan.json"]);
+    assert!(ran.code == Some(4) && ran.stderr.contains("[approval-missing]"), "{}", ran.show());
+    world.write("policies/policy.yaml", &format!("version: 1\n{change}"));
 
     let ran = world.run(&first_plan_with("policies", "policies"));
     assert!(ran.code == Some(0) && ran.stderr.contains("[ticket-missing]"), "{}", ran.show());

@@ -580,6 +580,18 @@ fn approvals_are_held_against_what_was_signed() {
 }
 
 #[test]
+fn more_statements_than_people_sign_are_not_verified() {
+    let (world, campaign) = approved();
+    assert_eq!(world.run(&["audit", "export", &campaign, "-o", "evidence", "--state", "s"]).code, Some(0));
+    for number in 0..1_000 {
+        world.write(&format!("evidence/approvals/x-{number}.json"), "{}");
+    }
+    let ran = world.run(&["audit", "verify", "evidence", "--unfinished"]);
+    assert_eq!(ran.code, Some(13), "{}", ran.show());
+    assert!(ran.stdout.contains("there are more than 1000 statements [audit-approval-wrong]"), "{}", ran.show());
+}
+
+#[test]
 fn what_is_no_bundle_is_told_apart_from_one_that_is_wrong() {
     let world = stranger();
     for (what, hint) in [("nowhere", "no campaign"), ("evidence/plan.json", "Not a directory"), ("/", "cannot read")] {
