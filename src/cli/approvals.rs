@@ -1,9 +1,13 @@
 //! `switchback approvals`, and what `run` and `resume` ask of approvals and tickets.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
 
-use crate::evidence::{Found, JudgeError, Judged, RuleState, approvals_folder, read_folder};
-use crate::plan::{Plan, PlanId};
+use crate::evidence::{Found, JudgeError, Judged, POLICY_ROLE, RuleState, approvals_folder, read_folder};
+use crate::intake::Inventory;
+use crate::model::Host;
+use crate::plan::{Plan, PlanId, asked, asks_otherwise};
+use crate::policy::Policy;
 use crate::report::{ApprovalsReport, lines_of, wanted};
 use crate::run::check_change;
 use crate::store::SignedText;
@@ -12,7 +16,7 @@ use super::args::{self, Format};
 use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::load_plan;
+use super::inputs::{leaves_open, load_plan};
 use super::printer::Printer;
 
 /// What does not count is told of this many statements.
@@ -59,21 +63,78 @@ pub(super) fn judged(plan: &Plan, found: Vec<Found>, policies: &[PathBuf]) -> Re
     })
 }
 
+/// Refuses a plan that does not ask people for what its policy asks for hosts as the inventory has them: approvals, a
+/// ticket, and by whom.
+pub(super) fn as_asked(
+    plan: &Plan,
+    policy: &Policy,
+    inventory: &Inventory,
+    policies: &[PathBuf],
+) -> Result<(), CommandError> {
+    let refused = |why: String| {
+        CommandError::new(Exit::PlanRefused, format!("{why}; nothing was done"))
+            .code("plan-not-as-policy")
+            .hint("the plan was changed after it was made: make it again")
+    };
+    for (name, planned) in &plan.hosts {
+        let told = inventory.hosts.get(name).map(|host| match &planned.host.os {
+            Some(os) if leaves_open(host, os) => Host { os: Some(os.clone()), ..host.clone() },
+            _ => host.clone(),
+        });
+        if told.as_ref() != Some(&planned.host) {
+            return Err(refused(format!("{name} is not in the plan as the inventory has it")));
+        }
+    }
+    if let Some(why) = asks_otherwise(plan, policy) {
+        return Err(refused(why));
+    }
+    // Nobody else's list of approvers, although it would be frozen in the plan.
+    let (_, now) = asked(policy, plan.hosts.values().map(|host| (&host.host, host.emergency)));
+    let now: BTreeSet<PathBuf> = now.keys().filter_map(|file| Path::new(file).canonicalize().ok()).collect();
+    for file in plan.approvals.iter().filter_map(|rule| rule.signers.as_ref()) {
+        let named = current(plan, file, policies);
+        // One that is not there is told as such when approvals are judged.
+        if named.canonicalize().is_ok_and(|named| !now.contains(&named)) {
+            return Err(refused(format!("the policy names nobody who may approve in {}", named.display())));
+        }
+    }
+    Ok(())
+}
+
 /// Where a file of approvers is now: where it was, or at the same place below the policies that are named instead.
 pub(super) fn current(plan: &Plan, file: &str, policies: &[PathBuf]) -> PathBuf {
-    let was = plan.inputs.get("policies").map(|input| input.paths.as_slice()).unwrap_or_default();
-    let file = Path::new(file);
+    let was = plan.inputs.get(POLICY_ROLE).map(|input| input.paths.as_slice()).unwrap_or_default();
+    let file = plain(Path::new(file));
     // Inputs are sorted in the plan; where there are several, their order says nothing.
     let moved = policies.iter().flat_map(|policies| {
+        let folder = if policies.is_dir() { policies.as_path() } else { policies.parent().unwrap_or(policies) };
+        let file = &file;
         was.iter().filter_map(move |was| {
-            let was = Path::new(was);
+            let was = plain(Path::new(was));
             // A policy that was named itself has its files beside it.
-            let below = file.strip_prefix(was).or_else(|_| file.strip_prefix(was.parent().unwrap_or(was))).ok()?;
-            let folder = if policies.is_dir() { policies.as_path() } else { policies.parent()? };
-            Some(folder.join(below)).filter(|path| path.is_file())
+            let below = file.strip_prefix(&was).or_else(|_| file.strip_prefix(was.parent().unwrap_or(&was))).ok()?;
+            Some(folder.join(below))
         })
     });
-    moved.into_iter().next().unwrap_or_else(|| file.to_owned())
+    let moved: Vec<PathBuf> = moved.collect();
+    // Never the old file where new policies are named: whom it names may have been taken out of the new one.
+    let there = moved.iter().find(|path| path.is_file()).or(moved.first()).cloned();
+    there.or_else(|| Some(policies.first()?.join(file.file_name()?))).unwrap_or(file)
+}
+
+/// A path as the bundle of policies writes it: without `.`, and without `..` behind a name.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// Refuses a plan to which somebody has not agreed.

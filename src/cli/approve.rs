@@ -1,10 +1,12 @@
 //! `switchback approve`: shows what a person has not approved yet, and signs it with their own key.
 
 use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, stdin};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::engine::{Approval, Gives};
 use crate::evidence::{
     APPROVAL_NAMESPACE, Asking, Judged, MAX_COMMENT, SigningKey, Statement, StatementKind, approvals_folder,
     public_key, same_person, sign, verify, write_statement,
@@ -25,6 +27,7 @@ const KEYS: [&str; 5] = ["id_ed25519", "id_ecdsa", "id_ed25519_sk", "id_ecdsa_sk
 
 pub(super) fn run(args: &args::Approve, printer: Printer) -> Result<Exit, CommandError> {
     let (id, plan) = load_plan(&args.plan)?;
+    is_meant(args, id, &plan)?;
     if plan.approvals.is_empty() {
         printer.talk("the plan needs no approval");
         return Ok(Exit::Ok);
@@ -45,17 +48,27 @@ pub(super) fn run(args: &args::Approve, printer: Printer) -> Result<Exit, Comman
     let folder = args.place.approvals.clone().unwrap_or_else(|| approvals_folder(&args.plan));
     let now = Timestamp::from_millisecond(crate::env::now().as_millisecond()).unwrap_or_else(|_| crate::env::now());
     let mut statements = Vec::new();
-    for (kind, hosts) in signer.asked(args, &plan, &before)? {
+    let asked = signer.asked(args, &plan, &before, now)?;
+    if !asked.is_empty() {
+        let author = plan.author.as_deref().map_or(String::new(), |author| format!(" by {author}"));
+        let ticket = plan.ticket.as_ref().map_or(String::new(), |ticket| format!(", ticket {ticket}"));
+        printer.talk(format!("plan {id}{author}{ticket}"));
+    }
+    for (kind, hosts) in asked {
         tell(kind, &hosts, &signer, &plan, &before, printer);
         let mut statement =
             Statement::new(kind, (id, &plan), signer.principal.clone(), &hosts, (now, signer.until(args, now)));
         statement.ticket = args.ticket.clone().or_else(|| plan.ticket.clone());
+        printer.talk(format!("good until {}", statement.valid_until));
         statement.comment = args.comment.as_ref().map(|comment| printable(comment, MAX_COMMENT));
         statements.push(statement);
     }
     if args.dry_run {
         statements.iter().try_for_each(|statement| printer.data(&statement.to_text()))?;
         return Ok(Exit::Ok);
+    }
+    if !statements.is_empty() {
+        agree(args, printer)?;
     }
     for statement in &statements {
         let path = signer.sign(statement, &folder, &plan, args)?;
@@ -65,6 +78,48 @@ pub(super) fn run(args: &args::Approve, printer: Printer) -> Result<Exit, Comman
         printer.talk(format!("{} has approved all of it already; --renew signs it again", signer.principal));
     }
     remains(args, id, &plan, &folder, printer)
+}
+
+/// Refuses a plan that is not the one that is meant.
+fn is_meant(args: &args::Approve, id: PlanId, plan: &Plan) -> Result<(), CommandError> {
+    /// As many digits as plans are named by.
+    const DIGITS: usize = 12;
+    if let Some(digest) = &args.plan_digest {
+        if digest.len() < DIGITS {
+            return Err(CommandError::new(Exit::Usage, format!("--plan-digest takes {DIGITS} digits at least")));
+        }
+        if !id.to_string().starts_with(digest.as_str()) {
+            let message = format!("this is plan {id}; nothing was signed");
+            return Err(CommandError::new(Exit::PlanRefused, message).code("other-plan"));
+        }
+    }
+    if let (Some(ticket), Some(other)) = (&plan.ticket, &args.ticket)
+        && ticket != other
+    {
+        return Err(CommandError::new(Exit::Usage, format!("the plan is for ticket {ticket}; nothing was signed")));
+    }
+    Ok(())
+}
+
+/// Nobody signs what they have not seen: asks, or wants to be told that whoever calls has seen it.
+fn agree(args: &args::Approve, printer: Printer) -> Result<(), CommandError> {
+    let can_ask = !printer.is_quiet() && stdin().is_terminal();
+    if args.yes || (args.plan_digest.is_some() && !can_ask) {
+        return Ok(());
+    }
+    if !can_ask {
+        return Err(CommandError::new(Exit::Usage, "there is nobody to ask; nothing was signed")
+            .hint("--plan-digest signs the plan that was looked at and no other, --yes signs whatever it is"));
+    }
+    printer.talk("sign this? [y/N]");
+    let mut answer = String::new();
+    stdin()
+        .read_line(&mut answer)
+        .map_err(|error| CommandError::caused(Exit::Failed, "cannot read the answer; nothing was signed", &error))?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(CommandError::new(Exit::Failed, "nothing was signed")),
+    }
 }
 
 /// Tells what is still missing.
@@ -92,8 +147,8 @@ fn remains(
 struct Signer<'a> {
     key: PathBuf,
     principal: Principal,
-    /// The rules for which they count.
-    rules: Vec<&'a PlanApproval>,
+    /// The rules for which they count, by their place in the plan.
+    rules: Vec<(u32, &'a PlanApproval)>,
 }
 
 impl<'a> Signer<'a> {
@@ -122,7 +177,8 @@ impl<'a> Signer<'a> {
                     .hint(format!("say who you are (--as): {names}")));
             }
         };
-        let rules: Vec<&PlanApproval> = plan.approvals.iter().filter(|rule| !names(rule).is_empty()).collect();
+        let rules: Vec<(u32, &PlanApproval)> =
+            (0..).zip(&plan.approvals).filter(|(_, rule)| !names(rule).is_empty()).collect();
         if rules.is_empty() {
             return Err(not_named(&key));
         }
@@ -130,7 +186,7 @@ impl<'a> Signer<'a> {
             let author = plan.author.as_deref();
             rule.not_author && author.is_none_or(|author| same_person(author, principal.as_str()))
         };
-        let counts: Vec<&PlanApproval> = rules.into_iter().filter(|rule| !is_author(rule)).collect();
+        let counts: Vec<(u32, &PlanApproval)> = rules.into_iter().filter(|(_, rule)| !is_author(rule)).collect();
         if counts.is_empty() {
             let author = plan.author.as_deref().unwrap_or("nobody knows who");
             let message = format!("{author} made the plan, and its author may not approve it; nothing was signed");
@@ -145,8 +201,9 @@ impl<'a> Signer<'a> {
         args: &args::Approve,
         plan: &Plan,
         before: &Judged,
+        now: Timestamp,
     ) -> Result<Vec<(StatementKind, Vec<HostName>)>, CommandError> {
-        let theirs: BTreeSet<&HostName> = self.rules.iter().flat_map(|rule| &rule.hosts).collect();
+        let theirs: BTreeSet<&HostName> = self.rules.iter().flat_map(|(_, rule)| &rule.hosts).collect();
         if let Some(unknown) = args.hosts.iter().chain(&args.without_backup).find(|host| !theirs.contains(host)) {
             let message = format!("no rule for which {} counts is for {unknown}; nothing was signed", self.principal);
             return Err(CommandError::new(Exit::Usage, message));
@@ -164,12 +221,18 @@ impl<'a> Signer<'a> {
                 .collect());
         }
         let kind = if args.revoke { StatementKind::Revoke } else { StatementKind::Approve };
-        let own =
-            before.accepted.iter().filter(|a| a.by == self.principal && a.gives == crate::engine::Gives::Approval);
-        let done: BTreeSet<&HostName> = own.flat_map(|approval| &approval.hosts).collect();
+        let own: Vec<&Approval> =
+            before.accepted.iter().filter(|a| a.by == self.principal && a.gives == Gives::Approval).collect();
+        // Each of their rules has one of their own that is still good by it.
+        let is_done = |host: &HostName| {
+            self.rules.iter().filter(|(_, rule)| rule.hosts.binary_search(host).is_ok()).all(|(number, rule)| {
+                let good = |a: &&Approval| rule.valid_for.after(a.signed_at).min(a.until) > now;
+                own.iter().any(|a| a.rules.contains(number) && a.hosts.contains(host) && good(a))
+            })
+        };
         let wanted = |host: &&&HostName| {
             let named = args.hosts.is_empty() || args.hosts.contains(host);
-            named && (args.revoke || args.renew || !done.contains(**host))
+            named && (args.revoke || args.renew || !is_done(host))
         };
         let hosts: Vec<HostName> = theirs.iter().filter(wanted).map(|host| (*host).clone()).collect();
         Ok(if hosts.is_empty() { Vec::new() } else { vec![(kind, hosts)] })
@@ -177,7 +240,7 @@ impl<'a> Signer<'a> {
 
     /// As long as the rule that lets it be good for longest, or shorter.
     fn until(&self, args: &args::Approve, now: Timestamp) -> Timestamp {
-        let longest = self.rules.iter().map(|rule| rule.valid_for).max().unwrap_or_default();
+        let longest = self.rules.iter().map(|(_, rule)| rule.valid_for).max().unwrap_or_default();
         args.valid_for.map_or(longest, |wanted| wanted.min(longest)).after(now)
     }
 
@@ -195,7 +258,7 @@ impl<'a> Signer<'a> {
         };
         let signature = sign(&SigningKey::file(&self.key), APPROVAL_NAMESPACE, text.as_bytes(), Asking::Terminal)
             .map_err(|error| failed("cannot sign", &error))?;
-        let files: BTreeSet<&String> = self.rules.iter().filter_map(|rule| rule.signers.as_ref()).collect();
+        let files: BTreeSet<&String> = self.rules.iter().filter_map(|(_, rule)| rule.signers.as_ref()).collect();
         let check = |file: &Path| {
             verify(file, self.principal.as_str(), APPROVAL_NAMESPACE, text.as_bytes(), &signature, statement.signed_at)
         };
@@ -246,6 +309,23 @@ fn tell(kind: StatementKind, hosts: &[HostName], signer: &Signer<'_>, plan: &Pla
     printer.talk(format!("{} {what} {}:", signer.principal, count(hosts.len(), "host")));
     for host in hosts.iter().filter_map(|name| plan.hosts.get(name)) {
         printer.talk(format!("  {}", line(host, plan, &signer.principal, before)));
+        if kind == StatementKind::Approve {
+            printer.talk(format!("    {}", packages(host)));
+        }
+    }
+}
+
+/// What a host gets, as far as it can be read at a glance.
+fn packages(host: &HostPlan) -> String {
+    const SHOWN: usize = 10;
+    let shown = host.fix.packages.iter().take(SHOWN).map(|package| match &package.to {
+        Some(to) => format!("{} {to}", package.name),
+        None => package.name.to_string(),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match host.fix.packages.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

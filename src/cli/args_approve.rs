@@ -24,6 +24,7 @@ pub struct ApprovalPlace {
     after_help = "The key may be a private key, or a public one whose other half is in an agent or a hardware key.\n\
     What is signed is a JSON file; `ssh-keygen -Y verify` verifies it as well (docs/guide/approvals.md).\n\nExamples:\n  \
     switchback approve plan.json --dry-run\n  switchback approve plan.json --key ~/.ssh/id_ed25519.pub --comment 'seen in CAB'\n  \
+    switchback approve plan.json --plan-digest 7f0c5b2a91de\n  \
     switchback approve plan.json --without-backup db-1\n  switchback approve plan.json --revoke"
 )]
 pub struct Approve {
@@ -53,12 +54,18 @@ pub struct Approve {
     /// Good for at most this long; the policy may end it earlier
     #[arg(long, value_name = "SPAN")]
     pub valid_for: Option<TimeSpan>,
-    /// The change request, where it is not the plan's
+    /// The change request, where the plan names none
     #[arg(long, value_name = "TICKET")]
     pub ticket: Option<Ticket>,
     /// A word to whoever reads it
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
+    /// Sign only if the digest of the plan begins so: 12 digits at least
+    #[arg(long, value_name = "DIGEST")]
+    pub plan_digest: Option<String>,
+    /// Sign without asking
+    #[arg(long)]
+    pub yes: bool,
     /// Show what would be signed
     #[arg(long)]
     pub dry_run: bool,

@@ -47,7 +47,8 @@ pub struct AuditVerify {
     /// Folder that `audit export` wrote, or campaign of the state folder
     #[arg(value_name = "DIR|CAMPAIGN")]
     pub what: PathBuf,
-    /// The controller's public key as you know it: what `audit key` printed, or a .pub file
+    /// The controller's public key as you know it: what `audit key` printed, or a .pub file. Lines of allowed_signers
+    /// are for `controller`, and hold with all that they demand
     #[arg(long, value_name = "FILE")]
     pub controller_key: Option<PathBuf>,
     /// Who may approve, in the format of OpenSSH's allowed_signers: approvers must be in it, and in the plan
@@ -56,6 +57,9 @@ pub struct AuditVerify {
     /// Let pass a campaign that has not ended
     #[arg(long)]
     pub unfinished: bool,
+    /// Let pass a campaign whose policies were not kept, as by `run --trust-plan`
+    #[arg(long)]
+    pub without_policies: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::evidence::{
-    AuditBundle, BundleError, ControllerKey, SignatureError, Trust, Verdict, audit, controller_line, public_keys,
+    AuditBundle, BundleError, ControllerKey, SignatureError, Trust, Verdict, audit, controller_line, controllers,
 };
 use crate::model::CampaignId;
 use crate::report::audit_text;
@@ -51,7 +51,12 @@ fn verify(args: &AuditVerify, global: &Global, printer: Printer) -> Result<Exit,
     if let Some(missing) = args.allowed_signers.as_ref().filter(|file| !file.is_file()) {
         return Err(CommandError::new(Exit::Usage, format!("there is no file {}", missing.display())));
     }
-    let trust = Trust { controller, approvers: args.allowed_signers.clone(), unfinished: args.unfinished };
+    let trust = Trust {
+        controller,
+        approvers: args.allowed_signers.clone(),
+        unfinished: args.unfinished,
+        without_policies: args.without_policies,
+    };
     let report = audit(&bundle, &trust).map_err(|error| cannot_verify(&error))?;
     match args.format {
         Format::Json => printer.json(&report)?,
@@ -96,7 +101,7 @@ fn of_state(state: &Path, campaign: &CampaignId) -> Result<AuditBundle, CommandE
 
 fn read_keys(file: &Path) -> Result<Vec<String>, CommandError> {
     let refused = |why: String| {
-        CommandError::new(Exit::Usage, format!("no public key can be read from {}: {why}", file.display()))
+        CommandError::new(Exit::Usage, format!("no controller's key can be read from {}: {why}", file.display()))
             .hint("--controller-key names what `switchback audit key` printed, or a .pub file")
     };
     let size = std::fs::metadata(file).map_err(|error| refused(error.to_string()))?.len();
@@ -104,8 +109,7 @@ fn read_keys(file: &Path) -> Result<Vec<String>, CommandError> {
         return Err(refused(format!("it has {size} bytes")));
     }
     let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
-    let keys = public_keys(&text);
-    if keys.is_empty() { Err(refused("there is none in it".to_owned())) } else { Ok(keys) }
+    controllers(&text).map_err(|error| refused(error.to_string()))
 }
 
 fn bundle_failed(error: &BundleError, exit: Exit) -> CommandError {

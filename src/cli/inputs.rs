@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
 use crate::evidence::POLICY_ROLE;
 use crate::intake::{self, Inventory, Reports, merge_scanners};
-use crate::model::{AssetName, Digest, Finding, HostName, Os, TimeSpan};
+use crate::model::{AssetName, Digest, Finding, Host, HostName, Os, TimeSpan};
 use crate::plan::{InputRef, Plan, PlanId, Violation, check, read_plan};
 use crate::playbook::{self, Playbook};
 use crate::policy::{Bundle, Policy};
@@ -130,7 +130,7 @@ pub(super) fn match_findings(
     for (asset, host) in &hosts {
         if let Some(host) = inventory.hosts.get_mut(host)
             && let Some(found) = reports.assets.get(asset).and_then(|asset| asset.os.as_ref())
-            && host.os.as_ref().is_none_or(|said| is_family_alone(said) && said.family == found.family)
+            && leaves_open(host, found)
         {
             host.os = Some(found.clone());
         }
@@ -151,9 +151,11 @@ pub(super) fn match_findings(
     merged
 }
 
-/// Whether an inventory says of a system no more than its kin, as `ansible_os_family` does.
-fn is_family_alone(os: &Os) -> bool {
-    os.name == os.family && os.version.is_none()
+/// Whether an inventory leaves it to reports that a host runs this system: it says nothing of it, or no more than its
+/// kin, as `ansible_os_family` does.
+pub(super) fn leaves_open(host: &Host, found: &Os) -> bool {
+    let is_family_alone = |os: &Os| os.name == os.family && os.version.is_none();
+    host.os.as_ref().is_none_or(|said| is_family_alone(said) && said.family == found.family)
 }
 
 /// Reads a plan file and judges it.
@@ -230,7 +232,6 @@ fn shown(paths: &[PathBuf]) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use crate::intake::Asset;
-    use crate::model::Host;
 
     use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
 use crate::engine::{RecordBody, Signal, StepExecutor};
-use crate::evidence::Judged;
+use crate::evidence::{Judged, POLICY_ROLE};
 use crate::intake::Feeds;
 use crate::model::{CampaignId, Digest, HostName};
 use crate::plan::{Plan, plan_id};
@@ -35,31 +35,34 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
     let key = controller_key(args.signs.controller_key.as_deref())?;
     let mut texts = Vec::new();
     if !args.trust_plan {
-        compare(&plan, "inventory", &args.inventory, |paths| {
+        let inventory = compare(&plan, "inventory", &args.inventory, |paths| {
             let mut diagnostics = Diagnostics::default();
             let inventory = read_inventory(paths, args.programs.run_inventory, &mut diagnostics);
-            inventory.map(|i| i.digest).ok_or_else(|| CommandError::invalid(diagnostics.sorted()))
+            let inventory = inventory.ok_or_else(|| CommandError::invalid(diagnostics.sorted()))?;
+            Ok((inventory.digest, inventory))
         })?;
-        compare(&plan, "policies", &args.place.policies, |paths| {
+        let policy = compare(&plan, POLICY_ROLE, &args.place.policies, |paths| {
             let mut diagnostics = Diagnostics::default();
             let policy = load_policy(paths, &mut diagnostics);
             let policy = policy.ok_or_else(|| CommandError::invalid(diagnostics.sorted()))?;
-            texts = policy_texts(&policy);
-            Ok(policy.digest())
+            Ok((policy.digest(), policy))
         })?;
+        approvals::as_asked(&plan, &policy, &inventory, &args.place.policies)?;
+        texts = policy_texts(&policy);
         if let Some(line) = moved_feeds(&plan) {
             printer.talk(line);
         }
     }
-    let found = approvals::found(Some(&args.plan), args.place.approvals.as_deref())?;
-    let judged = approvals::judged(&plan, found, &args.place.policies)?;
-    approvals::complete(&judged)?;
     if plan.hosts.is_empty() {
         printer.talk("the plan touches no host: nothing to do");
         return Ok(Exit::Ok);
     }
-    approvals::forecast(&judged.rules, printer);
     approvals::change(id, &plan)?;
+    // Behind the ticket, which takes its time: what was revoked meanwhile does not count.
+    let found = approvals::found(Some(&args.plan), args.place.approvals.as_deref())?;
+    let judged = approvals::judged(&plan, found, &args.place.policies)?;
+    approvals::complete(&judged)?;
+    approvals::forecast(&judged.rules, printer);
     services_are_free(global.state(), &plan)?;
     let (hosts, waves) = (count(plan.hosts.len(), "host"), count(plan.rollout.waves.len(), "wave"));
     printer.talk(format!("plan {}: {hosts} in {waves}", id.short()));
@@ -184,30 +187,29 @@ fn moved_feeds(plan: &Plan) -> Option<String> {
     }
 }
 
-/// Refuses a plan whose input is not what it was when the plan was made; what cannot be compared blocks too.
-fn compare(
+/// Refuses a plan whose input is not what it was when the plan was made, or that names none; gives the input. What cannot
+/// be compared blocks too.
+fn compare<T>(
     plan: &Plan,
     role: &str,
     given: &[PathBuf],
-    digest_of: impl FnOnce(&[PathBuf]) -> Result<Digest, CommandError>,
-) -> Result<(), CommandError> {
-    let Some(recorded) = plan.inputs.get(role) else {
-        return Ok(());
+    read: impl FnOnce(&[PathBuf]) -> Result<(Digest, T), CommandError>,
+) -> Result<T, CommandError> {
+    let option = if role == POLICY_ROLE { "-p" } else { "-i" };
+    let missing = |why: String| {
+        CommandError::new(Exit::PlanRefused, format!("cannot compare the plan with its {role}: {why}"))
+            .code("plan-input-missing")
+            .hint(format!("say where it is ({option}), or run the plan as it is with --trust-plan"))
     };
+    let recorded = plan.inputs.get(role).ok_or_else(|| missing("it does not say from which it was made".to_owned()))?;
     let paths: Vec<PathBuf> =
         if given.is_empty() { recorded.paths.iter().map(PathBuf::from).collect() } else { given.to_vec() };
-    let option = if role == "inventory" { "-i" } else { "-p" };
-    if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        return Err(CommandError::new(
-            Exit::PlanRefused,
-            format!("cannot compare the plan with its {role}: {} is not there", missing.display()),
-        )
-        .code("plan-input-missing")
-        .hint(format!("say where it is ({option}), or run the plan as it is with --trust-plan")));
+    if let Some(absent) = paths.iter().find(|path| !path.exists()) {
+        return Err(missing(format!("{} is not there", absent.display())));
     }
-    let now = digest_of(&paths)?;
+    let (now, input) = read(&paths)?;
     if now == recorded.digest {
-        return Ok(());
+        return Ok(input);
     }
     Err(CommandError::new(
         Exit::PlanRefused,

@@ -60,6 +60,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The manifest tells of more or less than there is, or of another last record. Something was taken out or added after the export.",
     ),
     (
+        "audit-not-as-policy",
+        "The plan does not ask people for what its policies ask, such as approvals or a ticket: it was changed after it was made, before or while it was run.",
+    ),
+    (
         "audit-outside-window",
         "The first disruptive step of a host began outside its windows. No controller does that by itself.",
     ),
@@ -68,6 +72,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The plan is not the one that was run, or it cannot be read. If it has another format, verify with the version of the program that made it.",
     ),
     ("audit-plan-unsafe", "The plan breaks an invariant: no controller runs such a plan."),
+    (
+        "audit-policies-absent",
+        "The texts of the policies are not there, so that nothing shows that the plan asks people for what they ask. They were taken out, or not kept, as by `run --trust-plan`: then --without-policies lets it pass.",
+    ),
     (
         "audit-policies-changed",
         "The texts of the policies do not have the digest that the plan names: they are not those from which it was made.",
@@ -379,6 +387,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A list in which the first match wins stands in two files. Files of a bundle have no order, so that it could not be said which rule comes first. Put all rules of the list into one file.",
     ),
     (
+        "other-plan",
+        "The digest of the plan does not begin as --plan-digest says: it is not the plan that was looked at. Look at it again, and see who changed it.",
+    ),
+    (
         "plan-changed",
         "The plan is not the one that its digest names: the file was changed or damaged. Plans are not edited; make it again.",
     ),
@@ -392,13 +404,17 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "plan-input-missing",
-        "A file from which the plan was made is not where it was, so that it cannot be told whether the plan is stale. Say where it is with -p or -i, or run the plan as it is with --trust-plan.",
+        "A file from which the plan was made is not where it was, or the plan names none, so that it cannot be told whether the plan is stale. Say where it is with -p or -i, or run the plan as it is with --trust-plan.",
     ),
     (
         "plan-invalid",
         "The digest of the plan is right, but it does not have the shape of one. It was not made by `switchback plan`.",
     ),
     ("plan-io", "The plan file could not be read to its end; the message says why."),
+    (
+        "plan-not-as-policy",
+        "The plan does not ask people for what its policies ask (approvals, a ticket, by whom), or a host is not as the inventory has it: the plan was changed after it was made. Make it again.",
+    ),
     (
         "plan-stale",
         "The policies or the inventory are not those from which the plan was made; both digests are shown. Make the plan again, name the right files with -p and -i, or run the plan as it is with --trust-plan.",

@@ -13,7 +13,10 @@ use crate::plan::Plan;
 use crate::transport::PrivateDir;
 
 use super::journal::{problem, shown};
-use super::{Found, JudgeError, Judged, Problem, SignatureError, Statement};
+use super::{Found, JudgeError, Judged, Problem, SignatureError, Statement, StatementKind};
+
+/// As many as a folder of approvals has.
+const MAX_STATEMENTS: usize = 1_000;
 
 /// Approvals come with a controller's start: nobody starts one more often. Each time takes some milliseconds a statement.
 const MAX_TIMES: usize = 100;
@@ -29,14 +32,21 @@ pub(super) fn disagreements(
     let mut problems = Vec::new();
     let found = statements(files, &mut problems);
     let mut by_time: BTreeMap<Timestamp, Vec<(u64, &Approval)>> = BTreeMap::new();
+    let mut withdrawn: BTreeMap<Digest, u64> = BTreeMap::new();
     for record in records {
-        if let RecordBody::Approved(approval) = &record.body {
-            by_time.entry(record.at).or_default().push((record.seq, approval));
+        match &record.body {
+            RecordBody::Approved(approval) => by_time.entry(record.at).or_default().push((record.seq, approval)),
+            RecordBody::Disapproved { statement, .. } => drop(withdrawn.insert(*statement, record.seq)),
+            _ => {}
         }
     }
     if by_time.len() > MAX_TIMES {
         problems
             .push(problem("audit-approval-wrong", format!("approvals were accepted at more than {MAX_TIMES} times")));
+    }
+    if found.len() > MAX_STATEMENTS {
+        problems.push(problem("audit-approval-wrong", format!("there are more than {MAX_STATEMENTS} statements")));
+        return Ok(problems);
     }
     let dir = PrivateDir::create()?;
     let lists: BTreeMap<&str, PathBuf> =
@@ -48,23 +58,33 @@ pub(super) fn disagreements(
         let frozen = lists.get(file).cloned().unwrap_or_default();
         allowed.map_or(frozen, Path::to_owned)
     };
-    for (at, told) in by_time.into_iter().take(MAX_TIMES) {
-        // What was signed later, such as a revocation, did not count then.
-        let wanted: BTreeSet<Digest> = told.iter().map(|(_, approval)| approval.statement).collect();
-        let known: Vec<Found> = found
-            .iter()
-            .filter(|(digest, found)| {
-                wanted.contains(digest)
-                    || Statement::parse(&found.text).is_ok_and(|statement| statement.signed_at <= at)
-            })
-            .map(|(_, found)| found.clone())
-            .collect();
-        let judged = Judged::of(plan, &known, &current, at).map_err(|error| match error {
+    let judge = |statements: &BTreeSet<Digest>, at| {
+        let known: Vec<Found> =
+            found.iter().filter(|(digest, _)| statements.contains(digest)).map(|(_, found)| found.clone()).collect();
+        Judged::of(plan, &known, &current, at).map_err(|error| match error {
             JudgeError::Signature { error, .. } => error,
-            JudgeError::Io(error) => SignatureError::NotRun(error),
-            other @ JudgeError::Approvers { .. } => SignatureError::NotRun(io::Error::other(other.to_string())),
-        })?;
+            JudgeError::Io(error) => SignatureError::Io(error),
+            other @ JudgeError::Approvers { .. } => SignatureError::Io(io::Error::other(other.to_string())),
+        })
+    };
+    let revocations: Vec<(Digest, Timestamp)> = found
+        .iter()
+        .filter_map(|(digest, found)| Some((*digest, Statement::parse(&found.text).ok()?)))
+        .filter(|(_, statement)| statement.kind == StatementKind::Revoke)
+        .map(|(digest, statement)| (digest, statement.signed_at))
+        .collect();
+    for (at, told) in by_time.into_iter().take(MAX_TIMES) {
+        // A revocation may be signed with an earlier time: the controller learnt of it when the journal says so.
+        let learnt_later = |(seq, approval): &(u64, &Approval)| {
+            withdrawn.get(&approval.statement).is_some_and(|withdrawn| withdrawn > seq)
+        };
+        let accepted: BTreeSet<Digest> = told.iter().map(|(_, approval)| approval.statement).collect();
+        // What was signed later did not count then.
+        let earlier = revocations.iter().filter(|(_, signed_at)| *signed_at <= at).map(|(digest, _)| *digest);
+        let with = judge(&accepted.iter().copied().chain(earlier).collect(), at)?;
+        let without = if told.iter().any(learnt_later) { judge(&accepted, at)? } else { Judged::default() };
         for (seq, approval) in told {
+            let judged = if learnt_later(&(seq, approval)) { &without } else { &with };
             if judged.accepted.iter().any(|accepted| covers(accepted, approval)) {
                 continue;
             }

@@ -5,18 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::engine::Phase;
-use crate::model::{CampaignId, Digest, HostOutcome, printable};
-use crate::plan::{Plan, Reason, check, read_plan};
-use crate::policy::digest_of_texts;
+use crate::diagnostic::Source;
+use crate::engine::{Gives, Phase, Record, RecordBody};
+use crate::model::{CampaignId, Digest, HostOutcome, Principal, RuleName, printable};
+use crate::plan::{Plan, Reason, asks_otherwise, check, read_plan};
+use crate::policy::{Policy, digest_of_texts};
 use crate::transport::PrivateDir;
 
 use super::agreed::disagreements;
+use super::bundle::count;
 use super::journal::{problem, shown};
 use super::meaning::meaning;
 use super::{
     AuditBundle, CHECKPOINT_FORMAT, CHECKPOINT_NAMESPACE, CONTROLLER, Checkpoint, CheckpointLine, POLICY_ROLE, Problem,
-    Signature, SignatureError, controller_line, inspect_journal, public_keys, verify,
+    Signature, SignatureError, controllers, inspect_journal, verify,
 };
 
 /// More problems than these of one kind say nothing more.
@@ -25,18 +27,18 @@ const MAX_PROBLEMS: usize = 20;
 /// One a minute for a month. Each takes some milliseconds to verify.
 const MAX_CHECKPOINTS: usize = 43_200;
 
-/// No controller changes its key more often in one campaign.
-const MAX_KEYS: usize = 20;
-
 /// What whoever verifies knows beforehand.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
-    /// Public keys of the controller, as `TYPE BASE64`; if there are none, those in the bundle are taken at their word.
+    /// Whose signatures are the controller's, as [`controllers`] gives it; if there is none, the bundle is taken at its
+    /// word.
     pub controller: Vec<String>,
     /// Who may approve, in the format of `allowed_signers`, beside those whom the plan names: both must.
     pub approvers: Option<PathBuf>,
     /// Whether the campaign may be one that has not ended.
     pub unfinished: bool,
+    /// Whether the policies may be missing, as they are of a campaign that was run without comparing its plan with them.
+    pub without_policies: bool,
 }
 
 /// Whether everything is as it must be.
@@ -82,10 +84,44 @@ pub struct AuditReport {
     pub phase: Phase,
     /// How many hosts ended in which state.
     pub outcomes: BTreeMap<HostOutcome, u32>,
+    /// Who has agreed, as the records tell it.
+    pub agreed: BTreeSet<Agreed>,
     /// What is not as it must be, the journal's first problem in front.
     pub problems: Vec<Problem>,
     /// What whoever reads this should know.
     pub notes: Vec<Reason>,
+}
+
+/// Somebody whose signature was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
+pub struct Agreed {
+    /// The rule that wants it.
+    pub rule: RuleName,
+    /// Who.
+    pub by: Principal,
+    /// The fingerprint of their key.
+    pub key: String,
+    /// What they agreed to.
+    pub gives: Gives,
+    /// For how many hosts of the rule.
+    pub hosts: usize,
+}
+
+fn agreed(plan: &Plan, records: &[Record]) -> BTreeSet<Agreed> {
+    let approvals = records.iter().filter_map(|record| match &record.body {
+        RecordBody::Approved(approval) => Some(approval),
+        _ => None,
+    });
+    let of_rules = approvals.flat_map(|approval| {
+        (0..).zip(&plan.approvals).filter(|(number, _)| approval.rules.contains(number)).map(|(_, rule)| Agreed {
+            rule: rule.rule.name.clone(),
+            by: approval.by.clone(),
+            key: approval.key.clone(),
+            gives: approval.gives,
+            hosts: rule.hosts.iter().filter(|host| approval.hosts.contains(*host)).count(),
+        })
+    });
+    of_rules.filter(|agreed| agreed.hosts > 0).collect()
 }
 
 /// Verifies a bundle. An error only where this machine cannot verify signatures; what is wrong with the bundle is in
@@ -123,28 +159,34 @@ pub fn audit(bundle: &AuditBundle, trust: &Trust) -> Result<AuditReport, Signatu
         record.is_some_and(|record| record.digest() == *digest)
     };
     let signed = sealed.digests.iter().rev().find(signs).map_or(0, |(&seq, _)| seq);
-    if !broken && signed < total {
-        let left = total - signed;
-        let text = if signed == 0 {
-            format!("none of the {total} records is covered by a signature")
-        } else {
-            format!("the last {left} of {total} records are covered by no signature")
-        };
-        problems.push(problem("audit-tail-unsigned", text).of(signed + 1));
-    }
 
-    let mut phase = Phase::New;
-    let mut outcomes = BTreeMap::new();
+    let (mut phase, mut possible) = (Phase::New, false);
+    let (mut outcomes, mut agreed) = (BTreeMap::new(), BTreeSet::new());
     if let Some((id, plan)) = &plan {
         let told = meaning(campaign, *id, Arc::clone(plan), records);
-        (phase, outcomes) = (told.phase, told.outcomes);
+        (phase, possible, outcomes) = (told.phase, told.problem.is_none(), told.outcomes);
+        agreed = self::agreed(plan, records);
         problems.extend(told.problem);
         let violations = check(plan).into_iter().take(MAX_PROBLEMS);
         problems.extend(violations.map(|violation| problem("audit-plan-unsafe", shown(&violation.to_string()))));
         problems.extend(disagreements(plan, records, &bundle.approvals, trust.approvers.as_deref())?);
-        policies(bundle, plan, &mut problems, &mut notes);
+        policies(bundle, plan, trust, &mut problems, &mut notes);
     }
-    if !broken && plan.is_some() && phase != Phase::Ended {
+    if !broken && (signed == 0 || signed < total) {
+        let left = total - signed;
+        let text = if signed == 0 {
+            format!("nothing is signed: none of the {total} records is covered by a signature")
+        } else {
+            format!("the last {left} of {total} records are covered by no signature")
+        };
+        // A controller under way signs what it wrote within minutes.
+        if signed > 0 && trust.unfinished && phase != Phase::Ended {
+            notes.push(Reason::new("tail-unsigned", text + ": they prove nothing yet"));
+        } else {
+            problems.push(problem("audit-tail-unsigned", text).of(signed + 1));
+        }
+    }
+    if !broken && possible && phase != Phase::Ended {
         let text = format!(
             "the campaign has not ended by record {total}: it was still under way, or what came later was left out"
         );
@@ -162,6 +204,11 @@ pub fn audit(bundle: &AuditBundle, trust: &Trust) -> Result<AuditReport, Signatu
                     --controller-key holds it against the one that you know";
         notes.push(Reason::new("key-not-pinned", text));
     }
+    if trust.approvers.is_none() && plan.is_some_and(|(_, plan)| !plan.approvals.is_empty()) {
+        let text = "who may approve was taken from the plan: whoever made the plan may have named them. \
+                    --allowed-signers holds approvers against the list that you know";
+        notes.push(Reason::new("approvers-not-pinned", text));
+    }
     if !bundle.strays.is_empty() {
         let names: Vec<String> = bundle.strays.iter().take(MAX_PROBLEMS).map(|name| printable(name, 80)).collect();
         notes.push(Reason::new("not-evidence", format!("no part of the evidence: {}", names.join(", "))));
@@ -177,6 +224,7 @@ pub fn audit(bundle: &AuditBundle, trust: &Trust) -> Result<AuditReport, Signatu
         key_from,
         phase,
         outcomes,
+        agreed,
         problems,
         notes,
     })
@@ -201,14 +249,14 @@ fn checkpoints(
 ) -> Result<Sealed, SignatureError> {
     let mut sealed = Sealed::default();
     let known = if trust.controller.is_empty() {
-        public_keys(&String::from_utf8_lossy(&bundle.controller))
+        // Where these are none, no signature holds.
+        controllers(&String::from_utf8_lossy(&bundle.controller)).unwrap_or_default()
     } else {
         trust.controller.clone()
     };
     let dir = PrivateDir::create()?;
     let allowed = dir.path().join("controllers");
-    let lines: String = known.iter().take(MAX_KEYS).map(|key| controller_line(key) + "\n").collect();
-    fs::write(&allowed, lines)?;
+    fs::write(&allowed, known.join("\n") + "\n")?;
     let mut seen = BTreeSet::new();
     for (number, line) in (1..).zip(bundle.checkpoints.split_inclusive(|&b| b == b'\n')) {
         sealed.lines = number;
@@ -283,18 +331,26 @@ fn checkpoint(
     }
 }
 
-/// Holds the texts of policies against the digest that the plan names.
-fn policies(bundle: &AuditBundle, plan: &Plan, problems: &mut Vec<Problem>, notes: &mut Vec<Reason>) {
-    let Some(named) = plan.inputs.get(POLICY_ROLE) else { return };
-    if bundle.policies.is_empty() && bundle.manifest.policies == 0 {
-        let text = "the texts of the policies are not there: the plan was run without comparing it with them";
-        notes.push(Reason::new("policies-absent", text));
-        return;
-    }
+/// Holds the texts of policies against the digest that the plan names, and the plan against what they ask of people.
+fn policies(bundle: &AuditBundle, plan: &Plan, trust: &Trust, problems: &mut Vec<Problem>, notes: &mut Vec<Reason>) {
+    let named = plan.inputs.get(POLICY_ROLE).map(|input| input.digest);
     let found = digest_of_texts(bundle.policies.values().map(Vec::as_slice));
-    if found != named.digest {
+    if named == Some(found) {
+        let text = |(name, text): (&String, &Vec<u8>)| Source::new(name.clone(), String::from_utf8_lossy(text));
+        let policy = Policy::of_known_texts(bundle.policies.iter().map(text).collect());
+        problems.extend(asks_otherwise(plan, &policy).map(|why| problem("audit-not-as-policy", shown(&why))));
+    } else if bundle.policies.is_empty() && bundle.manifest.policies == 0 {
+        let text = "the texts of the policies were not kept or were taken out: nothing shows that the plan asks people \
+                    for what they ask";
+        if trust.without_policies {
+            notes.push(Reason::new("policies-absent", text));
+        } else {
+            problems.push(problem("audit-policies-absent", text));
+        }
+    } else {
         let text = "the texts of the policies are not those from which the plan was made";
-        problems.push(problem("audit-policies-changed", text).instead(named.digest, found));
+        let named = named.map_or("none".to_owned(), |named| named.to_string());
+        problems.push(problem("audit-policies-changed", text).instead(named, found));
     }
 }
 
@@ -318,8 +374,4 @@ fn manifest_counts(bundle: &AuditBundle, records: u64, broken: bool, checkpoints
         let text = "the last record is not the one of the manifest";
         problems.push(problem("audit-manifest-wrong", text).of(records).instead(manifest.last, last));
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

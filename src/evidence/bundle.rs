@@ -15,7 +15,6 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::engine::Record;
 use crate::model::{CampaignId, Digest, printable};
 use crate::plan::{MAX_PLAN_BYTES, plan_file};
 use crate::store::{Journal as _, Proofs, SignedCheckpoint, SignedText, SqliteJournal, StoreError};
@@ -138,13 +137,12 @@ impl AuditBundle {
     /// The bundle of a campaign in a state folder, whatever state its journal is in.
     pub fn of_state(dir: &Path, campaign: &CampaignId) -> Result<Self, BundleError> {
         let mut journal = SqliteJournal::open(dir)?;
+        // In front of the journal: what a controller signs meanwhile is of records that were not read.
+        let proofs = if dir.join(Proofs::FILE).exists() { Some(Proofs::open(dir)?) } else { None };
+        let signed = proofs.as_ref().map(|proofs| proofs.checkpoints(campaign)).transpose()?.unwrap_or_default();
         let (canonical, lines) = journal.raw(campaign)?;
         let approvals = approval_files(&journal.approvals(campaign)?);
-        let (mut signed, mut inputs) = (Vec::new(), Vec::new());
-        if dir.join(Proofs::FILE).exists() {
-            let proofs = Proofs::open(dir)?;
-            (signed, inputs) = (proofs.checkpoints(campaign)?, proofs.inputs(campaign)?);
-        }
+        let inputs = proofs.as_ref().map(|proofs| proofs.inputs(campaign)).transpose()?.unwrap_or_default();
         let mut controller: Vec<&str> = signed.iter().map(|checkpoint| checkpoint.key.as_str()).collect();
         controller.sort_unstable();
         controller.dedup();
@@ -252,12 +250,6 @@ impl AuditBundle {
     }
 }
 
-/// The bytes of a record's line without its end.
-pub fn record_line(record: &Record) -> Vec<u8> {
-    // See `Record::digest`.
-    serde_json::to_vec(record).unwrap_or_default()
-}
-
 fn checkpoint_line(checkpoint: &SignedCheckpoint) -> String {
     let SignedCheckpoint { statement, signature, .. } = checkpoint.clone();
     // Two strings: writing them cannot fail.
@@ -275,7 +267,7 @@ fn joined(lines: &[impl AsRef<str>]) -> Vec<u8> {
     lines.iter().flat_map(|line| [line.as_ref(), "\n"]).collect::<String>().into_bytes()
 }
 
-fn count(length: usize) -> u64 {
+pub(super) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
@@ -362,6 +354,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::engine::{Chain, RecordBody};
 
     fn bundle() -> AuditBundle {
         let manifest = Manifest {
@@ -449,6 +442,33 @@ mod tests {
             fs::write(folder.join(MANIFEST), bad).unwrap();
             assert!(AuditBundle::read(&folder).is_err());
         }
+    }
+
+    #[test]
+    fn what_is_written_meanwhile_does_not_look_like_a_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let campaign = CampaignId::new("c-1").unwrap();
+        let mut journal = SqliteJournal::open(dir.path()).unwrap();
+        journal.create(&campaign, b"plan", &[]).unwrap();
+        let fence = journal.claim(&campaign, "tester").unwrap();
+        let mut proofs = Proofs::open(dir.path()).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut chain = Chain::new(campaign.clone(), Digest::of(b"plan"));
+                for wave in 0..100 {
+                    let record = chain.push(jiff::Timestamp::UNIX_EPOCH, RecordBody::WaveStarted { wave });
+                    journal.append(&campaign, fence, std::slice::from_ref(&record)).unwrap();
+                    let (statement, signature, key) = (String::new(), String::new(), String::new());
+                    let signed = SignedCheckpoint { seq: record.seq, statement, signature, key };
+                    proofs.add_checkpoint(&campaign, &signed).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                let read = AuditBundle::of_state(dir.path(), &campaign).unwrap().manifest;
+                assert!(read.checkpoints <= read.records, "{read:?}");
+            }
+        });
+        assert_eq!(AuditBundle::of_state(dir.path(), &campaign).unwrap().manifest.checkpoints, 100);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Checkpoints: what a controller signs of its journal while it writes it.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,9 @@ pub const CHECKPOINT_FORMAT: &str = "switchback.checkpoint/v1";
 
 /// What keeps these signatures from being taken for others.
 pub const CHECKPOINT_NAMESPACE: &str = "switchback-checkpoint";
+
+/// No controller changes its key more often in one campaign.
+const MAX_KEYS: usize = 20;
 
 /// The name of a controller in `allowed_signers`.
 pub const CONTROLLER: &str = "controller";
@@ -70,8 +73,8 @@ impl ControllerKey {
     /// A key file: a private key, or a public one whose other half an agent has.
     pub fn file(file: &Path) -> Result<Self, SignatureError> {
         let public = public_key(file)?;
-        let public = bare_key(&public).ok_or_else(|| {
-            SignatureError::NotRun(io::Error::new(io::ErrorKind::InvalidData, "the public key has no known form"))
+        let public = bare_key(&public.split_whitespace().collect::<Vec<_>>()).ok_or_else(|| {
+            SignatureError::Io(io::Error::new(io::ErrorKind::InvalidData, "the public key has no known form"))
         })?;
         Ok(Self { key: SigningKey::file(file), public })
     }
@@ -86,7 +89,8 @@ impl ControllerKey {
             // Of two controllers that make one at once, the first wins.
             match fs::hard_link(&new.0, &file) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
-                _ => {}
+                // What it signs is worth nothing without it.
+                _ => File::open(dir)?.sync_all()?,
             }
         }
         Self::file(&file)
@@ -111,19 +115,53 @@ pub fn controller_line(public: &str) -> String {
     format!("{CONTROLLER} namespaces=\"{CHECKPOINT_NAMESPACE}\" {public}")
 }
 
-/// The public keys in a text, each as `TYPE BASE64`: of `.pub` files, or with what stands before a key in
-/// `allowed_signers`.
-pub fn public_keys(text: &str) -> Vec<String> {
-    text.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(bare_key).collect()
+/// Why a text does not say whose signatures are a controller's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControllersError {
+    /// One line is something else.
+    #[error("line {0} is neither a public key nor a line of `allowed_signers` for `{CONTROLLER}`")]
+    Line(usize),
+    /// No controller changes its key so often.
+    #[error("there are more than {MAX_KEYS} keys")]
+    TooMany,
+    /// Comments at most.
+    #[error("there is no key")]
+    None,
 }
 
-fn bare_key(line: &str) -> Option<String> {
+/// Whose signatures are a controller's, as lines of `allowed_signers`: those lines as they are, with all that they
+/// demand of a signature, and public keys as [`controller_line`] writes them.
+pub fn controllers(text: &str) -> Result<Vec<String>, ControllersError> {
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let is_allowed = words[0] == CONTROLLER && (1..words.len()).any(|at| bare_key(&words[at..]).is_some());
+        found.push(match bare_key(&words) {
+            Some(key) => controller_line(&key),
+            None if is_allowed => line.to_owned(),
+            None => return Err(ControllersError::Line(number)),
+        });
+    }
+    match found.len() {
+        0 => Err(ControllersError::None),
+        1..=MAX_KEYS => Ok(found),
+        _ => Err(ControllersError::TooMany),
+    }
+}
+
+/// `TYPE BASE64` in front of these words.
+fn bare_key(words: &[&str]) -> Option<String> {
     let is_type = |word: &str| ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"].iter().any(|start| word.starts_with(start));
     let plain = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=-.@".contains(&b));
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let at = words.iter().position(|word| is_type(word) && plain(word))?;
-    let key = words.get(at + 1).filter(|key| plain(key) && key.len() > 16)?;
-    Some(format!("{} {key}", words[at]))
+    match words {
+        [kind, key, ..] if is_type(kind) && plain(kind) && plain(key) && key.len() > 16 => {
+            Some(format!("{kind} {key}"))
+        }
+        _ => None,
+    }
 }
 
 /// A key without a passphrase: whoever may read the state folder is root on the fleet anyway.
@@ -132,13 +170,13 @@ fn make_key(file: &Path) -> Result<(), SignatureError> {
     let made = private.path().join("key");
     let mut command = Command::new("ssh-keygen");
     command.args(["-q", "-t", "ed25519", "-N", "", "-C", "switchback controller", "-f"]).arg(&made);
-    let output = command.stdin(std::process::Stdio::null()).output()?;
+    let output = command.stdin(std::process::Stdio::null()).output().map_err(SignatureError::NotRun)?;
     if !output.status.success() {
         return Err(SignatureError::Refused("ssh-keygen made no key".to_owned()));
     }
     // Copied with its mode, 0600: the private folder may lie on another disk.
     fs::copy(&made, file)?;
-    Ok(())
+    Ok(File::open(file)?.sync_all()?)
 }
 
 /// A file that goes when it is dropped.
@@ -188,13 +226,24 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_found_in_lines_of_both_kinds() {
+    fn what_a_line_demands_is_kept_and_lines_of_others_are_refused() {
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ";
-        for line in [key.to_owned(), format!("{key} ann@example.com"), controller_line(key)] {
-            assert_eq!(public_keys(&format!("# ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ\n\n{line}\n")), [key]);
+        for line in [key.to_owned(), format!("{key} ann@example.com")] {
+            assert_eq!(controllers(&format!("# {key}\n\n{line}\n")).unwrap(), [controller_line(key)]);
         }
-        for bad in ["", "ssh-ed25519", "ssh-ed25519 \u{1b}[31mAAAAAAAAAAAAAAAAAAA", "controller x"] {
-            assert_eq!(public_keys(bad), [""; 0], "{bad:?}");
+        for line in [controller_line(key), format!("controller valid-before=\"20260101\",namespaces=\"git\" {key}")] {
+            assert_eq!(controllers(&line).unwrap(), [line]);
         }
+        for bad in [
+            "ssh-ed25519".to_owned(),
+            "ssh-ed25519 \u{1b}[31mAAAAAAAAAAAAAAAAAAA".to_owned(),
+            "controller x".to_owned(),
+            format!("alice@example.com {key}"),
+            format!("*,controller {key}"),
+        ] {
+            assert_eq!(controllers(&format!("{key}\n{bad}")), Err(ControllersError::Line(2)), "{bad:?}");
+        }
+        assert_eq!(controllers("# nobody\n"), Err(ControllersError::None));
+        assert_eq!(controllers(&format!("{key}\n").repeat(MAX_KEYS + 1)), Err(ControllersError::TooMany));
     }
 }

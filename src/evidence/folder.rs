@@ -10,6 +10,9 @@ use crate::model::Digest;
 /// Twenty people who sign for every re-plan of a month.
 const MAX_FILES: usize = 1_000;
 
+/// All of them together: those for ten thousand hosts have 3 MiB each.
+const MAX_FOLDER: usize = 256 << 20;
+
 /// A statement as it was found, with whatever lies where its signature should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -46,14 +49,16 @@ pub fn read_folder(folder: &Path) -> io::Result<Vec<Found>> {
         }
     }
     files.sort();
-    let read = |path: &PathBuf| {
-        Ok(Found {
-            name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-            text: read(path)?,
-            signature: read(&beside(path)).ok(),
-        })
-    };
-    files.iter().map(read).collect()
+    let mut left = MAX_FOLDER;
+    let mut found = Vec::new();
+    for path in &files {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = read(path, &mut left)?;
+        let signature = beside(path);
+        let signature = if signature.exists() { Some(read(&signature, &mut left)?) } else { None };
+        found.push(Found { name, text, signature });
+    }
+    Ok(found)
 }
 
 /// Writes a statement and its signature: the signature first, so that nobody ever finds a statement without.
@@ -82,10 +87,19 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// Reads a file, and takes its size from what may be read in all.
+fn read(path: &Path, left: &mut usize) -> io::Result<String> {
+    let about = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    // A pipe would never end.
+    if !path.is_file() {
+        return Err(about(io::Error::other("no plain file")));
+    }
     let mut bytes = Vec::new();
     let limit = MAX_STATEMENT as u64 + 1;
-    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    fs::File::open(path).map_err(about)?.take(limit).read_to_end(&mut bytes).map_err(about)?;
+    *left = left
+        .checked_sub(bytes.len())
+        .ok_or_else(|| io::Error::other(format!("the statements have more than {} MiB", MAX_FOLDER >> 20)))?;
     // What is not text is no statement, and is told as such.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

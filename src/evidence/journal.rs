@@ -5,8 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use super::bundle::count;
 use crate::engine::{Chain, Record};
 use crate::model::{CampaignId, Digest, printable};
+
+/// Each record names a digest of as many digits.
+const SHORTEST: usize = 64;
 
 /// Something in a bundle that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -36,7 +40,8 @@ pub(super) fn problem(code: &str, text: impl Into<String>) -> Problem {
 }
 
 impl Problem {
-    fn at(mut self, record: u64, index: usize) -> Self {
+    /// At this place of the journal, counted from 0.
+    pub(super) fn at(mut self, record: u64, index: usize) -> Self {
         self.line = Some(number(index));
         self.of(record)
     }
@@ -75,7 +80,7 @@ pub fn inspect_journal(
     journal: &[u8],
     signed: &BTreeMap<u64, Digest>,
 ) -> Inspected {
-    let lines: Vec<&[u8]> = journal.split_inclusive(|&b| b == b'\n').collect();
+    let lines = lines(journal);
     let look = Look { campaign, signed, lines: &lines };
     let mut chain = Chain::new(campaign.clone(), plan);
     let mut records: Vec<Record> = Vec::new();
@@ -90,7 +95,7 @@ pub fn inspect_journal(
                     None => look.unreadable(index, due, previous),
                 };
                 // A chain made anew may have been broken once more behind that.
-                let held = u64::try_from(records.len()).unwrap_or(u64::MAX);
+                let held = count(records.len());
                 let earlier = look.signed_otherwise(&records, held).filter(|other| other.record < broken.record);
                 return Inspected { records, problem: Some(earlier.unwrap_or(broken)) };
             }
@@ -98,6 +103,11 @@ pub fn inspect_journal(
     }
     let problem = look.signed_otherwise(&records, u64::MAX);
     Inspected { records, problem }
+}
+
+/// The lines of a journal. Where there are more than these, one of these is too short to be a record.
+fn lines(journal: &[u8]) -> Vec<&[u8]> {
+    journal.split_inclusive(|&b| b == b'\n').take(journal.len() / SHORTEST + 1).collect()
 }
 
 /// A journal that is looked at.
@@ -238,7 +248,7 @@ fn changed(text: impl Into<String>, seq: u64, index: usize) -> Problem {
 
 /// From 1, as people count.
 fn number(index: usize) -> u64 {
-    u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1)
+    count(index).saturating_add(1)
 }
 
 /// What is shown of bytes that somebody else wrote.
@@ -388,6 +398,13 @@ mod tests {
             let left = whole[..end].iter().filter(|&&b| b == b'\n').count() as u64;
             assert_eq!(problem.record, Some(left + 1), "{end}");
         }
+    }
+
+    #[test]
+    fn a_journal_of_line_ends_takes_no_more_memory_than_it_has_bytes() {
+        let ends = vec![b'\n'; 1 << 20];
+        assert!(size_of_val(lines(&ends).as_slice()) <= ends.len());
+        assert_eq!(look(&[ends], &BTreeMap::new()), named("record-changed", 1, 1));
     }
 
     proptest! {

@@ -235,6 +235,11 @@ impl Judge<'_> {
                 rules.extend(&signers.rules);
             }
         }
+        if statement.signed_at > SKEW.after(self.now) {
+            let why = format!("it says that it was signed at {}, which is to come", statement.signed_at);
+            self.void(found, Some(by), Vec::new(), "signed-in-future", why);
+            return Ok(None);
+        }
         if statement.kind == StatementKind::Revoke {
             return Ok(self.revocation(found, &statement, was || is, &signature));
         }
@@ -249,11 +254,6 @@ impl Judge<'_> {
                 _ => ("not-an-approver", "no file of approvers gives this name to the key"),
             };
             self.void(found, Some(by), Vec::new(), code, why.to_owned());
-            return Ok(None);
-        }
-        if statement.signed_at > SKEW.after(self.now) {
-            let why = format!("it says that it was signed at {}, which is to come", statement.signed_at);
-            self.void(found, Some(by), Vec::new(), "signed-in-future", why);
             return Ok(None);
         }
         Ok(Some(Signed { statement, key, rules }))
@@ -298,6 +298,16 @@ impl Judge<'_> {
             let author = self.plan.author.as_deref().unwrap_or("nobody knows who");
             let why = format!("{author} made the plan, and its author does not count");
             return self.void(found, Some(by), Vec::new(), "author", why);
+        }
+        if let (Some(ticket), Some(other)) = (&self.plan.ticket, &statement.ticket)
+            && ticket != other
+        {
+            let why = format!("it is for ticket {other}, and the plan for {ticket}");
+            return self.void(found, Some(by), Vec::new(), "other-ticket", why);
+        }
+        if statement.kind == StatementKind::WithoutBackup && statement.hosts.len() != 1 {
+            let why = "each host without a backup needs a signature of its own".to_owned();
+            return self.void(found, Some(by), Vec::new(), "not-one-host", why);
         }
         if until <= self.now {
             return self.void(found, Some(by), Vec::new(), "expired", format!("it was good until {until}"));

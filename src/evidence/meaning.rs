@@ -29,8 +29,7 @@ pub(super) fn meaning(campaign: &CampaignId, digest: Digest, plan: Arc<Plan>, re
             Ok(()) => outside_window(&plan, record, &mut begun),
         };
         if let Some(told) = told {
-            let line = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
-            found = Some(told.of(record.seq).line(line));
+            found = Some(told.at(record.seq, index));
             break;
         }
     }

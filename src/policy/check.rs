@@ -46,13 +46,21 @@ const MAX_NAME: usize = 100;
 
 /// Reads and checks all files, in any order.
 pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Policy> {
+    let mut found = Diagnostics::default();
+    let policy = read(bundle, &mut found);
+    let fine = !found.has_errors();
+    diagnostics.extend(found);
+    fine.then_some(policy)
+}
+
+/// What the files say as far as it can be read.
+pub(super) fn read(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Policy {
     let mut files = bundle.policies.clone();
     files.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
-    let mut found = Diagnostics::default();
     let mut policy = Policy::new(super::bundle::digest(&[]));
     let mut check = Check {
         policy: &mut policy,
-        diagnostics: &mut found,
+        diagnostics,
         set: BTreeMap::new(),
         bundle,
         named: BTreeMap::new(),
@@ -69,7 +77,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     let rules = std::mem::take(&mut check.rules);
     policy.texts = files.iter().chain(named.values()).cloned().collect();
     policy.digest = super::bundle::digest(&policy.texts);
-    policy.rules = Rules::new(RuleSet::read(rules, &mut found));
+    policy.rules = Rules::new(RuleSet::read(rules, diagnostics));
     policy.set_at = set.into_iter().filter(|((_, name), _)| name.is_empty()).map(|((key, _), at)| (key, at)).collect();
     // The order of files must not matter: where the first match wins, names decide.
     policy.exceptions.sort();
@@ -77,9 +85,7 @@ pub(super) fn check(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Option<Po
     policy.freezes.sort_by(|a, b| a.name.cmp(&b.name));
     policy.probes.sort_by(|a, b| a.probe.name.cmp(&b.probe.name));
     policy.notify.sort();
-    let fine = !found.has_errors();
-    diagnostics.extend(found);
-    fine.then_some(policy)
+    policy
 }
 
 pub(super) struct Check<'a> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Bundle;
 use super::calendar::Calendar;
-use super::check::{DEFAULT_IMPORTANCE, check, rule};
+use super::check::{DEFAULT_IMPORTANCE, check, read, rule};
 use super::exceptions::Exceptions;
 use super::manual::ManualRule;
 use super::rego::{PriorityVoice, Rules, StrategyVoice};
@@ -275,6 +275,12 @@ impl Policy {
     /// none is returned if one of them was an error.
     pub fn load(bundle: impl Into<Bundle>, diagnostics: &mut Diagnostics) -> Option<Self> {
         check(&bundle.into(), diagnostics)
+    }
+
+    /// What texts say that were found to be fine before: files that policies name are not looked for, and texts of such
+    /// files, which are no policies, say nothing.
+    pub fn of_known_texts(texts: Vec<Arc<Source>>) -> Self {
+        read(&texts.into(), &mut Diagnostics::default())
     }
 
     /// The digest of the texts of all files; their names and order do not matter.

@@ -2,7 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::evidence::{AuditReport, KeyFrom, Problem, Verdict};
+use super::count;
+use crate::engine::Gives;
+use crate::evidence::{Agreed, AuditReport, KeyFrom, Problem, Verdict};
+
+/// So many of those who agreed are shown; the JSON has all.
+const SHOWN: usize = 50;
 
 /// The verification in words: the verdict first, then what is wrong, then what it rests on.
 pub fn audit_text(report: &AuditReport) -> String {
@@ -33,6 +38,16 @@ pub fn audit_text(report: &AuditReport) -> String {
         report.outcomes.iter().map(|(outcome, hosts)| format!("{hosts} {}", outcome.as_str())).collect();
     if !outcomes.is_empty() {
         let _ = writeln!(text, "hosts     {}", outcomes.join(", "));
+    }
+    for Agreed { rule, by, key, gives, hosts } in report.agreed.iter().take(SHOWN) {
+        let what = match gives {
+            Gives::Approval => count(*hosts, "host"),
+            Gives::WithoutBackup => format!("{} without a backup", count(*hosts, "host")),
+        };
+        let _ = writeln!(text, "agreed    {by} for {rule}: {what} ({key})");
+    }
+    if report.agreed.len() > SHOWN {
+        let _ = writeln!(text, "          and {} more", report.agreed.len() - SHOWN);
     }
     for note in &report.notes {
         let _ = writeln!(text, "note: {}", note.text);

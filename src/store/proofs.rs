@@ -70,6 +70,9 @@ impl Proofs {
         if found > SCHEMA {
             return Err(StoreError::Newer { path: path.display().to_string(), found, known: SCHEMA });
         }
+        if found == SCHEMA {
+            return Ok(Self { connection, path });
+        }
         connection
             .execute_batch(&format!(
                 "CREATE TABLE IF NOT EXISTS checkpoint(id INTEGER PRIMARY KEY, campaign TEXT NOT NULL,

@@ -1,12 +1,12 @@
 //! `switchback approve` and `approvals` with real keys, and what does not count as an approval.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use jiff::SignedDuration;
 use switchback::evidence::{APPROVAL_NAMESPACE, Asking, SigningKey, Statement, StatementKind, sign, write_statement};
-use switchback::model::{Principal, TimeSpan};
-use switchback::plan::{Plan, PlanId, read_plan};
+use switchback::model::{Principal, Ticket, TimeSpan};
+use switchback::plan::{Plan, PlanId, read_plan, write_plan};
 
 use super::run::{MISMATCH, replace_ssh, with_ssh};
 use super::{World, first_plan_with};
@@ -63,7 +63,7 @@ fn folder(world: &World) -> PathBuf {
 }
 
 fn approve(world: &World, key: &str, more: &[&str]) -> String {
-    let ran = world.run(&[&["approve", "plan.json", "--key", key], more].concat());
+    let ran = world.run(&[&["approve", "plan.json", "--yes", "--key", key], more].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.show());
     ran.all()
 }
@@ -155,6 +155,126 @@ fn two_people_approve_and_then_the_plan_runs() {
 }
 
 #[test]
+fn a_plan_that_does_not_ask_people_what_its_policy_asks_is_not_run() {
+    let world = world(&format!("{POLICY}change: {{required: true}}\n"));
+    let mallory = std::fs::read_to_string(world.path().join("mallory.pub")).unwrap();
+    world.write("mine", &format!("m1@example.com {mallory}m2@example.com {mallory}"));
+    let (_, good) = plan(&world);
+    let ran = world.refused(4, &["run", "plan.json"]);
+    assert!(ran.stderr.contains("[approval-missing]"), "{}", ran.show());
+    for (change, code) in [
+        (
+            (|plan| {
+                plan.approvals.clear();
+                plan.signers.clear();
+                plan.change = None;
+            }) as fn(&mut Plan),
+            "plan-not-as-policy",
+        ),
+        (|plan| plan.approvals[0].required = 1, "plan-not-as-policy"),
+        (|plan| drop(plan.approvals[0].hosts.pop()), "plan-not-as-policy"),
+        (|plan| plan.approvals[0].not_author = false, "plan-not-as-policy"),
+        (|plan| plan.approvals[0].valid_for = TimeSpan::days(300), "plan-not-as-policy"),
+        (|plan| plan.change = None, "plan-not-as-policy"),
+        // Whoever may approve is named by somebody else.
+        (
+            |plan| {
+                let text = std::mem::take(&mut plan.signers).into_values().next().unwrap();
+                plan.signers.insert("mine".to_owned(), text);
+                plan.approvals[0].signers = Some("mine".to_owned());
+            },
+            "plan-not-as-policy",
+        ),
+        // Rules of the policy are for hosts as the inventory has them.
+        (
+            |plan| {
+                let host = plan.hosts.values_mut().next().unwrap();
+                host.host.labels.insert("env".to_owned(), "test".to_owned());
+            },
+            "plan-not-as-policy",
+        ),
+        (
+            |plan| {
+                let os = plan.hosts.values_mut().next().unwrap().host.os.as_mut().unwrap();
+                os.family = "redhat".to_owned();
+            },
+            "plan-not-as-policy",
+        ),
+        (|plan| drop(plan.inputs.remove("policies")), "plan-input-missing"),
+        (|plan| drop(plan.inputs.remove("inventory")), "plan-input-missing"),
+    ] {
+        let mut bad = good.clone();
+        change(&mut bad);
+        write_plan(&bad, std::fs::File::create(world.path().join("plan.json")).unwrap()).unwrap();
+        let ran = world.refused(4, &["run", "plan.json"]);
+        assert!(ran.stderr.contains(&format!("[{code}]")), "{}", ran.show());
+    }
+    // Where the policies are named by another path, they say the same.
+    write_plan(&good, std::fs::File::create(world.path().join("plan.json")).unwrap()).unwrap();
+    for policies in ["./policies", "policies/policy.yaml"] {
+        let ran = world.refused(4, &["run", "plan.json", "-p", policies]);
+        assert!(ran.stderr.contains("[approval-missing]"), "{}", ran.show());
+    }
+}
+
+#[test]
+fn nobody_signs_what_they_have_not_seen() {
+    let world = world(POLICY);
+    let (id, _) = plan(&world);
+    let ran = world.refused(2, &["approve", "plan.json", "--key", "alice"]);
+    assert!(ran.stderr.contains("there is nobody to ask; nothing was signed"), "{}", ran.show());
+    assert!(ran.stderr.contains(&format!("plan {id} by dora@corp.example, ticket CHG0012")), "{}", ran.show());
+    assert!(ran.stderr.contains("openssl 3.0.") && ran.stderr.contains("good until "), "{}", ran.show());
+    let digest = id.to_string();
+    let other = if digest.starts_with('0') { "1" } else { "0" }.repeat(12);
+    let ran = world.refused(4, &["approve", "plan.json", "--key", "alice", "--plan-digest", &other]);
+    assert!(ran.stderr.contains("[other-plan]"), "{}", ran.show());
+    world.refused(2, &["approve", "plan.json", "--key", "alice", "--plan-digest", &digest[..3]]);
+    world.refused(2, &["approve", "plan.json", "--key", "alice", "--yes", "--ticket", "CHG0099"]);
+    let ran = world.run(&["approve", "plan.json", "--key", "alice", "--plan-digest", &digest[..12]]);
+    assert!(ran.code == Some(0) && files(&folder(&world)).len() == 1, "{}", ran.show());
+
+    // At a terminal, which `script` is, whoever sits there is asked.
+    let answers = |answer: &str, code: i32| {
+        let program = world.command(&["approve", "plan.json", "--key", "bob"]);
+        let line: Vec<&str> =
+            std::iter::once(program.get_program()).chain(program.get_args()).map(|arg| arg.to_str().unwrap()).collect();
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &line.join(" "), "/dev/null"]).current_dir(world.path()).env("HOME", world.path());
+        terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ran = world.finish(terminal, answer);
+        assert!(ran.code == Some(code) && ran.stdout.contains("sign this? [y/N]"), "{}", ran.show());
+        files(&folder(&world)).len()
+    };
+    assert_eq!(answers("n\n", 1), 1);
+    assert_eq!(answers("\n", 1), 1);
+    assert_eq!(answers("y\n", 0), 2);
+}
+
+#[test]
+fn a_host_is_done_only_when_every_rule_has_an_approval_that_is_good() {
+    let short = "  - {match: {hosts: [web-1]}, required: 1, from: approvers, valid_for: 4h}\n";
+    let world = world(&format!("{POLICY}{short}"));
+    forge(&world, "alice@example.com", "alice", APPROVAL_NAMESPACE, |statement| {
+        statement.signed_at -= SignedDuration::from_hours(5);
+    });
+    let said = approve(&world, "alice", &[]);
+    assert!(said.contains("alice@example.com approves 1 host:") && said.contains("web-1"), "{said}");
+    assert!(approve(&world, "alice", &[]).contains("has approved all of it already"));
+}
+
+#[test]
+fn what_is_no_file_is_told_and_does_not_block() {
+    let world = world(POLICY);
+    approve(&world, "alice", &[]);
+    let signature = format!("{}.sig", files(&folder(&world))[0].display());
+    std::fs::remove_file(&signature).unwrap();
+    assert!(Command::new("mkfifo").arg(&signature).status().unwrap().success());
+    let ran = world.run(&["approvals", "plan.json"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains(".sig: no plain file"), "{}", ran.show());
+}
+
+#[test]
 fn a_new_plan_keeps_the_approvals_of_hosts_that_did_not_change() {
     let world = world(POLICY);
     approve(&world, "alice", &[]);
@@ -178,14 +298,14 @@ fn a_new_plan_keeps_the_approvals_of_hosts_that_did_not_change() {
 fn who_may_not_approve_does_not_count() {
     let world = world(POLICY);
     let refused = |key: &str, more: &[&str], code: &str| {
-        let ran = world.run(&[&["approve", "plan.json", "--key", key], more].concat());
+        let ran = world.run(&[&["approve", "plan.json", "--yes", "--key", key], more].concat());
         assert_eq!(ran.code, Some(4), "{}", ran.show());
         assert!(ran.stderr.contains(code), "{}", ran.show());
         assert!(!folder(&world).exists());
     };
     refused("mallory", &[], "[not-an-approver]");
     refused("dora", &[], "[approver-is-author]");
-    let ran = world.run(&["approve", "plan.json", "--key", "alice", "--as", "bob@example.com"]);
+    let ran = world.run(&["approve", "plan.json", "--yes", "--key", "alice", "--as", "bob@example.com"]);
     assert!(ran.code == Some(1) && ran.stderr.contains("[not-an-approver]"), "{}", ran.show());
 
     approve(&world, "bob", &[]);
@@ -229,6 +349,7 @@ fn what_was_signed_for_something_else_does_not_count() {
     voids("bad-signature", &|| forge(&world, "alice@example.com", "alice", "git", |_| {}));
     voids("signed-in-future", &|| alice(&|statement| statement.signed_at += hour));
     voids("expired", &|| alice(&|statement| statement.valid_until = statement.signed_at));
+    voids("other-ticket", &|| alice(&|statement| statement.ticket = Some(Ticket::new("CHG0099").unwrap())));
     // Whatever the statement says, the rule ends it.
     voids("expired", &|| {
         alice(&|statement| {
@@ -282,6 +403,13 @@ fn what_is_taken_back_does_not_count_and_can_be_given_again() {
     });
     assert_eq!(stands(&world), (true, codes(&["not-an-approver"])));
     std::fs::remove_file(forged).unwrap();
+    // Nor can she herself take back what she will sign until the end of days.
+    let forged = forge(&world, "alice@example.com", "alice", APPROVAL_NAMESPACE, |statement| {
+        statement.kind = StatementKind::Revoke;
+        statement.signed_at += SignedDuration::from_hours(24 * 365 * 70);
+    });
+    assert_eq!(stands(&world), (true, codes(&["signed-in-future"])));
+    std::fs::remove_file(forged).unwrap();
     let said = approve(&world, "alice", &["--revoke", "--host", "web-1"]);
     assert!(said.contains("revokes what was signed of 1 host"), "{said}");
     assert_eq!(stands(&world), (false, codes(&["revoked"])));
@@ -308,6 +436,17 @@ fn what_is_taken_back_does_not_count_and_can_be_given_again() {
     world.write("moved/policy.yaml", POLICY);
     let ran = world.run(&["approvals", "plan.json", "-p", "moved"]);
     assert!(ran.stdout.contains("approver") && ran.code == Some(4), "{}", ran.show());
+    // Where they are named, the old file does not count any more.
+    world.write("policies/approvers", &approvers);
+    world.write("emptied/policy.yaml", POLICY);
+    for policies in ["emptied", "emptied/policy.yaml"] {
+        let ran = world.run(&["approvals", "plan.json", "-p", policies]);
+        assert!(ran.code == Some(4) && ran.stderr.contains("[approvers-missing]"), "{}", ran.show());
+        assert!(ran.stderr.contains("emptied/approvers"), "{}", ran.show());
+    }
+    for policies in ["./policies", "policies/../policies", "policies/policy.yaml"] {
+        assert_eq!(world.run(&["approvals", "plan.json", "-p", policies]).stderr, "", "{policies}");
+    }
 }
 
 #[test]
@@ -321,6 +460,12 @@ fn a_host_without_a_backup_needs_a_word_of_its_own() {
     approve(&world, "bob", &[]);
     let ran = world.run(&["approvals", "plan.json"]);
     assert!(ran.code == Some(4) && ran.stdout.contains("there is no backup of web-1, web-2"), "{}", ran.show());
+    // One for both is none.
+    let both = forge(&world, "carol@example.com", "carol", APPROVAL_NAMESPACE, |statement| {
+        statement.kind = StatementKind::WithoutBackup;
+    });
+    assert_eq!(stands(&world), (false, codes(&["not-one-host"])));
+    std::fs::remove_file(both).unwrap();
     approve(&world, "carol", &["--without-backup", "web-1"]);
     assert!(!stands(&world).0);
     let said = approve(&world, "alice", &["--without-backup", "web-2"]);
@@ -346,6 +491,24 @@ fn whoever_keeps_tickets_is_asked_before_every_run() {
     assert!(ran.stderr.contains("ticket CHG0012 may not go on: frozen until Monday (exit code 1)"), "{}", ran.show());
     assert_eq!(std::fs::read_to_string(world.path().join("asked")).unwrap(), format!("CHG0012 {id}\n"));
     assert!(!world.path().join(".switchback").join("journal.db").exists());
+
+    // Whoever is asked takes their time: what is revoked meanwhile does not count.
+    let rule = "approvals:\n  - {match: all, required: 1, from: approvers}\n";
+    world.write("policies/policy.yaml", &format!("version: 1\n{change}{rule}"));
+    replan(&world);
+    approve(&world, "alice", &[]);
+    approve(&world, "alice", &["--revoke"]);
+    let revocation = files(&folder(&world)).into_iter().find(|file| file.to_string_lossy().contains("-revoke-"));
+    let revocation = revocation.unwrap();
+    for name in [format!("{}.sig", revocation.display()), revocation.display().to_string()] {
+        let aside = world.path().join(Path::new(&name).file_name().unwrap());
+        std::fs::rename(&name, aside).unwrap();
+    }
+    assert!(stands(&world).0);
+    world.write("ticket", "#!/bin/sh\nmv *-revoke-*.json *-revoke-*.json.sig plan.json.approvals/\n");
+    let ran = world.run(&["run", "plan.json"]);
+    assert!(ran.code == Some(4) && ran.stderr.contains("[approval-missing]"), "{}", ran.show());
+    world.write("policies/policy.yaml", &format!("version: 1\n{change}"));
 
     let ran = world.run(&first_plan_with("policies", "policies"));
     assert!(ran.code == Some(0) && ran.stderr.contains("[ticket-missing]"), "{}", ran.show());

@@ -58,7 +58,7 @@ fn a_change_is_approved_run_and_proven_to_a_stranger() {
     let lines = ["alice", "bob", "dora"].map(|name| format!("{name}@example.com {}\n", new_key(&keys, name)));
     new_key(&keys, "mallory");
     fs::write(work.dir.join("approvers"), lines.concat()).unwrap();
-    let approve = |who: &str| work.run(&["approve", "plan.json", "--key", &format!("keys/{who}")]);
+    let approve = |who: &str| work.run(&["approve", "plan.json", "--yes", "--key", &format!("keys/{who}")]);
     work.scan("before.json");
     plan(&work);
 
