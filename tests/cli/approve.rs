@@ -188,14 +188,14 @@ fn a_plan_that_does_not_ask_people_what_its_policy_asks_is_not_run() {
         // Rules of the policy are for hosts as the inventory has them.
         (
             |plan| {
-                let host = plan.hosts.values_mut().next().unwrap();
+                let host = plan.hosts_mut().next().unwrap();
                 host.host.labels.insert("env".to_owned(), "test".to_owned());
             },
             "plan-not-as-policy",
         ),
         (
             |plan| {
-                let os = plan.hosts.values_mut().next().unwrap().host.os.as_mut().unwrap();
+                let os = plan.hosts_mut().next().unwrap().host.os.as_mut().unwrap();
                 os.family = "redhat".to_owned();
             },
             "plan-not-as-policy",
