@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use crate::diagnostic::Diagnostics;
 use crate::evidence::{Found, JudgeError, Judged, POLICY_ROLE, RuleState, approvals_folder, read_folder};
 use crate::intake::Inventory;
 use crate::model::Host;
@@ -16,7 +17,7 @@ use super::args::{self, Format};
 use super::drive::runtime;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::inputs::{leaves_open, load_plan};
+use super::inputs::{leaves_open, load_plan, load_policy};
 use super::printer::Printer;
 
 /// What does not count is told of this many statements.
@@ -25,12 +26,41 @@ const TOLD: usize = 20;
 pub(super) fn list(args: &args::Approvals, printer: Printer) -> Result<Exit, CommandError> {
     let (id, plan) = load_plan(&args.plan)?;
     let judged = judged(&plan, found(Some(&args.plan), args.place.approvals.as_deref())?, &args.place.policies)?;
+    as_policy(&plan, &args.place.policies, printer)?;
     let report = ApprovalsReport::new(id, &plan, &judged);
     match args.format {
         Format::Json => printer.json(&report)?,
         Format::Table => printer.data(&report.to_text())?,
     }
     Ok(if report.complete { Exit::Ok } else { Exit::PlanRefused })
+}
+
+/// Refuses a plan that `run` would refuse for what it does not ask of people.
+fn as_policy(plan: &Plan, policies: &[PathBuf], printer: Printer) -> Result<(), CommandError> {
+    let was = plan.inputs.get(POLICY_ROLE).map(|input| input.paths.as_slice()).unwrap_or_default();
+    let was: Vec<PathBuf> = was.iter().map(PathBuf::from).collect();
+    let paths = if policies.is_empty() { &was } else { policies };
+    if paths.is_empty() || !paths.iter().all(|path| path.exists()) {
+        printer
+            .warn("warning: its policies are not there (-p): it is not known whether the plan asks for what they ask");
+    } else {
+        let mut diagnostics = Diagnostics::default();
+        let policy = load_policy(paths, &mut diagnostics);
+        let policy = policy.ok_or_else(|| CommandError::invalid(diagnostics.sorted()))?;
+        asks_as(plan, &policy, policies)?;
+    }
+    if plan.ticket.is_none() && plan.change.as_ref().is_some_and(|change| change.required) {
+        return Err(CommandError::new(Exit::PlanRefused, "the policy wants a ticket, and the plan has none")
+            .code("ticket-missing")
+            .hint("make the plan again with --ticket"));
+    }
+    Ok(())
+}
+
+fn not_as_policy(why: &str) -> CommandError {
+    CommandError::new(Exit::PlanRefused, format!("{why}; nothing was done"))
+        .code("plan-not-as-policy")
+        .hint("the plan was changed after it was made, or its policies were: make it again")
 }
 
 /// The statements of a folder: the one that is named, else the one beside the plan.
@@ -71,22 +101,22 @@ pub(super) fn as_asked(
     inventory: &Inventory,
     policies: &[PathBuf],
 ) -> Result<(), CommandError> {
-    let refused = |why: String| {
-        CommandError::new(Exit::PlanRefused, format!("{why}; nothing was done"))
-            .code("plan-not-as-policy")
-            .hint("the plan was changed after it was made: make it again")
-    };
     for (name, planned) in &plan.hosts {
         let told = inventory.hosts.get(name).map(|host| match &planned.host.os {
             Some(os) if leaves_open(host, os) => Host { os: Some(os.clone()), ..host.clone() },
             _ => host.clone(),
         });
         if told.as_ref() != Some(&planned.host) {
-            return Err(refused(format!("{name} is not in the plan as the inventory has it")));
+            return Err(not_as_policy(&format!("{name} is not in the plan as the inventory has it")));
         }
     }
+    asks_as(plan, policy, policies)
+}
+
+/// Refuses a plan that does not ask the people whom its policy asks, for what it asks.
+fn asks_as(plan: &Plan, policy: &Policy, policies: &[PathBuf]) -> Result<(), CommandError> {
     if let Some(why) = asks_otherwise(plan, policy) {
-        return Err(refused(why));
+        return Err(not_as_policy(&why));
     }
     // Nobody else's list of approvers, although it would be frozen in the plan.
     let (_, now) = asked(policy, plan.hosts.values().map(|host| (&host.host, host.emergency)));
@@ -95,7 +125,7 @@ pub(super) fn as_asked(
         let named = current(plan, file, policies);
         // One that is not there is told as such when approvals are judged.
         if named.canonicalize().is_ok_and(|named| !now.contains(&named)) {
-            return Err(refused(format!("the policy names nobody who may approve in {}", named.display())));
+            return Err(not_as_policy(&format!("the policy names nobody who may approve in {}", named.display())));
         }
     }
     Ok(())

@@ -51,7 +51,8 @@ pub(super) fn run(args: &args::Approve, printer: Printer) -> Result<Exit, Comman
     let asked = signer.asked(args, &plan, &before, now)?;
     if !asked.is_empty() {
         let author = plan.author.as_deref().map_or(String::new(), |author| format!(" by {author}"));
-        let ticket = plan.ticket.as_ref().map_or(String::new(), |ticket| format!(", ticket {ticket}"));
+        let ticket =
+            args.ticket.as_ref().or(plan.ticket.as_ref()).map_or(String::new(), |ticket| format!(", ticket {ticket}"));
         printer.talk(format!("plan {id}{author}{ticket}"));
     }
     for (kind, hosts) in asked {
@@ -59,7 +60,9 @@ pub(super) fn run(args: &args::Approve, printer: Printer) -> Result<Exit, Comman
         let mut statement =
             Statement::new(kind, (id, &plan), signer.principal.clone(), &hosts, (now, signer.until(args, now)));
         statement.ticket = args.ticket.clone().or_else(|| plan.ticket.clone());
-        printer.talk(format!("good until {}", statement.valid_until));
+        if kind != StatementKind::Revoke {
+            printer.talk(format!("good until {}", statement.valid_until));
+        }
         statement.comment = args.comment.as_ref().map(|comment| printable(comment, MAX_COMMENT));
         statements.push(statement);
     }

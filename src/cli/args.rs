@@ -479,7 +479,7 @@ pub struct Run {
     /// Where approvals are
     #[command(flatten)]
     pub place: ApprovalPlace,
-    /// Run the plan without comparing it with its inputs
+    /// Run the plan as it is: compared neither with its inputs nor with what its policies ask of people
     #[arg(long)]
     pub trust_plan: bool,
     /// Who signs

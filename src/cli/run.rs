@@ -52,6 +52,8 @@ pub(super) fn run(args: &Run, global: &Global, printer: Printer) -> Result<Exit,
         if let Some(line) = moved_feeds(&plan) {
             printer.talk(line);
         }
+    } else {
+        printer.warn("warning: the plan is taken at its word, also for who must approve it [--trust-plan]");
     }
     if plan.hosts.is_empty() {
         printer.talk("the plan touches no host: nothing to do");

@@ -57,7 +57,7 @@ pub(super) fn notice(record: &Record, plan: &Plan) -> Option<Notice> {
         }
         RecordBody::WaveEnded { wave } => {
             let wave = plan.rollout.waves.get(*wave as usize)?;
-            (Moment::WaveEnded, format!("{} has ended well", wave.name), None)
+            (Moment::WaveEnded, format!("{} has ended", wave.name), None)
         }
         RecordBody::Paused { by, reason } => (Moment::Paused, "is paused".to_owned(), why(by, reason)),
         RecordBody::Resumed { by } => (Moment::Resumed, "goes on".to_owned(), Some(format!("by {by}"))),

@@ -164,7 +164,7 @@ fn each_record_that_matters_is_told_in_our_words() {
     let titles: Vec<String> = told(&records()).into_iter().map(|told| told.title).collect();
     insta::assert_snapshot!(titles.join("\n"), @r"
     Campaign c-1: has started: 0 hosts in 1 waves
-    Campaign c-1: canary has ended well
+    Campaign c-1: canary has ended
     Campaign c-1: web-1 went back
     Campaign c-1: web-2 went back
     Campaign c-1: web-3 is stuck and needs a person

@@ -160,7 +160,7 @@ fn figures(out: &mut String, report: &CampaignReport) {
 }
 
 fn waves(out: &mut String, report: &CampaignReport) {
-    out.push_str("\n### Waves\n\n| wave | hosts | began | ended well | hosts ended as |\n|---|--:|---|---|---|\n");
+    out.push_str("\n### Waves\n\n| wave | hosts | began | ended | hosts ended as |\n|---|--:|---|---|---|\n");
     for wave in report.waves.iter().take(MAX_ROWS) {
         let outcomes: Vec<String> = wave.outcomes.iter().map(|(o, n)| format!("{n} {}", ended(*o))).collect();
         let _ = writeln!(

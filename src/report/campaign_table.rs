@@ -18,7 +18,7 @@ pub fn campaign_table(report: &CampaignReport) -> String {
     for told in said.chain([deadlines(report)]).chain(ends(report)) {
         let _ = writeln!(out, "{told}.");
     }
-    let mut rows = vec![["WAVE", "HOSTS", "BEGAN", "ENDED WELL", "HOSTS ENDED AS"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["WAVE", "HOSTS", "BEGAN", "ENDED", "HOSTS ENDED AS"].map(str::to_owned).to_vec()];
     rows.extend(report.waves.iter().map(|wave| {
         let outcomes: Vec<String> = wave.outcomes.iter().map(|(o, n)| format!("{n} {}", ended(*o))).collect();
         let time = |at: Option<jiff::Timestamp>| at.map_or("-".to_owned(), minutes);

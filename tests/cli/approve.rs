@@ -208,7 +208,16 @@ fn a_plan_that_does_not_ask_people_what_its_policy_asks_is_not_run() {
         write_plan(&bad, std::fs::File::create(world.path().join("plan.json")).unwrap()).unwrap();
         let ran = world.refused(4, &["run", "plan.json"]);
         assert!(ran.stderr.contains(&format!("[{code}]")), "{}", ran.show());
+        let asks_less = bad.approvals != good.approvals || bad.change != good.change;
+        let ran = world.run(&["approvals", "plan.json"]);
+        assert_eq!(ran.code, Some(4), "{}", ran.show());
+        assert_eq!(ran.stderr.contains("[plan-not-as-policy]"), asks_less, "{}", ran.show());
     }
+    let mut bad = good.clone();
+    bad.ticket = None;
+    write_plan(&bad, std::fs::File::create(world.path().join("plan.json")).unwrap()).unwrap();
+    let ran = world.refused(4, &["approvals", "plan.json"]);
+    assert!(ran.stderr.contains("[ticket-missing]"), "{}", ran.show());
     // Where the policies are named by another path, they say the same.
     write_plan(&good, std::fs::File::create(world.path().join("plan.json")).unwrap()).unwrap();
     for policies in ["./policies", "policies/policy.yaml"] {
@@ -224,6 +233,8 @@ fn nobody_signs_what_they_have_not_seen() {
     let ran = world.refused(2, &["approve", "plan.json", "--key", "alice"]);
     assert!(ran.stderr.contains("there is nobody to ask; nothing was signed"), "{}", ran.show());
     assert!(ran.stderr.contains(&format!("plan {id} by dora@corp.example, ticket CHG0012")), "{}", ran.show());
+    let dry = world.run(&["approve", "plan.json", "--key", "alice", "--revoke", "--dry-run"]);
+    assert!(!dry.stderr.contains("good until "), "{}", dry.show());
     assert!(ran.stderr.contains("openssl 3.0.") && ran.stderr.contains("good until "), "{}", ran.show());
     let digest = id.to_string();
     let other = if digest.starts_with('0') { "1" } else { "0" }.repeat(12);

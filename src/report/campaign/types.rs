@@ -120,7 +120,7 @@ pub struct WaveReport {
     pub started: Option<Timestamp>,
     /// Until when it was to be watched, once its last host had ended.
     pub watched_until: Option<Timestamp>,
-    /// When it ended well.
+    /// When it ended and was watched, however its hosts ended.
     pub ended: Option<Timestamp>,
     /// How many of its hosts ended in which state.
     pub outcomes: BTreeMap<HostOutcome, u32>,

@@ -128,10 +128,10 @@ pub(super) fn waves(page: &mut Page, report: &CampaignReport) {
             wave.hosts.to_string(),
             time(wave.started, "not begun"),
             time(wave.watched_until, "–"),
-            time(wave.ended, "not ended well"),
+            time(wave.ended, "not ended"),
             if outcomes.is_empty() { "–".to_owned() } else { outcomes.join(", ") },
         ]
     });
-    page.table(&["Wave", "Hosts", "Began", "Watched until", "Ended well", "Hosts ended as"], rows);
+    page.table(&["Wave", "Hosts", "Began", "Watched until", "Ended", "Hosts ended as"], rows);
     page.cut_of_campaign(report.waves.len(), "wave");
 }

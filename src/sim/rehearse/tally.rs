@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::{Digest, HostName, HostOutcome, RuleName, TimeSpan};
+use crate::model::{DecisionKind, Digest, HostName, HostOutcome, RuleName, TimeSpan};
 use crate::plan::Plan;
 
 use super::trial::{Cast, Run};
@@ -47,11 +47,15 @@ pub struct Chances {
     /// It came to its end and did not have to be resumed.
     pub no_pause: f64,
     /// It came to its end, no host was left out for want of a window, and none was worked on past the end of its own.
-    pub in_windows: f64,
+    ///
+    /// Missing when no host waits for windows.
+    pub in_windows: Option<f64>,
     /// Every planned host was fixed.
     pub all_fixed: f64,
     /// No deadline of what was to be fixed was missed.
-    pub deadlines_met: f64,
+    ///
+    /// Missing when nothing that is to be fixed has a deadline.
+    pub deadlines_met: Option<f64>,
     /// No host was parked for a person.
     pub none_stuck: f64,
 }
@@ -234,11 +238,14 @@ impl Tally {
         let fixed = |run: &Summary| -> u32 {
             run.outcomes.iter().filter(|(outcome, _)| outcome.is_success()).map(|(_, hosts)| hosts).sum()
         };
+        let waits = plan.hosts.values().any(|host| host.windows.is_some());
+        let mut fixes = plan.report.decisions.iter().filter(|decision| decision.kind == DecisionKind::Fix);
+        let due = fixes.any(|decision| decision.due.is_some());
         let chances = Chances {
             no_pause: share(&|run| run.ended.is_some() && run.pauses == 0),
-            in_windows: share(&|run| run.ended.is_some() && run.overruns == 0 && !run.not_begun),
+            in_windows: waits.then(|| share(&|run| run.ended.is_some() && run.overruns == 0 && !run.not_begun)),
             all_fixed: share(&|run| planned == fixed(run)),
-            deadlines_met: share(&|run| run.ended.is_some() && run.late == 0),
+            deadlines_met: due.then(|| share(&|run| run.ended.is_some() && run.late == 0)),
             none_stuck: share(&|run| !run.outcomes.contains_key(&HostOutcome::Stuck)),
         };
         let mut ends: Vec<i64> = runs.iter().filter_map(|run| run.ended).collect();
